@@ -1,0 +1,111 @@
+//! Runs one case so many times, to be counted by valgrind: `hit_instructions CASE TIMES`. What the process does
+//! besides is the same for any number of times, so the difference of two numbers is exact; see
+//! `check-instructions.sh`, which calls it. Without arguments it prints the cases.
+
+#![expect(clippy::print_stdout, reason = "the script reads the cases")]
+#![expect(clippy::expect_used, reason = "the script ends when a case fails")]
+
+use std::env;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use cache_bench::ours::{self, HOUR};
+use cache_bench::wait::wait;
+use cache_bench::workload::{self, User, Workload};
+use cache_core::{Cache, Value};
+use cache_metrics::Metrics;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use moka::policy::EvictionPolicy;
+
+const ITEMS: u32 = 1_000;
+const ROOM: u64 = 2_000;
+
+const CASES: [&str; 7] = [
+    "raw-moka",
+    "hit",
+    "hit-metrics",
+    "miss",
+    "exists",
+    "raw-moka-set",
+    "set",
+];
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [case, times] = arguments.as_slice() else {
+        println!("{}", CASES.join("\n"));
+        return;
+    };
+    run(case, times.parse().expect("TIMES is a number"));
+}
+
+fn run(case: &str, times: usize) {
+    let work = Workload::new(ITEMS);
+    let order = workload::skewed(ITEMS, 10_000, 0);
+    let keys = order.iter().cycle().take(times).map(|number| work.key(*number));
+    match case {
+        "raw-moka" => {
+            let cache = raw(&work);
+            keys.for_each(|key| drop(black_box(cache.get(key))));
+        }
+        "hit" => gets(&filled(ours::bare(ROOM, HOUR), &work), keys),
+        "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
+        "miss" => gets(&ours::bare(ROOM, HOUR), keys),
+        "exists" => {
+            let cache = filled(ours::bare(ROOM, HOUR), &work);
+            keys.for_each(|key| drop(black_box(wait(cache.exists(key)))));
+        }
+        "raw-moka-set" => {
+            let cache = raw(&work);
+            let user = work.user(0);
+            keys.for_each(|key| cache.insert(key.to_owned(), Arc::clone(user)));
+        }
+        "set" => {
+            let cache = filled(ours::bare(ROOM, HOUR), &work);
+            let user = work.user(0);
+            keys.for_each(|key| drop(black_box(wait(cache.set(key, Value::shared(Arc::clone(user)))))));
+        }
+        other => unreachable!("no case is named {other}; there are {CASES:?}"),
+    }
+}
+
+fn gets<'a>(cache: &Cache, keys: impl Iterator<Item = &'a str>) {
+    for key in keys {
+        drop(black_box(wait(cache.get::<User>(key).shared())));
+    }
+}
+
+fn raw(work: &Workload) -> moka::sync::Cache<String, Arc<User>> {
+    let cache = moka::sync::Cache::builder()
+        .max_capacity(ROOM)
+        .eviction_policy(EvictionPolicy::lru())
+        .build();
+    for (key, user) in work.entries() {
+        cache.insert(key.to_owned(), Arc::clone(user));
+    }
+    cache.run_pending_tasks();
+    cache
+}
+
+fn filled(cache: Cache, work: &Workload) -> Cache {
+    for (key, user) in work.entries() {
+        wait(cache.set(key, Value::shared(Arc::clone(user)))).expect("memory does not fail");
+    }
+    cache
+}
+
+/// Returns metrics with a real recorder, whose threads do nothing while the case runs.
+fn metrics() -> Metrics {
+    let metrics = Metrics::builder()
+        .collect_interval(HOUR)
+        .build()
+        .expect("the settings are right");
+    let mut exporter = PrometheusBuilder::new();
+    for (name, bounds) in metrics.buckets() {
+        exporter = exporter
+            .set_buckets_for_metric(Matcher::Full(name), &bounds)
+            .expect("there are buckets");
+    }
+    metrics::set_global_recorder(exporter.build_recorder()).expect("there is one recorder");
+    metrics
+}

@@ -1,0 +1,65 @@
+//! Writes the golden files of the stored header, which `tests/golden.rs` reads and `docs/stored-format.md` explains.
+//!
+//! `cargo run -p cache-core --all-features --example write_golden`
+//!
+//! A golden file shows what a released version wrote, so it never changes: a file that exists is left as it is. What
+//! is added to the format later gets files of its own.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use cache_core::envelope::seal;
+use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Timestamp, Value};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let key = KeyFingerprint::new(&Namespace::new("shop:users")?, Key::new("user:42")?);
+    let object = Value::new((42_u64, "Ada".to_owned(), Some(1.5_f64)));
+    let created = Timestamp::from_millis(1_700_000_000_000);
+
+    let codecs = [
+        ("json", Codec::json()),
+        ("postcard", Codec::postcard()),
+        ("message-pack", Codec::message_pack()),
+    ];
+    for (name, codec) in codecs {
+        let payload = object.payload(&codec)?;
+        let endless = Entry::new(Value::from_payload(payload.clone()), created);
+        write_new(
+            &folder.join(format!("v1-{name}-without-expiry.bin")),
+            &seal(&endless, &payload, key)?,
+        )?;
+
+        let ending = endless
+            .with_stale_at(created + Duration::from_secs(30))
+            .with_expires_at(created + Duration::from_secs(60))
+            .with_load_cost(Duration::from_micros(1_500));
+        write_new(
+            &folder.join(format!("v1-{name}-with-expiry.bin")),
+            &seal(&ending, &payload, key)?,
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes a file unless it is there.
+#[expect(
+    clippy::print_stdout,
+    reason = "this program tells whoever runs it what it did"
+)]
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    match File::create_new(path) {
+        Ok(mut file) => {
+            file.write_all(bytes)?;
+            println!("written: {}", path.display());
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            println!("left as it is: {}", path.display());
+        }
+        Err(error) => return Err(format!("{}: {error}", path.display()).into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Building a cache: where its settings are checked, before anything runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::CacheBackend;
+use crate::cache::{Cache, Shared};
+use crate::codec::Codec;
+use crate::error::{CacheError, ErrorKind, Result};
+use crate::expiration::{DefaultExpiration, Expiration};
+use crate::key::Key;
+use crate::layer::{Layer, LayerContext};
+use crate::operation::Operation;
+
+/// The settings of a cache. Of a setting that is given twice the last counts.
+#[must_use = "a builder does nothing until build is called"]
+pub struct CacheBuilder {
+    backend: Arc<dyn CacheBackend>,
+    name: String,
+    expiration: Expiration,
+    codec: Codec,
+    max_key_len: usize,
+    layers: Vec<Box<dyn Layer>>,
+}
+
+impl CacheBuilder {
+    pub(crate) fn new(backend: Arc<dyn CacheBackend>) -> Self {
+        Self {
+            backend,
+            name: "default".to_owned(),
+            expiration: Expiration::Default,
+            codec: Codec::default(),
+            max_key_len: Key::DEFAULT_MAX_LEN,
+            layers: Vec::new(),
+        }
+    }
+
+    /// Names the cache, `default` unless it is told. The name stands in metrics, logs and errors: a lower-case letter,
+    /// then at most 62 lower-case letters, digits, `_` and `-`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets how long values live that are stored without a word about it: a duration above zero, or
+    /// [`Expiration::Never`]. One minute unless it is told.
+    pub fn ttl(mut self, expiration: impl Into<Expiration>) -> Self {
+        self.expiration = expiration.into();
+        self
+    }
+
+    /// Sets the codec, JSON unless it is told. A backend that stores objects uses it only to read a value as
+    /// another type.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Sets the longest key in bytes, [`Key::DEFAULT_MAX_LEN`] unless it is told.
+    pub fn max_key_len(mut self, bytes: usize) -> Self {
+        self.max_key_len = bytes;
+        self
+    }
+
+    /// Wraps a layer around the backend and the layers added before: the last one is the outermost.
+    pub fn layer(mut self, layer: impl Layer + 'static) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Checks the settings and builds the cache.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidName`], [`ErrorKind::InvalidTtl`] for a default of zero, [`ErrorKind::InvalidLimit`] for a
+    /// key limit of zero, and what a layer reports.
+    pub fn build(self) -> Result<Cache> {
+        let name: Arc<str> = Arc::from(self.name.as_str());
+        // A bad name may be of any length, and the error shows it.
+        let shown: Arc<str> = name.chars().take(LONGEST_NAME + 1).collect::<String>().into();
+        self.build_named(name)
+            .map_err(|error| error.with_context(Operation::Build, &shown, None))
+    }
+
+    fn build_named(self, name: Arc<str>) -> Result<Cache> {
+        check_name(&name)?;
+        let expiration = DefaultExpiration::try_from(self.expiration)?;
+        if self.max_key_len == 0 {
+            let message = "max_key_len is 0, so no key would be short enough; give the longest key in bytes";
+            return Err(CacheError::new(ErrorKind::InvalidLimit, message));
+        }
+        let mut context = LayerContext::new(Arc::clone(&name));
+        let mut backend = self.backend;
+        for layer in &self.layers {
+            backend = layer.layer(backend, &mut context)?;
+        }
+        Ok(Cache::from_shared(Shared {
+            clock: backend.clock(),
+            backend,
+            name,
+            expiration,
+            codec: self.codec,
+            max_key_len: self.max_key_len,
+            observers: context.into_observers(),
+        }))
+    }
+}
+
+const LONGEST_NAME: usize = 63;
+
+/// Keeps names fit to be label values: short, bounded, never user input.
+fn check_name(name: &str) -> Result<()> {
+    let mut letters = name.bytes();
+    let begins = letters.next().is_some_and(|first| first.is_ascii_lowercase());
+    let goes_on = letters.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+    if begins && goes_on && name.len() <= LONGEST_NAME {
+        return Ok(());
+    }
+    Err(CacheError::new(
+        ErrorKind::InvalidName,
+        "the name must be a lower-case letter and then at most 62 lower-case letters, digits, `_` or `-`",
+    ))
+}
+
+impl fmt::Debug for CacheBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("backend", &self.backend)
+            .field("name", &self.name)
+            .field("expiration", &self.expiration)
+            .field("codec", &self.codec)
+            .field("max_key_len", &self.max_key_len)
+            .field("layers", &self.layers.len())
+            .finish()
+    }
+}

@@ -1,0 +1,264 @@
+//! The handle that people hold: typed, named, cheap to clone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::CacheBackend;
+use crate::batch::Batch;
+use crate::builder::CacheBuilder;
+use crate::clock::Clock;
+use crate::codec::Codec;
+use crate::delete_many::DeleteMany;
+use crate::error::{CacheError, Result};
+use crate::expiration::{DefaultExpiration, Expiration};
+use crate::future::CacheFuture;
+use crate::get::Get;
+use crate::get_many::GetMany;
+use crate::key::Key;
+use crate::layer::Observer;
+use crate::operation::Operation;
+use crate::set::Set;
+use crate::set_many::SetMany;
+use crate::stats::BackendStats;
+use crate::value::{IntoValue, Value};
+
+/// A cache.
+///
+/// One cache holds values of any types. Calls that have options are made ready by their method and run when they are
+/// awaited, so the options stand between the two; the others may begin at once.
+///
+/// ```
+/// # use std::{sync::Arc, time::Duration};
+/// # async fn example(cache: cache_core::Cache) -> cache_core::Result<()> {
+/// cache.set("answer", 42_i64).await?;
+/// cache.set("greeting", "hello".to_owned()).ttl(Duration::from_secs(5)).await?;
+///
+/// let answer: Option<i64> = cache.get("answer").await?;
+/// let shared: Option<Arc<String>> = cache.get("greeting").shared().await?;
+/// # Ok(()) }
+/// ```
+///
+/// The value that is set belongs to the cache from then on; nothing that the caller does later changes it. Errors say
+/// the operation, the name of the cache and a short form of the key.
+#[derive(Clone)]
+pub struct Cache(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) backend: Arc<dyn CacheBackend>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) name: Arc<str>,
+    pub(crate) expiration: DefaultExpiration,
+    pub(crate) codec: Codec,
+    pub(crate) max_key_len: usize,
+    pub(crate) observers: Box<[Arc<dyn Observer>]>,
+}
+
+impl Cache {
+    /// Starts to build a cache on a backend.
+    pub fn builder(backend: impl CacheBackend) -> CacheBuilder {
+        CacheBuilder::new(Arc::new(backend))
+    }
+
+    pub(crate) fn from_shared(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// Returns the name of the cache, which stands in its metrics, logs and errors.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Returns the word for the backend: `memory`, `redis`.
+    pub fn backend_kind(&self) -> &'static str {
+        self.0.backend.kind()
+    }
+
+    /// Reads a value. A key that is absent or over is `None`.
+    ///
+    /// Awaiting it clones the value out of the cache; [`shared`](Get::shared) returns the `Arc` that the cache holds
+    /// instead, which on a memory hit allocates and copies nothing.
+    ///
+    /// # Errors
+    /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong);
+    /// [`TypeMismatch`](crate::ErrorKind::TypeMismatch) or [`Decode`](crate::ErrorKind::Decode) if the stored value
+    /// does not read as a `T`; what the backend reports.
+    #[inline]
+    pub fn get<'a, T>(&'a self, key: &'a str) -> Get<'a, T> {
+        Get::new(self, key)
+    }
+
+    /// Stores a value, which replaces an older one and its life.
+    ///
+    /// It takes the value itself, or a [`Value`]: `Value::shared(arc)` stores an `Arc` without a copy. A value is best
+    /// read as the type that was stored: store a `String` and not a `&str` if a `String` is to be read.
+    /// [`ttl`](Set::ttl) sets a life of its own; zero removes what is there.
+    ///
+    /// # Errors
+    /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong);
+    /// [`Encode`](crate::ErrorKind::Encode) and [`ValueTooLarge`](crate::ErrorKind::ValueTooLarge) on a backend that
+    /// stores bytes; what the backend reports.
+    pub fn set<'a>(&'a self, key: &'a str, value: impl IntoValue) -> Set<'a> {
+        Set::new(self, key, value.into_value())
+    }
+
+    /// Removes a value and says whether there was one. Removing an absent key succeeds.
+    ///
+    /// # Errors
+    /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong), what the backend
+    /// reports.
+    pub fn delete<'a>(&'a self, key: &'a str) -> CacheFuture<'a, bool> {
+        self.keyed(Operation::Delete, key, |key| self.0.backend.delete(key))
+    }
+
+    /// Says whether a get would return a value. It is neither a hit nor a miss, and no use for eviction.
+    ///
+    /// # Errors
+    /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong), what the backend
+    /// reports.
+    pub fn exists<'a>(&'a self, key: &'a str) -> CacheFuture<'a, bool> {
+        self.keyed(Operation::Exists, key, |key| self.0.backend.exists(key))
+    }
+
+    /// Reads several values: one result for each key, in the order of the keys.
+    ///
+    /// ```
+    /// # async fn example(cache: cache_core::Cache) -> cache_core::Result<()> {
+    /// let found: Vec<Option<i64>> = cache.get_many(&["a", "b"]).await.into_iter().collect::<Result<_, _>>()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn get_many<'a, T>(
+        &'a self,
+        keys: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
+    ) -> GetMany<'a, T> {
+        GetMany::new(self, keys.into_iter().map(AsRef::as_ref))
+    }
+
+    /// Stores several values: one result for each, in their order.
+    pub fn set_many<'a, V: IntoValue>(
+        &'a self,
+        entries: impl IntoIterator<Item = (&'a str, V)>,
+    ) -> SetMany<'a> {
+        let entries: Vec<(&'a str, Value)> = entries
+            .into_iter()
+            .map(|(key, value)| (key, value.into_value()))
+            .collect();
+        SetMany::new(self, entries)
+    }
+
+    /// Removes several values: for each key, in their order, whether there was one.
+    ///
+    /// ```
+    /// # async fn example(cache: cache_core::Cache) -> cache_core::Result<()> {
+    /// let went = cache.delete_many(&["a", "b"]).await.into_iter().collect::<Result<Vec<bool>, _>>()?;
+    /// let existed = went.into_iter().filter(|went| *went).count();
+    /// # Ok(()) }
+    /// ```
+    pub fn delete_many<'a>(
+        &'a self,
+        keys: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
+    ) -> DeleteMany<'a> {
+        DeleteMany::new(Batch::new(
+            self,
+            Operation::DeleteMany,
+            keys.into_iter().map(AsRef::as_ref),
+        ))
+    }
+
+    /// Removes every value of this cache, and nothing that belongs to others.
+    ///
+    /// # Errors
+    /// What the backend reports.
+    pub fn clear(&self) -> CacheFuture<'_, ()> {
+        self.whole(Operation::Clear, self.0.backend.clear())
+    }
+
+    /// Asks the backend for a sign of life.
+    ///
+    /// # Errors
+    /// What the backend reports.
+    pub fn ping(&self) -> CacheFuture<'_, ()> {
+        self.whole(Operation::Ping, self.0.backend.ping())
+    }
+
+    /// Ends the cache, for all clones of this handle, and returns when its background work has ended. Every later
+    /// operation fails with [`Closed`](crate::ErrorKind::Closed); a second close succeeds.
+    ///
+    /// # Errors
+    /// What the backend reports.
+    pub fn close(&self) -> CacheFuture<'_, ()> {
+        self.whole(Operation::Close, self.0.backend.close())
+    }
+
+    /// Returns what the backend knows about itself, at no cost to others.
+    pub fn stats(&self) -> BackendStats {
+        self.0.backend.stats()
+    }
+
+    #[inline]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// Checks a key and runs an operation on it.
+    fn keyed<'a, T: 'a>(
+        &'a self,
+        operation: Operation,
+        key: &'a str,
+        run: impl FnOnce(Key<'a>) -> CacheFuture<'a, T>,
+    ) -> CacheFuture<'a, T> {
+        match self.check(operation, key) {
+            Ok(key) => {
+                run(key).map(move |answer| answer.map_err(|error| self.context(operation, Some(key), error)))
+            }
+            Err(error) => CacheFuture::ready(Err(error)),
+        }
+    }
+
+    fn whole<'a, T: 'a>(&'a self, operation: Operation, answer: CacheFuture<'a, T>) -> CacheFuture<'a, T> {
+        answer.map(move |answer| answer.map_err(|error| self.context(operation, None, error)))
+    }
+
+    /// Checks a key before any I/O.
+    #[inline]
+    pub(crate) fn check<'a>(&self, operation: Operation, key: &'a str) -> Result<Key<'a>> {
+        Key::with_max_len(key, self.0.max_key_len)
+            .map_err(|error| self.report(operation, Key::new(key).ok(), error))
+    }
+
+    /// Adds to an error of a backend what this handle knows.
+    #[cold]
+    pub(crate) fn context(
+        &self,
+        operation: Operation,
+        key: Option<Key<'_>>,
+        error: CacheError,
+    ) -> CacheError {
+        error.with_context(operation, &self.0.name, key)
+    }
+
+    /// Adds to an error of this handle what it knows, and tells the observers, since no layer sees it.
+    #[cold]
+    pub(crate) fn report(&self, operation: Operation, key: Option<Key<'_>>, error: CacheError) -> CacheError {
+        let error = self.context(operation, key, error);
+        for observer in &self.0.observers {
+            observer.failed(operation, &error);
+        }
+        error
+    }
+
+    /// Makes the life of a write that was told to live so long.
+    pub(crate) fn life(&self, expiration: Expiration) -> (crate::clock::Timestamp, crate::expiration::Life) {
+        let now = self.0.clock.now();
+        (now, expiration.resolve(self.0.expiration, now))
+    }
+}
+
+/// Prints the name and the stack of layers down to the backend.
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("name", &self.0.name)
+            .field("backend", &self.0.backend)
+            .finish_non_exhaustive()
+    }
+}

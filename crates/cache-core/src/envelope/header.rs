@@ -1,0 +1,124 @@
+//! The header, byte by byte. All numbers are little-endian; the offsets are those of `docs/stored-format.md`.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::Rejection;
+use crate::clock::Timestamp;
+use crate::codec::CodecId;
+use crate::fingerprint::{KeyFingerprint, TypeFingerprint};
+
+/// The first byte occurs in no UTF-8 text, so no text of another program is taken for a header.
+pub(super) const MAGIC: [u8; 3] = [0xC1, b'G', b'C'];
+pub(super) const VERSION: u8 = 1;
+
+/// The length of the header of version 1 without an extension, and where its parts begin.
+pub(super) const HEADER_LEN: usize = HEADER_LEN_FIELD as usize;
+const HEADER_LEN_FIELD: u16 = 72;
+const CHECKSUM_AT: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) codec: CodecId,
+    pub(super) created: Timestamp,
+    pub(super) stale_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+    pub(super) load_cost_micros: u32,
+    pub(super) payload_len: u32,
+    pub(super) key: KeyFingerprint,
+    pub(super) type_fingerprint: TypeFingerprint,
+    pub(super) generation: u64,
+}
+
+impl Header {
+    /// Writes the header and the payload into one buffer.
+    pub(super) fn write(&self, payload: &[u8]) -> Bytes {
+        let mut out = BytesMut::with_capacity(HEADER_LEN + payload.len());
+        out.put_slice(&MAGIC);
+        out.put_u8(VERSION);
+        out.put_u8(self.codec.0);
+        out.put_u8(0); // No flags are defined yet.
+        out.put_u16_le(HEADER_LEN_FIELD);
+        out.put_u64_le(self.created.as_millis());
+        out.put_u64_le(self.stale_at.as_millis());
+        out.put_u64_le(self.expires_at.as_millis());
+        out.put_u32_le(self.load_cost_micros);
+        out.put_u32_le(self.payload_len);
+        out.put_u64_le(self.key.to_bits());
+        out.put_u64_le(self.type_fingerprint.to_bits());
+        out.put_u64_le(self.generation);
+        let checksum = checksum(&out, payload);
+        out.put_u64_le(checksum);
+        out.put_slice(payload);
+        out.freeze()
+    }
+
+    /// Reads the header of bytes that begin with the magic, and where the payload begins. Nothing is allocated.
+    pub(super) fn read(stored: &[u8]) -> Result<(Self, usize), Rejection> {
+        let mut fields = Fields(stored.get(MAGIC.len()..).unwrap_or_default());
+        match fields.u8()? {
+            VERSION => {}
+            unknown => return Err(Rejection::UnknownVersion(unknown)),
+        }
+        let codec = CodecId(fields.u8()?);
+        let flags = fields.u8()?;
+        let header_len = usize::from(u16::from_le_bytes(fields.take()?));
+        let header = Self {
+            codec,
+            created: Timestamp::from_millis(fields.u64()?),
+            stale_at: Timestamp::from_millis(fields.u64()?),
+            expires_at: Timestamp::from_millis(fields.u64()?),
+            load_cost_micros: fields.u32()?,
+            payload_len: fields.u32()?,
+            key: KeyFingerprint::from_bits(fields.u64()?),
+            type_fingerprint: TypeFingerprint::from_bits(fields.u64()?),
+            generation: fields.u64()?,
+        };
+        let expected = fields.u64()?;
+        let whole = header_len.checked_add(header.payload_len as usize);
+        if header_len < HEADER_LEN || whole != Some(stored.len()) {
+            return Err(Rejection::WrongLength);
+        }
+        let (before, behind) = (&stored[..CHECKSUM_AT], &stored[HEADER_LEN..]);
+        if checksum(before, behind) != expected {
+            return Err(Rejection::WrongChecksum);
+        }
+        // Unknown flags change the meaning of the payload. They are looked at only once the checksum says that they
+        // were written so.
+        if flags != 0 {
+            return Err(Rejection::UnknownFlags(flags));
+        }
+        Ok((header, header_len))
+    }
+}
+
+/// XXH3 over all that is stored but the checksum itself: the header before it, the extension and the payload.
+fn checksum(before: &[u8], behind: &[u8]) -> u64 {
+    let mut hash = Xxh3Default::new();
+    hash.update(before);
+    hash.update(behind);
+    hash.digest()
+}
+
+/// The bytes of the header that are still to be read.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Rejection> {
+        let (field, rest) = self.0.split_first_chunk().ok_or(Rejection::WrongLength)?;
+        self.0 = rest;
+        Ok(*field)
+    }
+
+    fn u8(&mut self) -> Result<u8, Rejection> {
+        self.take().map(u8::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, Rejection> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, Rejection> {
+        self.take().map(u64::from_le_bytes)
+    }
+}

@@ -1,0 +1,155 @@
+//! Reading one value.
+
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use serde::de::DeserializeOwned;
+
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::future::CacheFuture;
+use crate::key::Key;
+use crate::operation::Operation;
+
+/// How a value leaves the cache.
+pub trait Take<T>: sealed::Sealed {
+    /// What the caller gets.
+    type Output;
+
+    /// Takes the value out of the shared object.
+    fn take(object: Arc<T>) -> Self::Output;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Owned {}
+    impl Sealed for super::Shared {}
+}
+
+/// The caller gets a `T` of its own, a clone if others hold it too.
+#[derive(Clone, Copy, Debug)]
+pub struct Owned;
+
+/// The caller gets the `Arc<T>` that the cache holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared;
+
+impl<T: Clone> Take<T> for Owned {
+    type Output = T;
+
+    fn take(object: Arc<T>) -> T {
+        Arc::unwrap_or_clone(object)
+    }
+}
+
+impl<T> Take<T> for Shared {
+    type Output = Arc<T>;
+
+    #[inline]
+    fn take(object: Arc<T>) -> Arc<T> {
+        object
+    }
+}
+
+/// A read that is ready to run. See [`Cache::get`].
+#[derive(Debug)]
+#[must_use = "a read runs when it is awaited"]
+pub struct Get<'a, T, M = Owned> {
+    cache: &'a Cache,
+    key: &'a str,
+    mode: PhantomData<fn() -> (T, M)>,
+}
+
+impl<'a, T> Get<'a, T> {
+    #[inline]
+    pub(crate) fn new(cache: &'a Cache, key: &'a str) -> Self {
+        Self {
+            cache,
+            key,
+            mode: PhantomData,
+        }
+    }
+
+    /// Returns the `Arc` that the cache holds instead of a clone of the value.
+    #[inline]
+    pub fn shared(self) -> Get<'a, T, Shared> {
+        Get {
+            cache: self.cache,
+            key: self.key,
+            mode: PhantomData,
+        }
+    }
+}
+
+impl<'a, T, M> IntoFuture for Get<'a, T, M>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+    M: Take<T>,
+{
+    type Output = Result<Option<M::Output>>;
+    type IntoFuture = GetFuture<'a, T, M>;
+
+    #[inline]
+    fn into_future(self) -> Self::IntoFuture {
+        let answer = match self.cache.check(Operation::Get, self.key) {
+            Ok(key) => self.cache.shared().backend.get(key),
+            Err(error) => CacheFuture::ready(Err(error)),
+        };
+        GetFuture {
+            cache: self.cache,
+            key: self.key,
+            answer,
+            mode: PhantomData,
+        }
+    }
+}
+
+/// A read that runs.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct GetFuture<'a, T, M> {
+    cache: &'a Cache,
+    key: &'a str,
+    answer: CacheFuture<'a, Option<Entry>>,
+    mode: PhantomData<fn() -> (T, M)>,
+}
+
+impl<T, M> Future for GetFuture<'_, T, M>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+    M: Take<T>,
+{
+    type Output = Result<Option<M::Output>>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(context));
+        Poll::Ready(read::<T, M>(self.cache, Operation::Get, self.key, answer))
+    }
+}
+
+/// Makes the caller's answer out of the backend's.
+#[inline]
+pub(crate) fn read<T, M>(
+    cache: &Cache,
+    operation: Operation,
+    key: &str,
+    answer: Result<Option<Entry>>,
+) -> Result<Option<M::Output>>
+where
+    T: DeserializeOwned + Send + Sync + 'static,
+    M: Take<T>,
+{
+    match answer {
+        Ok(Some(entry)) => match entry.into_value().read::<T>(&cache.shared().codec) {
+            Ok(object) => Ok(Some(M::take(object))),
+            Err(error) => Err(cache.report(operation, Key::new(key).ok(), error)),
+        },
+        Ok(None) => Ok(None),
+        Err(error) => Err(cache.context(operation, Key::new(key).ok(), error)),
+    }
+}

@@ -1,0 +1,68 @@
+//! Layers: what makes one backend out of another, and what they learn about the cache that they are part of.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::CacheBackend;
+use crate::error::{CacheError, Result};
+use crate::operation::Operation;
+
+/// Makes a backend out of another one, to count, to trace, to limit.
+///
+/// [`CacheBuilder::layer`](crate::CacheBuilder::layer) wraps what is there already, so the layer that is added last
+/// is the outermost: it sees a call first and its answer last.
+pub trait Layer {
+    /// Wraps a backend.
+    ///
+    /// # Errors
+    /// If the layer cannot do its work for this cache.
+    fn layer(
+        &self,
+        inner: Arc<dyn CacheBackend>,
+        context: &mut LayerContext,
+    ) -> Result<Arc<dyn CacheBackend>>;
+}
+
+/// What a layer learns about its cache, and what it can ask of it.
+pub struct LayerContext {
+    name: Arc<str>,
+    observers: Vec<Arc<dyn Observer>>,
+}
+
+impl LayerContext {
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            observers: Vec::new(),
+        }
+    }
+
+    /// Returns the name of the cache.
+    pub fn cache_name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Asks to be told of what happens above all layers.
+    pub fn observe(&mut self, observer: Arc<dyn Observer>) {
+        self.observers.push(observer);
+    }
+
+    pub(crate) fn into_observers(self) -> Box<[Arc<dyn Observer>]> {
+        self.observers.into_boxed_slice()
+    }
+}
+
+impl fmt::Debug for LayerContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayerContext")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Hears of what happens above all layers, in the [`Cache`](crate::Cache) that people hold.
+pub trait Observer: Send + Sync {
+    /// An operation failed before it came to a backend (a bad key), or after (a value that does not decode). Failures
+    /// of backends are not reported: layers see them.
+    fn failed(&self, operation: Operation, error: &CacheError);
+}

@@ -1,0 +1,62 @@
+//! The contract of the cache: one interface over memory and servers, with typed values.
+//!
+//! People who use a cache hold a [`Cache`]. People who write a backend implement [`CacheBackend`]; those who watch
+//! or limit one implement [`Layer`]. This crate does no I/O and starts nothing.
+//!
+//! ```
+//! # async fn example(backend: impl cache_core::CacheBackend) -> cache_core::Result<()> {
+//! use cache_core::Cache;
+//!
+//! let cache = Cache::builder(backend).name("users").build()?;
+//! cache.set("user:7", "Ada".to_owned()).await?;
+//! assert_eq!(cache.get::<String>("user:7").await?.as_deref(), Some("Ada"));
+//! # Ok(()) }
+//! ```
+
+mod backend;
+mod batch;
+mod builder;
+mod cache;
+mod clock;
+pub mod codec;
+mod delete_many;
+mod entry;
+pub mod envelope;
+mod error;
+mod expiration;
+mod fingerprint;
+mod forward;
+mod future;
+mod get;
+mod get_many;
+mod key;
+mod layer;
+mod namespace;
+mod operation;
+mod set;
+mod set_many;
+mod stats;
+mod value;
+
+pub use self::backend::CacheBackend;
+pub use self::batch::Many;
+pub use self::builder::CacheBuilder;
+pub use self::cache::Cache;
+pub use self::clock::{Clock, SystemClock, Timestamp};
+pub use self::codec::Codec;
+pub use self::delete_many::DeleteMany;
+pub use self::entry::Entry;
+pub use self::error::{CacheError, ErrorKind, Result};
+pub use self::expiration::Expiration;
+pub use self::fingerprint::{KeyFingerprint, TypeFingerprint};
+pub use self::future::CacheFuture;
+pub use self::get::{Get, GetFuture, Owned, Shared, Take};
+pub use self::get_many::GetMany;
+pub use self::key::Key;
+pub use self::layer::{Layer, LayerContext, Observer};
+pub use self::namespace::Namespace;
+pub use self::operation::Operation;
+pub use self::set::Set;
+pub use self::set_many::SetMany;
+pub use self::stats::BackendStats;
+pub use self::value::{IntoValue, Payload, Value};

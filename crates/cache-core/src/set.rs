@@ -1,0 +1,69 @@
+//! Storing one value.
+
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::error::Result;
+use crate::expiration::{Expiration, Life};
+use crate::future::CacheFuture;
+use crate::operation::Operation;
+use crate::value::Value;
+
+/// A write that is ready to run. See [`Cache::set`].
+#[derive(Debug)]
+#[must_use = "a write runs when it is awaited"]
+pub struct Set<'a> {
+    cache: &'a Cache,
+    key: &'a str,
+    value: Value,
+    expiration: Expiration,
+}
+
+impl<'a> Set<'a> {
+    pub(crate) fn new(cache: &'a Cache, key: &'a str, value: Value) -> Self {
+        Self {
+            cache,
+            key,
+            value,
+            expiration: Expiration::Default,
+        }
+    }
+
+    /// Lets the value live for this long. Zero means that its time is over already: what is stored is removed.
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.expiration(Expiration::After(ttl))
+    }
+
+    /// Lets the value live as the expiration says.
+    pub fn expiration(mut self, expiration: Expiration) -> Self {
+        self.expiration = expiration;
+        self
+    }
+}
+
+impl<'a> IntoFuture for Set<'a> {
+    type Output = Result<()>;
+    type IntoFuture = CacheFuture<'a, ()>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self {
+            cache,
+            key,
+            value,
+            expiration,
+        } = self;
+        let key = match cache.check(Operation::Set, key) {
+            Ok(key) => key,
+            Err(error) => return CacheFuture::ready(Err(error)),
+        };
+        let backend = &cache.shared().backend;
+        let (now, life) = cache.life(expiration);
+        let stored = match life {
+            Life::Until(end) => backend.set(key, Entry::new(value, now).with_expires_at(end)),
+            Life::Ended => backend.delete(key).map(|went| went.map(|_| ())),
+        };
+        stored.map(move |answer| answer.map_err(|error| cache.context(Operation::Set, Some(key), error)))
+    }
+}

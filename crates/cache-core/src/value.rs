@@ -1,0 +1,245 @@
+//! What a backend stores and returns: the caller's object, its encoded bytes, or both. It exists so that a memory
+//! cache never encodes, a server cache encodes once, and a value that came as bytes is decoded once per process.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{Codec, CodecId};
+use crate::error::{CacheError, ErrorKind, Result};
+use crate::fingerprint::TypeFingerprint;
+
+/// A value that is cheap to clone: two words, one of them a reference count.
+#[derive(Clone)]
+pub struct Value(Repr);
+
+/// Two words wide, since it stands in every entry of a memory cache. A third form that held an object and room for
+/// its bytes would cost every entry 48 bytes and every hit a second reference count (`BENCHMARKS.md`).
+#[derive(Clone)]
+enum Repr {
+    /// As the caller gave it.
+    Object(Arc<dyn Object>),
+    /// As bytes, with room for the object.
+    Encoded(Arc<Encoded>),
+}
+
+struct Encoded {
+    payload: Payload,
+    object: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+/// The encoded form of a value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// The bytes that the codec made.
+    pub bytes: Bytes,
+    /// The codec that made them.
+    pub codec: CodecId,
+    /// The type that was encoded.
+    pub type_fingerprint: TypeFingerprint,
+}
+
+/// Prints how long the bytes are, never the bytes: they may be a secret.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({}, {} bytes)", self.codec, self.bytes.len())
+    }
+}
+
+/// What remains known of an object once its type is forgotten.
+trait Object: Any + Send + Sync {
+    fn encode(&self, codec: &Codec) -> Result<Payload>;
+    fn type_name(&self) -> &'static str;
+}
+
+impl<T: Serialize + Send + Sync + 'static> Object for T {
+    fn encode(&self, codec: &Codec) -> Result<Payload> {
+        codec.encode(self)
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<T>()
+    }
+}
+
+impl Value {
+    /// Makes a value from an object. Nothing is encoded.
+    pub fn new<T: Serialize + Send + Sync + 'static>(object: T) -> Self {
+        Self::shared(Arc::new(object))
+    }
+
+    /// Makes a value from a shared object. Nothing is copied or encoded; a memory cache hands out this very `Arc`.
+    pub fn shared<T: Serialize + Send + Sync + 'static>(object: Arc<T>) -> Self {
+        Self(Repr::Object(object))
+    }
+
+    /// Makes a value from bytes that a codec made. Nothing is decoded.
+    pub fn from_payload(payload: Payload) -> Self {
+        Self(Repr::Encoded(Arc::new(Encoded {
+            payload,
+            object: OnceLock::new(),
+        })))
+    }
+
+    /// Returns the object as a `T`.
+    ///
+    /// If the value holds a `T`, this is a check of the type. If it holds bytes, they are decoded, and the object is
+    /// kept for the next reader of any clone of this value. If it holds an object of another type, that is encoded
+    /// and decoded again, each time, so that the answer is the one that a server would give.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TypeMismatch`] if the value was stored as another type and does not read as a `T`,
+    /// [`ErrorKind::Decode`] if it was stored as a `T` and its bytes do not decode, [`ErrorKind::Encode`] if it holds
+    /// an object of another type that does not encode.
+    #[inline]
+    pub fn read<T>(self, codec: &Codec) -> Result<Arc<T>>
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+    {
+        match self.0 {
+            Repr::Object(object) => {
+                let any: &dyn Any = &*object;
+                if any.is::<T>() {
+                    downcast(object)
+                } else {
+                    convert(&*object, codec)
+                }
+            }
+            Repr::Encoded(encoded) => encoded.read(codec),
+        }
+    }
+
+    /// Returns the encoded form, which is made now unless the value holds it.
+    ///
+    /// Whoever needs the bytes more than once keeps the value that [`encoded`](Self::encoded) returns.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Encode`] if the object does not encode, [`ErrorKind::ValueTooLarge`] above the limit of the codec.
+    pub fn payload(&self, codec: &Codec) -> Result<Payload> {
+        match &self.0 {
+            Repr::Object(object) => object.encode(codec),
+            Repr::Encoded(encoded) => Ok(encoded.payload.clone()),
+        }
+    }
+
+    /// Returns the value holding both forms: the object, if there is one, and its bytes.
+    ///
+    /// # Errors
+    /// As [`payload`](Self::payload).
+    pub fn encoded(self, codec: &Codec) -> Result<Self> {
+        match self.0 {
+            Repr::Object(object) => {
+                let payload = object.encode(codec)?;
+                let object: Arc<dyn Any + Send + Sync> = object;
+                let object = OnceLock::from(object);
+                Ok(Self(Repr::Encoded(Arc::new(Encoded { payload, object }))))
+            }
+            encoded @ Repr::Encoded(_) => Ok(Self(encoded)),
+        }
+    }
+
+    /// Returns the object if the value holds one of type `T`, without decoding. Weighers use it.
+    pub fn downcast_ref<T: 'static>(&self) -> Option<&T> {
+        match &self.0 {
+            Repr::Object(object) => {
+                let any: &dyn Any = &**object;
+                any.downcast_ref()
+            }
+            Repr::Encoded(encoded) => encoded.object.get()?.downcast_ref(),
+        }
+    }
+
+    /// Returns the length of the encoded form in bytes if the value holds it.
+    pub fn encoded_len(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Object(_) => None,
+            Repr::Encoded(encoded) => Some(encoded.payload.bytes.len()),
+        }
+    }
+}
+
+impl Encoded {
+    fn read<T: DeserializeOwned + Send + Sync + 'static>(&self, codec: &Codec) -> Result<Arc<T>> {
+        if let Some(object) = self.object.get()
+            && let Ok(object) = Arc::clone(object).downcast()
+        {
+            return Ok(object);
+        }
+        let object = Arc::new(codec.decode::<T>(&self.payload)?);
+        // Another reader may have been first, perhaps with another type; its object stays, both are right.
+        let kept = self
+            .object
+            .get_or_init(|| Arc::clone(&object) as Arc<dyn Any + Send + Sync>);
+        Ok(Arc::clone(kept).downcast().unwrap_or(object))
+    }
+}
+
+/// Takes the object as what it was just found to be.
+#[inline]
+fn downcast<T: Send + Sync + 'static>(object: Arc<dyn Object>) -> Result<Arc<T>> {
+    let name = object.type_name();
+    let any: Arc<dyn Any + Send + Sync> = object;
+    any.downcast().map_err(|_| mismatch::<T>(name))
+}
+
+#[cold]
+fn convert<T: DeserializeOwned>(object: &dyn Object, codec: &Codec) -> Result<Arc<T>> {
+    let payload = object.encode(codec)?;
+    codec
+        .decode(&payload)
+        .map(Arc::new)
+        .map_err(|cause| mismatch::<T>(object.type_name()).with_source(cause))
+}
+
+fn mismatch<T>(stored: &str) -> CacheError {
+    CacheError::new(
+        ErrorKind::TypeMismatch,
+        format!(
+            "the value was stored as {stored} and does not read as {}; ask for the stored type",
+            type_name::<T>()
+        ),
+    )
+}
+
+/// Prints which form the value holds, never the value: it may be a secret.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Object(object) => write!(f, "Value::Object({})", object.type_name()),
+            Repr::Encoded(encoded) => {
+                write!(
+                    f,
+                    "Value::Encoded({}, {} bytes)",
+                    encoded.payload.codec,
+                    encoded.payload.bytes.len()
+                )
+            }
+        }
+    }
+}
+
+/// What [`Cache::set`](crate::Cache::set) takes: any object that serializes, or a [`Value`] made before.
+///
+/// To store an `Arc<T>` that others share, give `Value::shared(arc)`. Where the feature `rc` of serde is on, an `Arc<T>`
+/// is itself an object that serializes: given as it is, it is stored as an `Arc<T>`, and every read as a `T` has to go
+/// through the bytes.
+pub trait IntoValue {
+    /// Makes the value.
+    fn into_value(self) -> Value;
+}
+
+impl<T: Serialize + Send + Sync + 'static> IntoValue for T {
+    fn into_value(self) -> Value {
+        Value::new(self)
+    }
+}
+
+impl IntoValue for Value {
+    fn into_value(self) -> Value {
+        self
+    }
+}

@@ -1,0 +1,296 @@
+//! The golden files: bytes that version 1 of the stored header wrote, which every later version must read or miss.
+//! `examples/write_golden.rs` wrote them, `docs/stored-format.md` takes one of them apart.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of this file read files that stand beside it"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::codec::CodecId;
+use cache_core::envelope::{Opened, open, seal};
+use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Timestamp, TypeFingerprint};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What every golden file holds, whatever the codec.
+type Stored = (u64, String, Option<f64>);
+
+const NAMESPACE: &str = "shop:users";
+const KEY: &str = "user:42";
+const CREATED: u64 = 1_700_000_000_000;
+
+struct Golden {
+    file: &'static str,
+    codec: CodecId,
+    payload: &'static [u8],
+    stale_at: u64,
+    expires_at: u64,
+    load_cost_micros: u32,
+}
+
+impl Golden {
+    const fn ending(file: &'static str, codec: CodecId, payload: &'static [u8]) -> Self {
+        let (stale_at, expires_at) = (CREATED + 30_000, CREATED + 60_000);
+        Self {
+            file,
+            codec,
+            payload,
+            stale_at,
+            expires_at,
+            load_cost_micros: 1_500,
+        }
+    }
+
+    const fn endless(file: &'static str, codec: CodecId, payload: &'static [u8]) -> Self {
+        Self {
+            file,
+            codec,
+            payload,
+            stale_at: u64::MAX,
+            expires_at: u64::MAX,
+            load_cost_micros: 0,
+        }
+    }
+
+    fn bytes(&self) -> Bytes {
+        fs::read(folder().join(self.file)).unwrap().into()
+    }
+
+    fn entry(&self) -> Entry {
+        match open(self.bytes(), fingerprint(KEY)) {
+            Ok(Opened::Entry(entry)) => entry,
+            other => unreachable!("{}: {other:?}", self.file),
+        }
+    }
+
+    fn payload(&self) -> Payload {
+        self.entry().value().payload(&Codec::json()).unwrap()
+    }
+}
+
+const JSON: &[u8] = br#"[42,"Ada",1.5]"#;
+const POSTCARD: &[u8] = b"\x2a\x03Ada\x01\x00\x00\x00\x00\x00\x00\xf8\x3f";
+const MESSAGE_PACK: &[u8] = b"\x93\x2a\xa3Ada\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00";
+
+const GOLDEN: [Golden; 6] = [
+    Golden::ending("v1-json-with-expiry.bin", CodecId::JSON, JSON),
+    Golden::endless("v1-json-without-expiry.bin", CodecId::JSON, JSON),
+    Golden::ending("v1-postcard-with-expiry.bin", CodecId::POSTCARD, POSTCARD),
+    Golden::endless("v1-postcard-without-expiry.bin", CodecId::POSTCARD, POSTCARD),
+    Golden::ending(
+        "v1-message-pack-with-expiry.bin",
+        CodecId::MESSAGE_PACK,
+        MESSAGE_PACK,
+    ),
+    Golden::endless(
+        "v1-message-pack-without-expiry.bin",
+        CodecId::MESSAGE_PACK,
+        MESSAGE_PACK,
+    ),
+];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn fingerprint(key: &str) -> KeyFingerprint {
+    KeyFingerprint::new(&Namespace::new(NAMESPACE).unwrap(), Key::new(key).unwrap())
+}
+
+fn u64_at(bytes: &[u8], offset: usize) -> u64 {
+    u64::from_le_bytes(bytes[offset..offset + 8].try_into().unwrap())
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes(bytes[offset..offset + 4].try_into().unwrap())
+}
+
+#[test]
+fn every_file_in_the_folder_is_tested() {
+    let mut found: Vec<String> = fs::read_dir(folder())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let mut tested: Vec<_> = GOLDEN.iter().map(|golden| golden.file).collect();
+    found.sort();
+    tested.sort_unstable();
+    assert_eq!(found, tested);
+}
+
+#[test]
+fn stamps_are_those_that_were_stored() {
+    for golden in GOLDEN {
+        let entry = golden.entry();
+        assert_eq!(
+            entry.created(),
+            Timestamp::from_millis(CREATED),
+            "{}",
+            golden.file
+        );
+        assert_eq!(
+            entry.stale_at(),
+            Timestamp::from_millis(golden.stale_at),
+            "{}",
+            golden.file
+        );
+        assert_eq!(
+            entry.expires_at(),
+            Timestamp::from_millis(golden.expires_at),
+            "{}",
+            golden.file
+        );
+        let load_cost = Duration::from_micros(u64::from(golden.load_cost_micros));
+        assert_eq!(entry.load_cost(), load_cost, "{}", golden.file);
+    }
+}
+
+#[test]
+fn the_stamp_for_never_is_the_end_of_time() {
+    for golden in GOLDEN.iter().filter(|golden| golden.expires_at == u64::MAX) {
+        assert_eq!(
+            golden.entry().remaining(Timestamp::from_millis(CREATED)),
+            None,
+            "{}",
+            golden.file
+        );
+    }
+}
+
+#[test]
+fn payloads_are_those_that_were_stored() {
+    for golden in GOLDEN {
+        let payload = golden.payload();
+        assert_eq!(payload.bytes, golden.payload, "{}", golden.file);
+        assert_eq!(payload.codec, golden.codec, "{}", golden.file);
+    }
+}
+
+/// If this fails after an update of the compiler, it names types in another way, and values stored by the older
+/// build read as a type mismatch under postcard.
+#[test]
+fn the_type_fingerprint_is_still_that_of_the_type() {
+    for golden in GOLDEN {
+        assert_eq!(
+            golden.payload().type_fingerprint,
+            TypeFingerprint::of::<Stored>(),
+            "{}",
+            golden.file
+        );
+    }
+}
+
+#[test]
+fn every_field_stands_where_the_specification_says() {
+    let type_name = b"(u64, alloc::string::String, core::option::Option<f64>)";
+    for golden in GOLDEN {
+        let bytes = golden.bytes();
+        assert_eq!(
+            bytes[..4],
+            [0xC1, b'G', b'C', 1],
+            "{}: magic and version",
+            golden.file
+        );
+        assert_eq!(bytes[4], golden.codec.0, "{}: codec", golden.file);
+        assert_eq!(bytes[5], 0, "{}: flags", golden.file);
+        assert_eq!(
+            bytes[6..8],
+            72_u16.to_le_bytes(),
+            "{}: header length",
+            golden.file
+        );
+        assert_eq!(u64_at(&bytes, 8), CREATED, "{}: created", golden.file);
+        assert_eq!(u64_at(&bytes, 16), golden.stale_at, "{}: stale", golden.file);
+        assert_eq!(u64_at(&bytes, 24), golden.expires_at, "{}: expires", golden.file);
+        assert_eq!(
+            u32_at(&bytes, 32),
+            golden.load_cost_micros,
+            "{}: load cost",
+            golden.file
+        );
+        assert_eq!(
+            u32_at(&bytes, 36) as usize,
+            golden.payload.len(),
+            "{}: payload length",
+            golden.file
+        );
+        assert_eq!(
+            u64_at(&bytes, 40),
+            xxh3_64(b"shop%3Ausers:user:42"),
+            "{}: key",
+            golden.file
+        );
+        assert_eq!(u64_at(&bytes, 48), xxh3_64(type_name), "{}: type", golden.file);
+        assert_eq!(u64_at(&bytes, 56), 0, "{}: generation", golden.file);
+        let covered = [&bytes[..64], &bytes[72..]].concat();
+        assert_eq!(u64_at(&bytes, 64), xxh3_64(&covered), "{}: checksum", golden.file);
+        assert_eq!(bytes[72..], *golden.payload, "{}: payload", golden.file);
+    }
+}
+
+#[test]
+fn sealing_again_gives_the_same_bytes() {
+    for golden in GOLDEN {
+        let sealed = seal(&golden.entry(), &golden.payload(), fingerprint(KEY)).unwrap();
+        assert_eq!(sealed, golden.bytes(), "{}", golden.file);
+    }
+}
+
+/// Checks the codec of one kind of golden file both ways.
+fn check_codec(codec: &Codec) {
+    let stored: Stored = (42, "Ada".to_owned(), Some(1.5));
+    for golden in GOLDEN.iter().filter(|golden| golden.codec == codec.id()) {
+        assert_eq!(
+            *golden.entry().into_value().read::<Stored>(codec).unwrap(),
+            stored,
+            "{}",
+            golden.file
+        );
+        assert_eq!(
+            codec.encode(&stored).unwrap(),
+            golden.payload(),
+            "{}",
+            golden.file
+        );
+    }
+}
+
+#[test]
+fn json_reads_and_writes_the_value_as_it_did() {
+    check_codec(&Codec::json());
+}
+
+#[cfg(feature = "postcard")]
+#[test]
+fn postcard_reads_and_writes_the_value_as_it_did() {
+    check_codec(&Codec::postcard());
+}
+
+#[cfg(feature = "message-pack")]
+#[test]
+fn message_pack_reads_and_writes_the_value_as_it_did() {
+    check_codec(&Codec::message_pack());
+}
+
+/// The dump in the specification is what authors of other readers check theirs against.
+#[test]
+fn the_specification_shows_the_bytes_of_its_golden_file() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/stored-format.md");
+    let page = fs::read_to_string(page).unwrap();
+    let dump = page
+        .split("```dump\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let is_byte = |word: &&str| word.len() == 2 && word.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let shown: Vec<u8> = dump
+        .lines()
+        .flat_map(|line| line.split_whitespace().skip(1).take_while(is_byte))
+        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+        .collect();
+    assert_eq!(shown, GOLDEN[0].bytes());
+}

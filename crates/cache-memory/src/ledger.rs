@@ -1,0 +1,208 @@
+//! What the cache knows about its entries beside moka: how many there are, when they end, why they went. Moka reports
+//! every removal to it, so each entry is accounted for exactly once.
+
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cache_core::{Clock, Timestamp};
+use compact_str::CompactString;
+use moka::notification::RemovalCause;
+
+use crate::deadlines::{Deadlines, Slot};
+use crate::idle::IdleTimes;
+use crate::stored::{Age, Stored};
+
+/// How long a slot without an entry is left alone.
+const PUT_OFF: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    clock: Arc<dyn Clock>,
+    idle: Option<IdleTimes>,
+    deadlines: Mutex<Deadlines>,
+    clears: AtomicU64,
+    /// The clears whose entries are all freed.
+    freed: AtomicU64,
+    stored: AtomicU64,
+    removed: AtomicU64,
+    evictions: AtomicU64,
+    expirations: AtomicU64,
+}
+
+impl Ledger {
+    pub(crate) fn new(clock: Arc<dyn Clock>, idle: Option<IdleTimes>) -> Self {
+        Self {
+            clock,
+            idle,
+            deadlines: Mutex::default(),
+            clears: AtomicU64::new(0),
+            freed: AtomicU64::new(0),
+            stored: AtomicU64::new(0),
+            removed: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+            expirations: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Returns the age of entries that are stored now.
+    #[inline]
+    pub(crate) fn age(&self) -> Age {
+        Age::of_clears(self.clears.load(Ordering::Acquire))
+    }
+
+    /// Hides every entry that is stored now.
+    pub(crate) fn begin_age(&self) {
+        self.clears.fetch_add(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Says whether entries of this age are hidden now. A writer asks after it has stored one: either it sees the clear
+    /// here, or the clear sees the entry.
+    pub(crate) fn has_passed(&self, age: Age) -> bool {
+        fence(Ordering::SeqCst);
+        self.age() != age
+    }
+
+    /// Says whether so many clears wait to be freed that ages might come round.
+    pub(crate) fn is_far_behind(&self) -> bool {
+        let freed = self.freed.load(Ordering::Acquire);
+        self.clears.load(Ordering::Acquire).saturating_sub(freed) >= Age::COUNT / 2
+    }
+
+    /// Returns the number of clears if there may be entries that one of them has hidden and nobody has freed yet.
+    pub(crate) fn unfreed(&self) -> Option<u64> {
+        let freed = self.freed.load(Ordering::Acquire);
+        let clears = self.clears.load(Ordering::Acquire);
+        (freed < clears).then_some(clears)
+    }
+
+    /// Notes that no entry is left that so many clears have hidden.
+    pub(crate) fn note_freed(&self, clears: u64) {
+        self.freed.fetch_max(clears, Ordering::AcqRel);
+    }
+
+    /// Notes an entry that is about to be stored.
+    pub(crate) fn open(&self, key: &CompactString, expires_at: Timestamp) -> Slot {
+        self.stored.fetch_add(1, Ordering::Relaxed);
+        let Some(idle) = &self.idle else {
+            if expires_at == Timestamp::MAX {
+                return Slot::NONE;
+            }
+            return self.deadlines().add(key.clone(), expires_at);
+        };
+        let now = self.clock.now();
+        let slot = self.deadlines().add(key.clone(), idle.first_end(now, expires_at));
+        idle.start(slot, now, expires_at);
+        slot
+    }
+
+    /// Notes an entry that moka removed, and why.
+    pub(crate) fn close(&self, stored: &Stored, cause: RemovalCause) {
+        self.removed.fetch_add(1, Ordering::Relaxed);
+        if stored.age() != self.age() {
+            // A clear took it, neither time nor want of room.
+        } else if self.has_ended(stored, || self.clock.now()) {
+            self.expirations.fetch_add(1, Ordering::Relaxed);
+        } else if cause == RemovalCause::Size {
+            self.evictions.fetch_add(1, Ordering::Relaxed);
+        }
+        if stored.slot != Slot::NONE {
+            self.deadlines().remove(stored.slot);
+        }
+    }
+
+    /// Says whether an entry is no longer there for callers: cleared, or over.
+    #[inline]
+    pub(crate) fn is_gone(&self, stored: &Stored) -> bool {
+        stored.age() != self.age() || self.has_ended(stored, || self.clock.coarse())
+    }
+
+    /// Says whether the time of an entry has ended.
+    #[inline]
+    fn has_ended(&self, stored: &Stored, now: impl FnOnce() -> Timestamp) -> bool {
+        if stored.slot == Slot::NONE && stored.expires_at == Timestamp::MAX {
+            return false;
+        }
+        let end = self
+            .idle
+            .as_ref()
+            .and_then(|idle| idle.ends_at(stored.slot))
+            .unwrap_or(Timestamp::MAX);
+        now() >= stored.expires_at.min(end)
+    }
+
+    /// Says whether the entry that moka has for this key is over, without looking at it.
+    pub(crate) fn is_key_over(&self, key: &str) -> bool {
+        let Some((slot, due)) = self.deadlines().find(key) else {
+            return false;
+        };
+        let end = self
+            .idle
+            .as_ref()
+            .and_then(|idle| idle.ends_at(slot))
+            .unwrap_or(due);
+        self.clock.coarse() >= end
+    }
+
+    /// Notes a use of an entry.
+    #[inline]
+    pub(crate) fn touch(&self, stored: &Stored) {
+        if let Some(idle) = &self.idle {
+            idle.touch(stored.slot, self.clock.coarse());
+        }
+    }
+
+    /// Returns an entry that may be over, if there is one.
+    pub(crate) fn first_due(&self) -> Option<(Slot, CompactString)> {
+        let now = self.clock.now();
+        self.deadlines().first_due(now)
+    }
+
+    /// Says whether an entry that was due is over now. One that was used meanwhile is put off instead.
+    pub(crate) fn is_due(&self, slot: Slot, key: &str) -> bool {
+        let now = self.clock.now();
+        let mut deadlines = self.deadlines();
+        if !deadlines.is_due(slot, key, now) {
+            return false;
+        }
+        match self.idle.as_ref().and_then(|idle| idle.ends_at(slot)) {
+            Some(end) if now < end => {
+                deadlines.postpone(slot, key, end);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Puts off a slot whose entry somebody else is just removing. Only who removes an entry may free its slot, so that
+    /// it is freed once.
+    pub(crate) fn put_off(&self, slot: Slot, key: &str) {
+        let later = self.clock.now() + PUT_OFF;
+        self.deadlines().postpone(slot, key, later);
+    }
+
+    /// Returns how many entries there are.
+    pub(crate) fn items(&self) -> u64 {
+        // Removals are read first: an entry is stored before it is removed, so the difference is never negative.
+        let removed = self.removed.load(Ordering::Acquire);
+        self.stored.load(Ordering::Acquire).saturating_sub(removed)
+    }
+
+    pub(crate) fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn expirations(&self) -> u64 {
+        self.expirations.load(Ordering::Relaxed)
+    }
+
+    /// The table is consistent between any two calls, so a panic elsewhere while it was locked does no harm.
+    fn deadlines(&self) -> MutexGuard<'_, Deadlines> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,85 @@
+//! An entry as it lies in moka. Its size decides what an entry costs: 48 bytes fill moka's allocation exactly, one
+//! word more would add 16 to every entry.
+
+use cache_core::{Entry, Timestamp, Value};
+
+use crate::deadlines::Slot;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    value: Value,
+    /// When the value was made, in the lower [`CREATED_BITS`], and after how many clears it was stored, in the
+    /// others.
+    born: u64,
+    pub(crate) expires_at: Timestamp,
+    stale_at: Timestamp,
+    load_cost_micros: u32,
+    /// Where the end of this entry is written down.
+    pub(crate) slot: Slot,
+}
+
+/// Milliseconds until the year 2527.
+const CREATED_BITS: u32 = 44;
+const LATEST: u64 = (1 << CREATED_BITS) - 1;
+
+/// How many times a cache was cleared, as far as 20 bits tell. An entry of another age is hidden. Ages come round
+/// again after a million clears; what was hidden is freed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Age(u64);
+
+impl Age {
+    /// How many ages there are.
+    pub(crate) const COUNT: u64 = 1 << (u64::BITS - CREATED_BITS);
+
+    pub(crate) fn of_clears(clears: u64) -> Self {
+        Self(clears % Self::COUNT)
+    }
+}
+
+impl Stored {
+    pub(crate) fn new(entry: Entry, slot: Slot, age: Age) -> Self {
+        Self {
+            born: age.0 << CREATED_BITS | entry.created().as_millis().min(LATEST),
+            expires_at: entry.expires_at(),
+            stale_at: entry.stale_at(),
+            load_cost_micros: u32::try_from(entry.load_cost().as_micros()).unwrap_or(u32::MAX),
+            value: entry.into_value(),
+            slot,
+        }
+    }
+
+    pub(crate) fn value(&self) -> &Value {
+        &self.value
+    }
+
+    #[inline]
+    pub(crate) fn age(&self) -> Age {
+        Age(self.born >> CREATED_BITS)
+    }
+
+    #[inline]
+    pub(crate) fn into_entry(self) -> Entry {
+        Entry::new(self.value, Timestamp::from_millis(self.born & LATEST))
+            .with_expires_at(self.expires_at)
+            .with_stale_at(self.stale_at)
+            .with_load_cost(std::time::Duration::from_micros(u64::from(self.load_cost_micros)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_and_the_time_of_birth_do_not_touch() {
+        let entry = Entry::new(Value::new(1), Timestamp::from_millis(LATEST));
+        let stored = Stored::new(entry, Slot::NONE, Age::of_clears(5));
+        assert_eq!(stored.age(), Age::of_clears(5));
+        assert_eq!(stored.into_entry().created(), Timestamp::from_millis(LATEST));
+    }
+
+    #[test]
+    fn a_stored_entry_fills_the_allocation_of_moka_and_no_more() {
+        assert_eq!(size_of::<Stored>(), 48);
+    }
+}

@@ -1,0 +1,132 @@
+//! When entries that are over leave memory: without traffic, and before live ones.
+
+use std::time::Duration;
+
+use cache_core::Expiration;
+use cache_testkit::eventually;
+
+use crate::support::{held, setup, setup_without_thread};
+
+#[tokio::test]
+async fn entries_that_are_over_are_freed_without_traffic() {
+    let setup = setup(|builder| builder);
+    for n in 0..1_000 {
+        setup
+            .cache
+            .set(&n.to_string(), n)
+            .ttl(Duration::from_millis(100))
+            .await
+            .unwrap();
+    }
+    setup.clock.advance(Duration::from_secs(1));
+    eventually("1,000 entries are freed", || setup.cache.stats().items == Some(0)).await;
+    assert_eq!(
+        (setup.cache.stats().expirations, setup.cache.stats().evictions),
+        (Some(1_000), Some(0))
+    );
+}
+
+#[tokio::test]
+async fn entries_that_live_stay_when_others_are_freed() {
+    let setup = setup(|builder| builder);
+    setup
+        .cache
+        .set("short", 1)
+        .ttl(Duration::from_millis(100))
+        .await
+        .unwrap();
+    setup
+        .cache
+        .set("long", 1)
+        .ttl(Duration::from_secs(100))
+        .await
+        .unwrap();
+    setup
+        .cache
+        .set("never", 1)
+        .expiration(Expiration::Never)
+        .await
+        .unwrap();
+    setup.clock.advance(Duration::from_secs(1));
+    eventually("the short one is freed", || setup.cache.stats().items == Some(2)).await;
+    assert_eq!(
+        held(&setup.cache, &["short", "long", "never"]).await,
+        ["long", "never"]
+    );
+}
+
+#[tokio::test]
+async fn an_entry_that_is_over_goes_before_a_live_one_that_is_older() {
+    let setup = setup_without_thread(|builder| builder.max_items(2));
+    setup.cache.set("old", 1).await.unwrap();
+    setup
+        .cache
+        .set("over", 1)
+        .ttl(Duration::from_millis(100))
+        .await
+        .unwrap();
+    setup.clock.advance(Duration::from_millis(150));
+    setup.cache.set("new", 1).await.unwrap();
+    assert_eq!(held(&setup.cache, &["old", "over", "new"]).await, ["old", "new"]);
+    assert_eq!(
+        (setup.cache.stats().evictions, setup.cache.stats().expirations),
+        (Some(0), Some(1))
+    );
+}
+
+#[tokio::test]
+async fn a_rewritten_entry_lives_as_long_as_the_last_write_says() {
+    let setup = setup(|builder| builder);
+    setup
+        .cache
+        .set("key", 1)
+        .ttl(Duration::from_millis(100))
+        .await
+        .unwrap();
+    setup
+        .cache
+        .set("key", 2)
+        .ttl(Duration::from_secs(100))
+        .await
+        .unwrap();
+    setup
+        .cache
+        .set("mark", 1)
+        .ttl(Duration::from_millis(100))
+        .await
+        .unwrap();
+    setup.clock.advance(Duration::from_secs(1));
+    eventually("the thread has swept", || setup.cache.stats().items == Some(1)).await;
+    assert_eq!(setup.cache.get::<i32>("key").await.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn deleting_an_entry_that_is_over_counts_it_as_expired() {
+    let setup = setup_without_thread(|builder| builder);
+    setup
+        .cache
+        .set("key", 1)
+        .ttl(Duration::from_millis(100))
+        .await
+        .unwrap();
+    setup.clock.advance(Duration::from_millis(100));
+    assert!(!setup.cache.delete("key").await.unwrap());
+    assert_eq!(setup.cache.stats().expirations, Some(1));
+}
+
+/// A write at the limit frees a bounded number of entries that are over, however many there are.
+#[tokio::test]
+async fn a_write_frees_a_bounded_number() {
+    let setup = setup_without_thread(|builder| builder.max_items(1_000));
+    for n in 0..1_000 {
+        setup
+            .cache
+            .set(&n.to_string(), n)
+            .ttl(Duration::from_millis(100))
+            .await
+            .unwrap();
+    }
+    setup.clock.advance(Duration::from_secs(1));
+    setup.cache.set("new", 1).await.unwrap();
+    assert_eq!(setup.cache.stats().expirations, Some(32));
+}

@@ -1,0 +1,206 @@
+//! Who goes when room is needed: under one caller exactly the least recently used live entry.
+
+use std::collections::VecDeque;
+
+use cache_memory::EvictionPolicy;
+use proptest::prelude::*;
+
+use crate::support::{held, setup, setup_without_thread};
+
+#[tokio::test]
+async fn at_the_limit_a_new_key_evicts_the_oldest() {
+    let cache = setup_without_thread(|builder| builder.max_items(2)).cache;
+    for key in ["a", "b", "c"] {
+        cache.set(key, 1).await.unwrap();
+    }
+    assert_eq!(held(&cache, &["a", "b", "c"]).await, ["b", "c"]);
+    assert_eq!(cache.stats().evictions, Some(1));
+}
+
+#[tokio::test]
+async fn a_get_counts_as_a_use() {
+    let cache = setup_without_thread(|builder| builder.max_items(2)).cache;
+    cache.set("a", 1).await.unwrap();
+    cache.set("b", 1).await.unwrap();
+    cache.get::<i32>("a").await.unwrap();
+    cache.set("c", 1).await.unwrap();
+    assert_eq!(held(&cache, &["a", "b", "c"]).await, ["a", "c"]);
+}
+
+#[tokio::test]
+async fn a_set_of_an_old_key_counts_as_a_use_and_evicts_nothing() {
+    let cache = setup_without_thread(|builder| builder.max_items(2)).cache;
+    for key in ["a", "b", "a"] {
+        cache.set(key, 1).await.unwrap();
+    }
+    assert_eq!(cache.stats().evictions, Some(0));
+    cache.set("c", 1).await.unwrap();
+    assert_eq!(held(&cache, &["a", "b", "c"]).await, ["a", "c"]);
+}
+
+#[tokio::test]
+async fn asking_whether_a_key_exists_is_no_use() {
+    let cache = setup_without_thread(|builder| builder.max_items(2)).cache;
+    cache.set("a", 1).await.unwrap();
+    cache.set("b", 1).await.unwrap();
+    assert!(cache.exists("a").await.unwrap());
+    cache.set("c", 1).await.unwrap();
+    assert_eq!(held(&cache, &["a", "b", "c"]).await, ["b", "c"]);
+}
+
+#[tokio::test]
+async fn a_cache_of_one_holds_the_latest() {
+    let cache = setup_without_thread(|builder| builder.max_items(1)).cache;
+    for key in ["a", "b", "c"] {
+        cache.set(key, key.to_owned()).await.unwrap();
+        assert_eq!(held(&cache, &["a", "b", "c"]).await, [key]);
+    }
+}
+
+#[tokio::test]
+async fn no_limit_evicts_nothing() {
+    let cache = setup_without_thread(|builder| builder.max_items(0)).cache;
+    for n in 0..5_000 {
+        cache.set(&n.to_string(), n).await.unwrap();
+    }
+    assert_eq!(
+        (cache.stats().items, cache.stats().evictions),
+        (Some(5_000), Some(0))
+    );
+}
+
+#[tokio::test]
+async fn the_frequency_policy_keeps_what_is_used_often() {
+    let cache = setup_without_thread(|builder| builder.max_items(100).policy(EvictionPolicy::TinyLfu)).cache;
+    for _ in 0..20 {
+        for n in 0..50 {
+            let key = format!("hot-{n}");
+            if cache.get::<i32>(&key).await.unwrap().is_none() {
+                cache.set(&key, n).await.unwrap();
+            }
+        }
+    }
+    for n in 0..1_000 {
+        cache.set(&format!("once-{n}"), n).await.unwrap();
+    }
+    let mut kept = 0;
+    for n in 0..50 {
+        kept += i32::from(cache.exists(&format!("hot-{n}")).await.unwrap());
+    }
+    assert!(
+        kept >= 45,
+        "a scan left only {kept} of 50 entries that are used often"
+    );
+}
+
+/// A cache at its limit goes on working under many writers, and each writer's last entries are among the latest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn fifty_writers_at_the_limit_never_pass_it_when_they_are_done() {
+    let cache = setup(|builder| builder.max_items(100)).cache;
+    let writers: Vec<_> = (0..50)
+        .map(|writer| {
+            let cache = cache.clone();
+            tokio::spawn(async move {
+                for n in 0..200 {
+                    cache.set(&format!("{writer}-{n}"), n).await.unwrap();
+                    let items = cache.stats().items.unwrap();
+                    assert!(
+                        items <= 100 + 50,
+                        "{items} entries with 50 writers at a limit of 100"
+                    );
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(cache.stats().items, Some(100));
+    assert_eq!(cache.stats().evictions, Some(50 * 200 - 100));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Get(u8),
+    Set(u8),
+    Delete(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..12_u8).prop_map(Step::Get),
+        3 => (0..12_u8).prop_map(Step::Set),
+        1 => (0..12_u8).prop_map(Step::Delete),
+    ]
+}
+
+/// Least recently used first, written down as simply as can be.
+#[derive(Default)]
+struct Model(VecDeque<u8>);
+
+impl Model {
+    fn forget(&mut self, key: u8) -> bool {
+        let before = self.0.len();
+        self.0.retain(|held| *held != key);
+        self.0.len() < before
+    }
+
+    fn apply(&mut self, step: Step, limit: usize) {
+        match step {
+            Step::Get(key) => {
+                if self.forget(key) {
+                    self.0.push_back(key);
+                }
+            }
+            Step::Set(key) => {
+                self.forget(key);
+                self.0.push_back(key);
+                if self.0.len() > limit {
+                    self.0.pop_front();
+                }
+            }
+            Step::Delete(key) => {
+                self.forget(key);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// One caller at a time sees exactly the least recently used entries go, whatever it does.
+    #[test]
+    fn one_caller_sees_exact_lru(limit in 1..8_usize, steps in prop::collection::vec(step(), 1..200)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let cache = setup_without_thread(|builder| builder.max_items(limit as u64)).cache;
+            let mut model = Model::default();
+            for step in steps {
+                match step {
+                    Step::Get(key) => { cache.get::<u8>(&key.to_string()).shared().await.unwrap(); }
+                    Step::Set(key) => cache.set(&key.to_string(), key).await.unwrap(),
+                    Step::Delete(key) => { cache.delete(&key.to_string()).await.unwrap(); }
+                }
+                model.apply(step, limit);
+                for key in 0..12_u8 {
+                    let ours = cache.exists(&key.to_string()).await.unwrap();
+                    assert_eq!(ours, model.0.contains(&key), "key {key} after {step:?}");
+                }
+            }
+        });
+    }
+}
+
+/// Moka counts the writes over an entry in 16 bits and never evicts one that was written over more often.
+#[tokio::test]
+async fn a_key_that_is_rewritten_without_end_can_still_be_evicted() {
+    let cache = setup_without_thread(|builder| builder.max_items(2)).cache;
+    for n in 0..66_000 {
+        cache.set("hot", n).await.unwrap();
+    }
+    for key in ["a", "b"] {
+        cache.set(key, 1).await.unwrap();
+    }
+    assert_eq!(held(&cache, &["hot", "a", "b"]).await, ["a", "b"]);
+}

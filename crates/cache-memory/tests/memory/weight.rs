@@ -1,0 +1,102 @@
+//! Limits by weight.
+
+use std::time::Duration;
+
+use cache_core::Value;
+use cache_memory::Weigher;
+
+use crate::support::{held, setup_without_thread};
+
+/// The length of a text.
+fn length() -> Weigher {
+    Weigher::new(|_, value: &Value| {
+        value
+            .downcast_ref::<String>()
+            .map_or(1, |text| u32::try_from(text.len()).unwrap())
+    })
+}
+
+#[tokio::test]
+async fn heavy_entries_push_out_the_least_recently_used() {
+    let cache = setup_without_thread(|builder| builder.max_weight(100, length())).cache;
+    for key in ["a", "b"] {
+        cache.set(key, "x".repeat(40)).await.unwrap();
+    }
+    cache.set("c", "x".repeat(30)).await.unwrap();
+    assert_eq!(held(&cache, &["a", "b", "c"]).await, ["b", "c"]);
+    assert_eq!(
+        (cache.stats().weight, cache.stats().max_weight),
+        (Some(70), Some(100))
+    );
+}
+
+#[tokio::test]
+async fn an_entry_heavier_than_the_limit_is_not_stored_and_evicts_nothing_else() {
+    let cache = setup_without_thread(|builder| builder.max_weight(100, length())).cache;
+    cache.set("light", "x".to_owned()).await.unwrap();
+    cache.set("heavy", "x".repeat(101)).await.unwrap();
+    assert_eq!(held(&cache, &["light", "heavy"]).await, ["light"]);
+}
+
+#[tokio::test]
+async fn a_heavier_value_of_an_old_key_makes_room() {
+    let cache = setup_without_thread(|builder| builder.max_weight(100, length())).cache;
+    cache.set("a", "x".repeat(40)).await.unwrap();
+    cache.set("b", "x".repeat(40)).await.unwrap();
+    cache.set("b", "x".repeat(90)).await.unwrap();
+    assert_eq!(held(&cache, &["a", "b"]).await, ["b"]);
+}
+
+#[tokio::test]
+async fn the_weigher_sees_the_key() {
+    let by_key = Weigher::new(|key, _: &Value| u32::try_from(key.as_str().len()).unwrap());
+    let cache = setup_without_thread(|builder| builder.max_weight(10, by_key)).cache;
+    cache.set("four", 1).await.unwrap();
+    cache.set("seven77", 1).await.unwrap();
+    assert_eq!(held(&cache, &["four", "seven77"]).await, ["seven77"]);
+}
+
+#[tokio::test]
+async fn an_old_key_that_becomes_too_heavy_goes_alone() {
+    let cache = setup_without_thread(|builder| builder.max_weight(100, length())).cache;
+    for key in ["a", "b", "c"] {
+        cache.set(key, "x".repeat(10)).await.unwrap();
+    }
+    cache.set("b", "x".repeat(101)).await.unwrap();
+    assert_eq!(held(&cache, &["a", "b", "c"]).await, ["a", "c"]);
+}
+
+#[tokio::test]
+async fn what_is_over_goes_before_what_lives_by_weight_too() {
+    let setup = setup_without_thread(|builder| builder.max_weight(100, length()));
+    setup.cache.set("live", "x".repeat(40)).await.unwrap();
+    setup
+        .cache
+        .set("over", "x".repeat(40))
+        .ttl(Duration::from_secs(1))
+        .await
+        .unwrap();
+    setup.clock.advance(Duration::from_secs(2));
+    setup.cache.set("new", "x".repeat(40)).await.unwrap();
+    assert_eq!(
+        held(&setup.cache, &["live", "over", "new"]).await,
+        ["live", "new"]
+    );
+}
+
+/// The weigher is the caller's code; a panic in it is the caller's and leaves nothing behind.
+#[tokio::test]
+async fn a_weigher_that_panics_leaves_the_old_entry_and_the_count() {
+    let picky = Weigher::new(|_, value: &Value| {
+        assert!(value.downcast_ref::<i32>() != Some(&13), "not this one");
+        1
+    });
+    let cache = setup_without_thread(|builder| builder.max_weight(100, picky)).cache;
+    cache.set("key", 1).await.unwrap();
+    let theirs = cache.clone();
+    tokio::spawn(async move { theirs.set("key", 13).await })
+        .await
+        .unwrap_err();
+    assert_eq!(cache.get::<i32>("key").await.unwrap(), Some(1));
+    assert_eq!(cache.stats().items, Some(1));
+}

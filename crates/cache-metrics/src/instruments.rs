@@ -1,0 +1,194 @@
+//! All that is measured of one cache, and how it goes to the recorder: as differences since the last time, so caches
+//! that come and go under one name add up.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cache_core::{BackendStats, CacheBackend, CacheError, ErrorKind, Observer, Operation};
+use metrics::Recorder;
+
+use crate::config::MetricsBuilder;
+use crate::keys::{Keys, Names};
+use crate::latency::Latency;
+use crate::names::{self, OPERATIONS};
+use crate::stripes::{Event, Stripes};
+
+const KINDS: usize = ErrorKind::ALL.len();
+
+pub(crate) struct Instruments {
+    pub(crate) stripes: Stripes,
+    pub(crate) sampling: u64,
+    pub(crate) backend: Arc<dyn CacheBackend>,
+    cache_name: Arc<str>,
+    names: Names,
+    latencies: Box<[Latency]>,
+    /// One for each operation and kind, in the order of [`Operation::ALL`] and [`ErrorKind::ALL`].
+    errors: Box<[AtomicU64]>,
+    sent: Mutex<BTreeMap<Source, Sent>>,
+}
+
+/// Where the value of a counter comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Hits,
+    Misses,
+    Sets,
+    Deletes,
+    Evictions,
+    Expirations,
+    Error(usize),
+}
+
+impl Source {
+    const PLAIN: [(Self, names::Metric); 6] = [
+        (Self::Hits, names::HITS),
+        (Self::Misses, names::MISSES),
+        (Self::Sets, names::SETS),
+        (Self::Deletes, names::DELETES),
+        (Self::Evictions, names::EVICTIONS),
+        (Self::Expirations, names::EXPIRATIONS),
+    ];
+}
+
+/// A counter and how much of it the recorder has.
+#[derive(Debug)]
+struct Sent {
+    keys: Keys,
+    value: u64,
+}
+
+impl Instruments {
+    pub(crate) fn new(
+        config: &MetricsBuilder,
+        cache_name: &Arc<str>,
+        backend: Arc<dyn CacheBackend>,
+    ) -> Self {
+        let kind = backend.kind();
+        let names = Names::new(config, cache_name, kind);
+        let latency = |operation: &Operation| {
+            Latency::new(names.keys(&names::latency_of(*operation), &[operation.as_str()]))
+        };
+        let latencies = OPERATIONS.iter().map(latency).collect();
+        let plain = Source::PLAIN
+            .iter()
+            .map(|(source, metric)| (*source, names.keys(metric, &[])));
+        let expected = OPERATIONS.iter().flat_map(|operation| {
+            names::expected_errors(*operation, kind).filter_map(|kind| place(*operation, kind))
+        });
+        let errors = expected.map(|place| (Source::Error(place), error_keys(&names, place)));
+        let sent = plain
+            .chain(errors)
+            .map(|(source, keys)| (source, Sent { keys, value: 0 }))
+            .collect();
+        Self {
+            stripes: Stripes::default(),
+            sampling: u64::from(config.latency_sampling),
+            backend,
+            cache_name: Arc::clone(cache_name),
+            latencies,
+            errors: (0..Operation::ALL.len() * KINDS)
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+            sent: Mutex::new(sent),
+            names,
+        }
+    }
+
+    /// Returns what tells the gauges of this cache from those of others.
+    pub(crate) fn identity(&self) -> (Arc<str>, &'static str) {
+        (Arc::clone(&self.cache_name), self.backend.kind())
+    }
+
+    pub(crate) fn latency(&self, operation: Operation) -> Option<&Latency> {
+        let at = OPERATIONS.iter().position(|measured| *measured == operation)?;
+        self.latencies.get(at)
+    }
+
+    #[cold]
+    pub(crate) fn count_error(&self, operation: Operation, error: &CacheError) {
+        if let Some(counter) = place(operation, error.kind()).and_then(|place| self.errors.get(place)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Sends the counters and waiting samples to the recorder.
+    pub(crate) fn send(&self, recorder: &dyn Recorder, stats: &BackendStats) {
+        for latency in &self.latencies {
+            latency.connect(recorder);
+        }
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        for (place, errors) in self.errors.iter().enumerate() {
+            if errors.load(Ordering::Relaxed) > 0 {
+                let new = || Sent {
+                    keys: error_keys(&self.names, place),
+                    value: 0,
+                };
+                sent.entry(Source::Error(place)).or_insert_with(new);
+            }
+        }
+        for (source, sent) in sent.iter_mut() {
+            let now = self.value(*source, stats).max(sent.value);
+            for counter in sent.keys.counters(recorder) {
+                counter.increment(now - sent.value);
+            }
+            sent.value = now;
+        }
+    }
+
+    /// Sets the gauges of all caches of this name and backend.
+    pub(crate) fn send_gauges(&self, recorder: &dyn Recorder, stats: &BackendStats) {
+        let gauges = [
+            (names::ITEMS, stats.items),
+            (names::MAX_ITEMS, stats.max_items),
+            (names::WEIGHT, stats.weight),
+            (names::MAX_WEIGHT, stats.max_weight),
+        ];
+        for (metric, value) in gauges {
+            let Some(value) = value else { continue };
+            for gauge in self.names.keys(&metric, &[]).gauges(recorder) {
+                gauge.set(value as f64);
+            }
+        }
+    }
+
+    fn value(&self, source: Source, stats: &BackendStats) -> u64 {
+        match source {
+            Source::Hits => self.stripes.sum(Event::Hit),
+            Source::Misses => self.stripes.sum(Event::Miss),
+            Source::Sets => self.stripes.sum(Event::Set),
+            Source::Deletes => self.stripes.sum(Event::Delete),
+            Source::Evictions => stats.evictions.unwrap_or_default(),
+            Source::Expirations => stats.expirations.unwrap_or_default(),
+            Source::Error(place) => self.errors[place].load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Counts what the handle reports: keys and values that no layer sees.
+impl Observer for Instruments {
+    fn failed(&self, operation: Operation, error: &CacheError) {
+        self.count_error(operation, error);
+    }
+}
+
+/// Returns the place of the counter of an operation and a kind of error.
+fn place(operation: Operation, kind: ErrorKind) -> Option<usize> {
+    let operation = Operation::ALL.iter().position(|one| *one == operation)?;
+    let kind = ErrorKind::ALL.iter().position(|one| *one == kind)?;
+    Some(operation * KINDS + kind)
+}
+
+fn error_keys(names: &Names, place: usize) -> Keys {
+    let (operation, kind) = (Operation::ALL[place / KINDS], ErrorKind::ALL[place % KINDS]);
+    names.keys(&names::ERRORS, &[operation.as_str(), kind.as_str()])
+}
+
+impl fmt::Debug for Instruments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instruments")
+            .field("cache_name", &self.cache_name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,25 @@
+//! The metrics of the cache, through the [`metrics`] facade: a layer over any backend.
+//!
+//! [`Metrics`] is the handle, [`Metrics::layer`] what a cache is built with, [`names`] the table of all metrics.
+//! Keys are never labels: the number of series depends on the caches and not on what is in them.
+//!
+//! A get is counted in a word that belongs to its thread; a thread of this crate brings the numbers to the recorder.
+//! `BENCHMARKS.md` has what that costs a hit, beside macros of the facade for each call.
+
+mod backend;
+mod config;
+mod error;
+#[cfg(feature = "exporter")]
+mod exporter;
+mod handle;
+mod instruments;
+mod keys;
+mod latency;
+mod layer;
+pub mod names;
+mod stripes;
+
+pub use self::config::MetricsBuilder;
+pub use self::handle::Metrics;
+pub use self::layer::MetricsLayer;
+pub use self::names::LATENCY_BUCKETS;

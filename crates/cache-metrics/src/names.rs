@@ -1,0 +1,224 @@
+//! Every metric: its name, kind, unit, help and labels. Nothing else in the workspace spells a metric name.
+//!
+//! A full name is `{namespace}_{subsystem}_{suffix}`, `gofr_cache_hits_total` by default. Every metric but `build_info`
+//! has the labels `cache_name` and `backend`, then those of the table, then the constant ones of the builder.
+//!
+//! | suffix | kind | further labels | moves when |
+//! |---|---|---|---|
+//! | `hits_total` | counter | | a get finds a live entry; each key of a `get_many` counts |
+//! | `misses_total` | counter | | a get finds none, or one that is over |
+//! | `sets_total` | counter | | a value was stored |
+//! | `deletes_total` | counter | | a delete removed a live entry |
+//! | `evictions_total` | counter | | a live entry was taken for room |
+//! | `items_current` | gauge | | entries held now |
+//! | `operation_latency_seconds` | histogram | `operation` | an operation ended, well or not; answers from memory to `get` and `exists` are sampled |
+//! | `expirations_total` | counter | | an entry was freed whose time had ended |
+//! | `errors_total` | counter | `operation`, `kind` | an operation failed |
+//! | `max_items` | gauge | | the limit of entries, absent without one |
+//! | `weight_current` | gauge | | the weight of all entries, absent without a weigher |
+//! | `max_weight` | gauge | | the limit of weight, absent without one |
+//! | `build_info` | gauge | `version` | always 1 |
+//!
+//! The first seven are those of the source system. It also shows them with the backend in the name and `cache_name` as
+//! the only label: `gofr_inmemory_cache_*` and `gofr_redis_cache_*`. These aliases carry the same numbers and can be
+//! switched off.
+
+use cache_core::{ErrorKind, Operation};
+use metrics::Unit;
+
+/// What kind of series a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// It counts observations in buckets.
+    Histogram,
+}
+
+/// A metric of the table.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Metric {
+    /// The end of the name, behind namespace and subsystem.
+    pub suffix: &'static str,
+    /// What kind of series it is.
+    pub kind: MetricKind,
+    /// The unit.
+    pub unit: Unit,
+    /// What the exposition says about it.
+    pub help: &'static str,
+    /// The labels beside `cache_name` and `backend`.
+    pub labels: &'static [&'static str],
+    /// Whether the source system has it, and so the aliases do.
+    pub aliased: bool,
+}
+
+const fn counter(suffix: &'static str, help: &'static str) -> Metric {
+    Metric {
+        suffix,
+        kind: MetricKind::Counter,
+        unit: Unit::Count,
+        help,
+        labels: &[],
+        aliased: false,
+    }
+}
+
+const fn gauge(suffix: &'static str, help: &'static str) -> Metric {
+    Metric {
+        suffix,
+        kind: MetricKind::Gauge,
+        unit: Unit::Count,
+        help,
+        labels: &[],
+        aliased: false,
+    }
+}
+
+const fn aliased(metric: Metric) -> Metric {
+    Metric {
+        aliased: true,
+        ..metric
+    }
+}
+
+pub(crate) const HITS: Metric = aliased(counter("hits_total", "Gets that found a live entry."));
+pub(crate) const MISSES: Metric = aliased(counter(
+    "misses_total",
+    "Gets that found no entry, or one whose time had ended.",
+));
+pub(crate) const SETS: Metric = aliased(counter("sets_total", "Values that were stored."));
+pub(crate) const DELETES: Metric = aliased(counter("deletes_total", "Deletes that removed a live entry."));
+pub(crate) const EVICTIONS: Metric = aliased(counter(
+    "evictions_total",
+    "Live entries that were taken to make room for others.",
+));
+pub(crate) const EXPIRATIONS: Metric = counter(
+    "expirations_total",
+    "Entries that were freed because their time had ended.",
+);
+pub(crate) const ERRORS: Metric = Metric {
+    labels: &["operation", "kind"],
+    ..counter(
+        "errors_total",
+        "Operations that failed, by operation and kind of error.",
+    )
+};
+pub(crate) const ITEMS: Metric = aliased(gauge("items_current", "Entries that the cache holds now."));
+pub(crate) const MAX_ITEMS: Metric = gauge("max_items", "The most entries that the cache may hold.");
+pub(crate) const WEIGHT: Metric = gauge(
+    "weight_current",
+    "The weight of all entries now, in the unit of the weigher.",
+);
+pub(crate) const MAX_WEIGHT: Metric =
+    gauge("max_weight", "The most weight that the entries may have in all.");
+pub(crate) const LATENCY: Metric = Metric {
+    suffix: "operation_latency_seconds",
+    kind: MetricKind::Histogram,
+    unit: Unit::Seconds,
+    help: "How long whole operations took, well or not. Answers from memory are sampled.",
+    labels: &["operation"],
+    aliased: true,
+};
+pub(crate) const BUILD_INFO: Metric = Metric {
+    labels: &["version"],
+    ..gauge("build_info", "The version of the cache library; always 1.")
+};
+
+/// Every metric, in the order of the table.
+pub const ALL: [Metric; 13] = [
+    HITS,
+    MISSES,
+    SETS,
+    DELETES,
+    EVICTIONS,
+    ITEMS,
+    LATENCY,
+    EXPIRATIONS,
+    ERRORS,
+    MAX_ITEMS,
+    WEIGHT,
+    MAX_WEIGHT,
+    BUILD_INFO,
+];
+
+/// The label that names the cache.
+pub const CACHE_NAME: &str = "cache_name";
+/// The label that names the backend: `memory`, `redis`.
+pub const BACKEND: &str = "backend";
+/// The label that names the operation.
+pub const OPERATION: &str = "operation";
+/// The label that names the kind of an error.
+pub const KIND: &str = "kind";
+/// The label that names the version of the library.
+pub const VERSION: &str = "version";
+
+/// The namespace unless the builder is told another.
+pub const DEFAULT_NAMESPACE: &str = "gofr";
+/// The subsystem unless the builder is told another.
+pub const DEFAULT_SUBSYSTEM: &str = "cache";
+
+/// Upper bounds of the latency buckets in seconds: 250 ns, which a hit in memory stays below, to 2.5 s, which is past
+/// every deadline.
+pub const LATENCY_BUCKETS: [f64; 22] = [
+    2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
+    2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+
+/// Returns the subsystem under which the source system shows a backend of this kind.
+pub(crate) fn alias_subsystem(kind: &str) -> Option<&'static str> {
+    match kind {
+        "memory" => Some("inmemory_cache"),
+        "redis" => Some("redis_cache"),
+        _ => None,
+    }
+}
+
+/// The operations that are measured.
+pub(crate) const OPERATIONS: [Operation; 8] = [
+    Operation::Get,
+    Operation::Set,
+    Operation::Delete,
+    Operation::Exists,
+    Operation::GetMany,
+    Operation::SetMany,
+    Operation::DeleteMany,
+    Operation::Clear,
+];
+
+/// Returns the latency metric as it is for an operation: the source system has none on several keys, so those have no
+/// alias.
+pub(crate) fn latency_of(operation: Operation) -> Metric {
+    let several = matches!(
+        operation,
+        Operation::GetMany | Operation::SetMany | Operation::DeleteMany
+    );
+    Metric {
+        aliased: !several,
+        ..LATENCY
+    }
+}
+
+/// Returns the errors whose series start at zero: those that an operation of a working program meets. Others appear
+/// when they first occur.
+pub(crate) fn expected_errors(operation: Operation, backend: &str) -> impl Iterator<Item = ErrorKind> {
+    let always = [ErrorKind::Closed].into_iter();
+    let reads = matches!(operation, Operation::Get | Operation::GetMany);
+    let decoding = [ErrorKind::Decode, ErrorKind::TypeMismatch]
+        .into_iter()
+        .filter(move |_| reads);
+    let remote = [
+        ErrorKind::Unavailable,
+        ErrorKind::Timeout,
+        ErrorKind::Exhausted,
+        ErrorKind::Denied,
+        ErrorKind::Backend,
+    ];
+    let is_remote = backend != "memory";
+    always
+        .chain(decoding)
+        .chain(remote.into_iter().filter(move |_| is_remote))
+}

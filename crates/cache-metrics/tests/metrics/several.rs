@@ -1,0 +1,145 @@
+//! Several caches in one process.
+
+use cache_core::ErrorKind;
+use cache_memory::MemoryBackend;
+use cache_testkit::ManualClock;
+
+use crate::support::{Watched, memory};
+
+fn plain() -> MemoryBackend {
+    memory(&ManualClock::new()).max_items(10).build().unwrap()
+}
+
+fn sets(watched: &Watched, cache: &str) -> Option<f64> {
+    watched.value("gofr_cache_sets_total", &[("cache_name", cache)])
+}
+
+#[tokio::test]
+async fn two_caches_of_one_kind_have_their_own_series() {
+    let watched = Watched::new(|builder| builder);
+    let (one, two) = (watched.named("one", plain()), watched.named("two", plain()));
+    one.set("key", 1).await.unwrap();
+    two.set("key", 1).await.unwrap();
+    two.set("key", 1).await.unwrap();
+    assert_eq!(
+        (sets(&watched, "one"), sets(&watched, "two")),
+        (Some(1.0), Some(2.0))
+    );
+}
+
+#[tokio::test]
+async fn two_caches_of_one_name_add_up() {
+    let watched = Watched::new(|builder| builder);
+    let (one, two) = (watched.cache(plain()), watched.cache(plain()));
+    one.set("key", 1).await.unwrap();
+    two.set("key", 1).await.unwrap();
+    assert_eq!(
+        [watched.users("sets_total"), watched.users("items_current")],
+        [2.0, 2.0]
+    );
+    assert_eq!(watched.users("max_items"), 20.0);
+    drop(one);
+    assert_eq!(
+        [watched.users("sets_total"), watched.users("items_current")],
+        [2.0, 1.0]
+    );
+}
+
+#[tokio::test]
+async fn a_cache_that_takes_the_place_of_another_counts_on() {
+    let watched = Watched::new(|builder| builder);
+    for _ in 0..3 {
+        let cache = watched.cache(plain());
+        cache.set("key", 1).await.unwrap();
+        cache.close().await.unwrap();
+    }
+    assert_eq!(watched.users("sets_total"), 3.0);
+}
+
+#[tokio::test]
+async fn equal_names_in_different_subsystems_keep_apart() {
+    let near = Watched::new(|builder| builder.subsystem("near"));
+    let far = Watched::new(|builder| builder.subsystem("far"));
+    near.cache(plain()).set("key", 1).await.unwrap();
+    let cache = far.cache(plain());
+    cache
+        .get::<i32>("")
+        .await
+        .map_err(|error| error.kind())
+        .unwrap_err();
+    assert_eq!(
+        cache.get::<i32>("").await.unwrap_err().kind(),
+        ErrorKind::EmptyKey
+    );
+    let users = [("cache_name", "users"), ("backend", "memory")];
+    assert_eq!(near.value("gofr_near_sets_total", &users), Some(1.0));
+    assert_eq!(far.value("gofr_far_sets_total", &users), Some(0.0));
+}
+
+#[tokio::test]
+async fn the_aliases_of_the_source_system_say_the_same() {
+    let watched = Watched::new(|builder| builder.latency_sampling(1));
+    let cache = watched.cache(memory(&ManualClock::new()).max_items(1).build().unwrap());
+    for key in ["a", "b"] {
+        cache.set(key, 1).await.unwrap();
+        cache.get::<i32>(key).await.unwrap();
+        cache.get::<i32>("none").await.unwrap();
+    }
+    cache.delete("b").await.unwrap();
+    let suffixes = [
+        "hits_total",
+        "misses_total",
+        "sets_total",
+        "deletes_total",
+        "evictions_total",
+        "items_current",
+        "operation_latency_seconds_count",
+    ];
+    for suffix in suffixes {
+        let get = if suffix.ends_with("_count") {
+            &[("operation", "get")][..]
+        } else {
+            &[]
+        };
+        let alias = watched.value(&format!("gofr_inmemory_cache_{suffix}"), get);
+        assert_eq!(
+            alias,
+            watched.value(&format!("gofr_cache_{suffix}"), get),
+            "{suffix}"
+        );
+        assert!(alias.is_some(), "{suffix}");
+    }
+    assert_eq!(watched.value("gofr_inmemory_cache_expirations_total", &[]), None);
+}
+
+#[tokio::test]
+async fn the_aliases_can_be_switched_off() {
+    let watched = Watched::new(|builder| builder.aliases(false));
+    let cache = watched.cache(plain());
+    cache.set("key", 1).await.unwrap();
+    assert!(!watched.render().contains("inmemory"));
+}
+
+#[tokio::test]
+async fn constant_labels_are_on_every_series() {
+    let watched = Watched::new(|builder| builder.label("region", "us").label("region", "eu"));
+    let cache = watched.cache(plain());
+    cache.set("key", 1).await.unwrap();
+    for line in watched.render().lines().filter(|line| line.starts_with("gofr_")) {
+        assert!(line.contains("region=\"eu\""), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn limits_beyond_all_numbers_add_up_to_the_largest() {
+    let watched = Watched::new(|builder| builder);
+    let vast = || {
+        let weigher = cache_memory::Weigher::new(|_, _| 1);
+        MemoryBackend::builder()
+            .max_weight(u64::MAX, weigher)
+            .build()
+            .unwrap()
+    };
+    let _caches = [watched.cache(vast()), watched.cache(vast())];
+    assert_eq!(watched.users("max_weight"), u64::MAX as f64);
+}

@@ -1,0 +1,92 @@
+//! The conformance suite of the cache, with doubles and a manual clock.
+//!
+//! Every backend and every layer proves with it that it keeps the contract of
+//! [`CacheBackend`](cache_core::CacheBackend): each line that stands under "Behaviour" there is a case here. Use it
+//! as a dev-dependency.
+//!
+//! # A backend of your own
+//!
+//! Implement [`Fixture`] for it: how to reach the backend, how to let its time pass, and where it differs. Then
+//! [`conformance!`] makes one test of each case, each on a fixture of its own.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use cache_core::CacheBackend;
+//! use cache_testkit::{Fixture, ManualClock, Passing};
+//! # use cache_testkit::MapBackend as MyBackend;
+//!
+//! struct MyFixture {
+//!     clock: Arc<ManualClock>,
+//!     backend: Arc<dyn CacheBackend>,
+//! }
+//!
+//! impl MyFixture {
+//!     fn new() -> Self {
+//!         let clock = ManualClock::new();
+//!         Self { backend: Arc::new(MyBackend::new(clock.clone())), clock }
+//!     }
+//! }
+//!
+//! impl Fixture for MyFixture {
+//!     fn backend(&self) -> Arc<dyn CacheBackend> {
+//!         Arc::clone(&self.backend)
+//!     }
+//!     fn neighbour(&self) -> Arc<dyn CacheBackend> {
+//!         Arc::new(MyBackend::new(self.clock.clone()))
+//!     }
+//!     // The backend of a server returns a future that sleeps, and says in `slack` how exact that is.
+//!     fn pass(&self, time: Duration) -> Passing<'_> {
+//!         Box::pin(async move { self.clock.advance(time) })
+//!     }
+//! }
+//!
+//! cache_testkit::conformance!(my_backend, MyFixture::new());
+//! # fn main() {
+//! #     cache_testkit::run(async { cache_testkit::conformance::get::the_last_set_is_returned(&MyFixture::new()).await });
+//! # }
+//! ```
+//!
+//! `cargo test` then shows `my_backend::get::the_last_set_is_returned` and all others. The expression may await, for
+//! instance a server that starts.
+//!
+//! # A layer
+//!
+//! A layer keeps the contract of the backend below it. [`MapFixture`] brings a backend and a clock:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use cache_testkit::{CountingBackend as MyLayer, MapFixture};
+//!
+//! cache_testkit::conformance!(my_layer, MapFixture::new(|map| Arc::new(MyLayer::new(map))));
+//! # fn main() {}
+//! ```
+//!
+//! # Doubles
+//!
+//! | double | what it is for |
+//! |---|---|
+//! | [`MapBackend`] | the contract at its plainest, with objects or with bytes |
+//! | [`NullBackend`] | keeps nothing |
+//! | [`CountingBackend`] | says which calls reached the backend |
+//! | [`FailingBackend`] | fails on demand: operations, or single keys |
+//! | [`SlowBackend`] | answers when the test lets it, never at once |
+//!
+//! [`eventually`] waits for background work; [`ManualClock`] makes waiting for an expiry unnecessary.
+
+mod clock;
+pub mod conformance;
+mod doubles;
+mod eventually;
+mod fixture;
+mod map_fixture;
+mod run;
+mod suite;
+
+pub use self::clock::ManualClock;
+pub use self::doubles::{CountingBackend, FailingBackend, MapBackend, NullBackend, SlowBackend};
+pub use self::eventually::eventually;
+pub use self::fixture::{Fixture, Passing};
+pub use self::map_fixture::MapFixture;
+pub use self::run::run;

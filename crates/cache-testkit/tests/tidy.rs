@@ -1,0 +1,122 @@
+//! The rules of the house, as far as a test can see them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const LONGEST_FILE: usize = 300;
+const LONGEST_README: usize = 150;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// The Rust files below a folder of the workspace.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    assert!(!files.is_empty());
+    files
+}
+
+fn all_files() -> Vec<PathBuf> {
+    ["crates", "examples", "benches", "fuzz"]
+        .iter()
+        .flat_map(|folder| rust_files(&root().join(folder)))
+        .collect()
+}
+
+fn sources() -> Vec<PathBuf> {
+    let is_source = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "src");
+    all_files().into_iter().filter(is_source).collect()
+}
+
+#[test]
+fn every_file_says_at_its_top_why_it_exists() {
+    for file in all_files() {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            text.starts_with("//! "),
+            "{} does not open with //!",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn no_file_is_long() {
+    for file in sources() {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]") && !line.starts_with("#[cfg(all(test"));
+        let lines = code.count();
+        assert!(
+            lines <= LONGEST_FILE,
+            "{} has {lines} lines without its tests",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn no_lib_holds_logic() {
+    for file in sources().iter().filter(|file| file.ends_with("src/lib.rs")) {
+        let text = fs::read_to_string(file).unwrap();
+        let logic = text
+            .lines()
+            .find(|line| line.starts_with("fn ") || line.starts_with("pub fn ") || line.starts_with("impl"));
+        assert_eq!(logic, None, "{}", file.display());
+    }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = fs::read_to_string(root().join("README.md"))
+        .unwrap()
+        .lines()
+        .count();
+    assert!(lines < LONGEST_README, "{lines} lines");
+}
+
+/// A layer that forgot a method of the contract would hide what the backend below it does better.
+#[test]
+fn every_layer_denies_missing_methods() {
+    for file in sources() {
+        let text = fs::read_to_string(&file).unwrap();
+        let implements = text.contains("CacheBackend for ");
+        let wraps = text.contains("inner: Arc<dyn CacheBackend>") || text.contains("inner: B,");
+        if implements && wraps {
+            assert!(
+                text.contains("deny(clippy::missing_trait_methods)"),
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_crate_is_in_the_map() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(
+            map.contains(&format!("crates/{name}")),
+            "{name} is not in ARCHITECTURE.md"
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! Puts the parts of the service together, and takes them apart in the right order when it is told to stop.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access_trace::{Trace, TraceError};
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time;
+use tracing::{info, warn};
+
+use crate::args::Args;
+use crate::caches::Caches;
+use crate::catalogue::Catalogue;
+use crate::failure::Failure;
+use crate::generator::{self, Traffic};
+use crate::http::{self, App};
+use crate::ids::Ids;
+use crate::shutdown::{Signals, Stopper, stop};
+use crate::source::Source;
+use crate::telemetry::Telemetry;
+use crate::{banner, logging, usage};
+
+/// How long requests that have begun may take to end once the service is told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs the service with the settings of the command line and the environment, until a signal asks it to stop.
+pub fn main() -> ExitCode {
+    let failure = match Args::try_parse() {
+        Ok(args) => match start(args) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(failure) => failure,
+        },
+        Err(asked) if !asked.use_stderr() => {
+            // Help or the version. If nobody reads it there is nobody to tell.
+            let _ = asked.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => Failure::Usage(usage::one_line(&wrong)),
+    };
+    // Standard error may be closed, which eprintln! would panic about.
+    let _ = writeln!(io::stderr(), "using-cache: {}", failure.one_line());
+    ExitCode::from(failure.exit_code())
+}
+
+fn start(args: Args) -> Result<(), Failure> {
+    logging::install(args.log.clone());
+    // Before the runtime and its signals, so that Ctrl-C ends it while a long trace is read.
+    let trace = read_trace(&args)?;
+    let runtime = Runtime::new().map_err(|error| Failure::System("cannot start the async runtime", error))?;
+    let ended = runtime.block_on(run(args, trace));
+    // What was not done in time is not waited for now.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn run(args: Args, trace: Option<Trace>) -> Result<(), Failure> {
+    let mut signals =
+        Signals::listen().map_err(|error| Failure::System("cannot listen for signals", error))?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| Failure::Listen(args.listen, error))?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::Listen(args.listen, error))?;
+
+    // The recorder comes first, so that it hears of everything from the start.
+    let telemetry = Telemetry::install()?;
+    let source = Source::embedded(args.source_delay)?;
+    let products = source.len();
+    let caches = Caches::build(&args.caches(), telemetry.caches())?;
+    let catalogue = Arc::new(Catalogue::new(source, caches, args.ttl));
+    banner::ready(&args, products, address);
+    if let Some(trace) = &trace {
+        info!("replaying {} accesses of {}", trace.len(), trace.name());
+    }
+
+    let (stopper, stop) = stop();
+    let upkeep = tokio::spawn(telemetry.clone().keep_up());
+    let ids = trace.map_or_else(|| Ids::skewed(products), Ids::replayed);
+    let traffic = Traffic {
+        per_second: args.rate,
+        seed: args.seed,
+        ids,
+    };
+    let generator = tokio::spawn(generator::run(traffic, Arc::clone(&catalogue), stop.clone()));
+    let app = App {
+        catalogue: Arc::clone(&catalogue),
+        telemetry,
+    };
+    let mut server = tokio::spawn(http::serve(listener, app, stop));
+
+    tokio::select! {
+        signal = signals.next() => info!("stopping because of {signal}"),
+        ended = &mut server => return Err(Failure::Serve(reason(ended))),
+    }
+    tokio::select! {
+        () = wind_down(&stopper, server, generator) => {}
+        _ = signals.next() => return Err(Failure::Interrupted),
+    }
+    upkeep.abort();
+    catalogue.caches().close().await?;
+    let [products, searches] = catalogue.reports();
+    info!("stopped; {products}; {searches}");
+    Ok(())
+}
+
+/// Lets requests that have begun end, and takes no new ones.
+async fn wind_down(stopper: &Stopper, mut server: JoinHandle<io::Result<()>>, mut generator: JoinHandle<()>) {
+    stopper.tell();
+    let drained = time::timeout(DRAIN, async { tokio::join!(&mut server, &mut generator) }).await;
+    if drained.is_err() {
+        warn!("requests still run after {DRAIN:?} and are cut off");
+        server.abort();
+        generator.abort();
+    }
+}
+
+/// Reads the trace, if there is one. A setting that would have no effect is an error, not a surprise.
+fn read_trace(args: &Args) -> Result<Option<Trace>, Failure> {
+    let Some(path) = &args.trace else { return Ok(None) };
+    if args.rate == 0 {
+        let message =
+            "a trace is replayed at the rate, which is 0; give --rate a number above 0 or drop --trace";
+        return Err(Failure::Usage(message.to_owned()));
+    }
+    // A file that is not there is the first thing to say about it, before what its name does not tell.
+    File::open(path).map_err(|source| TraceError::Open {
+        path: path.clone(),
+        source,
+    })?;
+    banner::reading(path);
+    let trace = match args.trace_format {
+        Some(format) => Trace::open_as(path, format)?,
+        None => Trace::open(path)?,
+    };
+    Ok(Some(trace))
+}
+
+/// Says why a server ended that nobody told to.
+fn reason(ended: Result<io::Result<()>, tokio::task::JoinError>) -> io::Error {
+    match ended {
+        Ok(Ok(())) => io::Error::other("the server stopped by itself"),
+        Ok(Err(error)) => error,
+        Err(error) => io::Error::other(error),
+    }
+}

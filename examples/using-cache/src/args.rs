@@ -1,0 +1,133 @@
+//! The settings: each is a flag, has an environment variable for containers, a default, and a line in `--help`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use access_trace::Format;
+use cache_memory::EvictionPolicy;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::caches::CacheSettings;
+use crate::values;
+
+/// The settings of the service. `Args::command()` describes them, which the tests compare with the README.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "using-cache", version)]
+#[command(
+    about = "A catalogue of products over a slow source, with a cache in front of it and metrics of both."
+)]
+#[command(
+    after_help = "Everything runs in this process: no server is needed. Stop it with Ctrl-C or SIGTERM."
+)]
+pub struct Args {
+    /// Where to serve HTTP; port 0 takes a free one
+    #[arg(
+        long,
+        value_name = "IP:PORT",
+        env = "CACHE_EXAMPLE_LISTEN",
+        default_value = "127.0.0.1:8080"
+    )]
+    #[arg(value_parser = values::address)]
+    pub(crate) listen: SocketAddr,
+
+    /// Requests per second that the service makes to itself; 0 for none
+    #[arg(long, value_name = "NUMBER", env = "CACHE_EXAMPLE_RATE", default_value = "50")]
+    #[arg(value_parser = values::rate, allow_negative_numbers = true)]
+    pub(crate) rate: u32,
+
+    /// Take the ids of that traffic from a recorded access trace, over and over, instead of a Zipf distribution
+    #[arg(long, value_name = "FILE", env = "CACHE_EXAMPLE_TRACE")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// How the trace is encoded: i32, i64 or lines [default: by the file's name]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "CACHE_EXAMPLE_TRACE_FORMAT",
+        requires = "trace"
+    )]
+    pub(crate) trace_format: Option<Format>,
+
+    /// The most products that the cache holds; 0 for no limit
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "CACHE_EXAMPLE_MAX_ITEMS",
+        default_value = "500"
+    )]
+    #[arg(value_parser = values::whole, allow_negative_numbers = true)]
+    pub(crate) max_items: u64,
+
+    /// How long a product stays in the cache, such as 500ms, 30s, 5m or 1h
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "CACHE_EXAMPLE_TTL",
+        default_value = "30s"
+    )]
+    #[arg(value_parser = values::life)]
+    pub(crate) ttl: Duration,
+
+    /// Which product goes when the cache is full: lru or tinylfu
+    #[arg(
+        long,
+        value_name = "POLICY",
+        env = "CACHE_EXAMPLE_POLICY",
+        default_value = "lru"
+    )]
+    pub(crate) policy: EvictionPolicy,
+
+    /// How long the source takes to answer, such as 20ms; 0ms for at once
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "CACHE_EXAMPLE_SOURCE_DELAY",
+        default_value = "20ms"
+    )]
+    #[arg(value_parser = values::duration)]
+    pub(crate) source_delay: Duration,
+
+    /// Makes the traffic the same in each run that has the same seed
+    #[arg(long, value_name = "NUMBER", env = "CACHE_EXAMPLE_SEED", default_value = "1")]
+    #[arg(value_parser = values::whole, allow_negative_numbers = true)]
+    pub(crate) seed: u64,
+
+    /// What to log: off, error, warn, info, debug or trace, also by target as in `info,using_cache=debug`
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
+    #[arg(value_parser = values::log_filter)]
+    pub(crate) log: EnvFilter,
+}
+
+impl Args {
+    pub(crate) fn caches(&self) -> CacheSettings {
+        CacheSettings {
+            max_items: self.max_items,
+            ttl: self.ttl,
+            policy: self.policy,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_an_environment_variable() {
+        let command = Args::command();
+        let without: Vec<_> = command
+            .get_arguments()
+            .filter(|setting| setting.get_env().is_none())
+            .collect();
+        assert!(without.is_empty(), "{without:?}");
+    }
+}

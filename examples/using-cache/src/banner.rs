@@ -1,0 +1,67 @@
+//! The first output: what runs, and where to look.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use crate::args::Args;
+
+/// Which product the example asks for: one so rarely wanted that the first call is most likely a miss.
+const EXAMPLE: u64 = 4_242;
+
+/// Says that a trace is being read, which can take longer than somebody likes to look at nothing.
+pub(crate) fn reading(trace: &Path) {
+    say(format_args!(
+        "using-cache {} reads the trace {}",
+        env!("CARGO_PKG_VERSION"),
+        trace.display()
+    ));
+}
+
+pub(crate) fn ready(args: &Args, products: usize, address: SocketAddr) {
+    let url = format!("http://{}", reachable(address));
+    let cached = match args.max_items {
+        0 => "all".to_owned(),
+        items => format!("up to {items}"),
+    };
+    say(format_args!(
+        "using-cache {version} serves {products} products, caches {cached} of them for {ttl:?} ({policy}), and makes \
+         {rate} requests/s itself\n  \
+         overview  {url}/\n  \
+         metrics   {url}/metrics\n  \
+         health    {url}/health\n  \
+         try       curl -i {url}/products/{EXAMPLE}   (twice: x-cache is miss, then hit)\n  \
+         stop      Ctrl-C",
+        version = env!("CARGO_PKG_VERSION"),
+        ttl = args.ttl,
+        policy = args.policy,
+        rate = args.rate,
+    ));
+}
+
+/// Returns an address that can be called from this machine: nobody can connect to "all interfaces".
+fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(all) if all.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, all.port()).into(),
+        SocketAddr::V6(all) if all.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, all.port()).into(),
+        one => one,
+    }
+}
+
+fn say(text: fmt::Arguments<'_>) {
+    // Nobody may be reading, as behind `| head -1`; the service goes on, where println! would panic.
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_interfaces_are_reached_through_loopback() {
+        assert_eq!(reachable(([0, 0, 0, 0], 80).into()), ([127, 0, 0, 1], 80).into());
+        assert_eq!(reachable("[::]:80".parse().unwrap()), "[::1]:80".parse().unwrap());
+        assert_eq!(reachable(([10, 0, 0, 1], 80).into()), ([10, 0, 0, 1], 80).into());
+    }
+}

@@ -1,0 +1,62 @@
+//! The HTTP interface: which path is answered by what.
+
+mod error;
+mod health;
+mod overview;
+mod products;
+mod request;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{delete, get};
+use tokio::net::TcpListener;
+use tracing::debug;
+
+use crate::catalogue::Catalogue;
+use crate::shutdown::Stop;
+use crate::telemetry::Telemetry;
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) telemetry: Telemetry,
+}
+
+/// Answers requests until it is told to stop, and returns when the last of them has its answer.
+pub(crate) async fn serve(listener: TcpListener, app: App, mut stop: Stop) -> io::Result<()> {
+    axum::serve(listener, router(app))
+        .with_graceful_shutdown(async move { stop.told().await })
+        .await
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(overview::overview))
+        .route("/products", get(products::several))
+        .route("/products/{id}", get(products::one).put(products::update))
+        .route("/search", get(products::search))
+        .route("/cache", delete(products::clear))
+        .route("/cache/products/{id}", delete(products::forget))
+        .route("/health", get(health::health))
+        .route("/metrics", get(health::metrics))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(DefaultBodyLimit::max(request::LONGEST_BODY))
+        .layer(middleware::from_fn(log))
+        .with_state(app)
+}
+
+/// Logs each request when it is answered.
+async fn log(request: Request, next: Next) -> Response {
+    let (method, uri, start) = (request.method().clone(), request.uri().clone(), Instant::now());
+    let response = next.run(request).await;
+    debug!(%method, %uri, status = response.status().as_u16(), elapsed = ?start.elapsed(), "request");
+    response
+}

@@ -1,0 +1,117 @@
+//! The catalogue over HTTP. Each read says in the header `x-cache` whether the cache had the answer.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::error::ApiError;
+use super::request::{ProductChange, ProductId, ProductIds, SearchTerm};
+use crate::catalogue::Answer;
+use crate::lookups::CacheStatus;
+use crate::product::Product;
+
+/// Answers in JSON and says whether the cache had it.
+fn with_status(status: CacheStatus, body: &impl Serialize) -> Response {
+    ([("x-cache", status.as_str())], Json(body)).into_response()
+}
+
+/// `GET /products/{id}`
+pub(super) async fn one(State(app): State<App>, ProductId(id): ProductId) -> Result<Response, ApiError> {
+    let Answer { value, status } = app.catalogue.product(id).await?;
+    match &*value {
+        Some(product) => Ok(with_status(status, product)),
+        None => Ok(([("x-cache", status.as_str())], ApiError::NoSuchProduct(id)).into_response()),
+    }
+}
+
+#[derive(Serialize)]
+struct Several<'a> {
+    products: Vec<&'a Product>,
+    unknown: Vec<u64>,
+    hits: usize,
+    misses: usize,
+}
+
+/// `GET /products?ids=1,2,3`
+pub(super) async fn several(
+    State(app): State<App>,
+    ProductIds(ids): ProductIds,
+) -> Result<Response, ApiError> {
+    let answers = app.catalogue.products(&ids).await?;
+    let unknown = ids
+        .iter()
+        .zip(&answers)
+        .filter(|(_, answer)| answer.value.is_none())
+        .map(|(id, _)| *id);
+    let misses = answers
+        .iter()
+        .filter(|answer| answer.status == CacheStatus::Miss)
+        .count();
+    let body = Several {
+        products: known(&answers),
+        unknown: unknown.collect(),
+        hits: answers.len() - misses,
+        misses,
+    };
+    let status = if misses == 0 {
+        CacheStatus::Hit
+    } else {
+        CacheStatus::Miss
+    };
+    Ok(with_status(status, &body))
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    q: &'a str,
+    products: Vec<&'a Product>,
+}
+
+/// `GET /search?q=lamp`
+pub(super) async fn search(State(app): State<App>, SearchTerm(q): SearchTerm) -> Result<Response, ApiError> {
+    let found = app.catalogue.search(&q).await?;
+    let answers = app.catalogue.products(&found.value).await?;
+    Ok(with_status(
+        found.status,
+        &Found {
+            q: &q,
+            products: known(&answers),
+        },
+    ))
+}
+
+/// Returns the products among answers that may be that there is none.
+fn known(answers: &[Answer<Option<Product>>]) -> Vec<&Product> {
+    answers
+        .iter()
+        .filter_map(|answer| Option::as_ref(&answer.value))
+        .collect()
+}
+
+/// `PUT /products/{id}`
+pub(super) async fn update(
+    State(app): State<App>,
+    ProductId(id): ProductId,
+    ProductChange(change): ProductChange,
+) -> Result<Json<Product>, ApiError> {
+    let updated = app.catalogue.update(id, change).await?;
+    updated.map(Json).ok_or(ApiError::NoSuchProduct(id))
+}
+
+/// `DELETE /cache/products/{id}`
+pub(super) async fn forget(
+    State(app): State<App>,
+    ProductId(id): ProductId,
+) -> Result<Json<Value>, ApiError> {
+    let deleted = app.catalogue.forget(id).await?;
+    Ok(Json(json!({ "deleted": deleted })))
+}
+
+/// `DELETE /cache`
+pub(super) async fn clear(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    app.catalogue.clear().await?;
+    Ok(Json(json!({ "cleared": true })))
+}

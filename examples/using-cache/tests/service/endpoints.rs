@@ -1,0 +1,202 @@
+//! The service as its users see it: what it says when it starts, and what each endpoint answers.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::Service;
+
+/// Without traffic of its own, so that the cache holds what the test asked for and nothing else.
+fn quiet() -> Service {
+    Service::start(&["--rate", "0", "--source-delay", "0ms", "--ttl", "1h"])
+}
+
+#[test]
+fn it_says_at_once_what_runs_and_where_to_look() {
+    let started = Instant::now();
+    let service = quiet();
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        started.elapsed()
+    );
+    let url = format!("http://{}", service.address);
+    assert!(
+        service
+            .wait_for_line("metrics")
+            .ends_with(&format!("{url}/metrics"))
+    );
+    assert!(
+        service
+            .wait_for_line("health")
+            .ends_with(&format!("{url}/health"))
+    );
+    assert!(
+        service
+            .wait_for_line("try")
+            .contains(&format!("curl -i {url}/products/"))
+    );
+}
+
+#[test]
+fn a_product_is_a_miss_and_then_a_hit() {
+    let service = quiet();
+    let (first, second) = (service.get("/products/7"), service.get("/products/7"));
+    assert_eq!((first.status, first.header("x-cache")), (200, Some("miss")));
+    assert_eq!((second.status, second.header("x-cache")), (200, Some("hit")));
+    assert_eq!(first.body, second.body);
+    assert_eq!(first.json()["id"], 7);
+}
+
+#[test]
+fn an_update_shows_in_the_next_read() {
+    let service = quiet();
+    service.get("/products/7");
+    let updated = service.call("PUT", "/products/7", r#"{"price_cents":1234,"stock":9}"#);
+    assert_eq!(updated.status, 200, "{}", updated.body);
+    let after = service.get("/products/7");
+    assert_eq!(after.header("x-cache"), Some("miss"));
+    assert_eq!(after.json(), updated.json());
+    assert_eq!(
+        (&after.json()["price_cents"], &after.json()["stock"]),
+        (&json!(1234), &json!(9))
+    );
+}
+
+#[test]
+fn that_there_is_no_product_is_cached_too() {
+    let service = quiet();
+    let (first, second) = (service.get("/products/5001"), service.get("/products/5001"));
+    assert_eq!((first.status, first.header("x-cache")), (404, Some("miss")));
+    assert_eq!((second.status, second.header("x-cache")), (404, Some("hit")));
+    assert_eq!(second.json()["error"]["kind"], "no_such_product");
+    assert_eq!(service.get("/").json()["source"]["lookups"], 1);
+}
+
+#[test]
+fn several_products_come_in_order_with_one_question_to_the_source() {
+    let service = quiet();
+    service.get("/products/2");
+    let answer = service.get("/products?ids=3,2,6000,1,3");
+    assert_eq!((answer.status, answer.header("x-cache")), (200, Some("miss")));
+    let body = answer.json();
+    let ids: Vec<_> = body["products"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|product| &product["id"])
+        .collect();
+    assert_eq!(ids, [3, 2, 1]);
+    assert_eq!(
+        (&body["unknown"], &body["hits"], &body["misses"]),
+        (&json!([6000]), &json!(1), &json!(3))
+    );
+    assert_eq!(
+        service.get("/products?ids=3,2,6000,1").header("x-cache"),
+        Some("hit")
+    );
+    assert_eq!(service.get("/").json()["source"]["lookups"], 2);
+}
+
+#[test]
+fn a_search_is_cached_by_itself() {
+    let service = quiet();
+    let (first, second) = (service.get("/search?q=Oak%20"), service.get("/search?q=oak"));
+    assert_eq!(
+        (first.header("x-cache"), second.header("x-cache")),
+        (Some("miss"), Some("hit"))
+    );
+    assert_eq!(first.json()["products"], second.json()["products"]);
+    assert!(
+        first.json()["products"][0]["name"]
+            .as_str()
+            .unwrap()
+            .contains("Oak")
+    );
+}
+
+#[test]
+fn deleting_from_the_cache_says_whether_it_was_there() {
+    let service = quiet();
+    service.get("/products/7");
+    assert_eq!(
+        service.call("DELETE", "/cache/products/7", "").json(),
+        json!({ "deleted": true })
+    );
+    assert_eq!(
+        service.call("DELETE", "/cache/products/7", "").json(),
+        json!({ "deleted": false })
+    );
+    assert_eq!(service.get("/products/7").header("x-cache"), Some("miss"));
+}
+
+#[test]
+fn a_cleared_cache_is_empty() {
+    let service = quiet();
+    service.get("/products?ids=1,2,3");
+    assert_eq!(service.call("DELETE", "/cache", "").status, 200);
+    assert_eq!(service.get("/").json()["caches"][0]["items"], 0);
+    assert_eq!(service.get("/products/1").header("x-cache"), Some("miss"));
+}
+
+#[test]
+fn health_names_each_cache() {
+    let service = quiet();
+    let health = service.get("/health");
+    let expected = json!({ "status": "up", "caches": { "products": "up", "searches": "up" } });
+    assert_eq!((health.status, health.json()), (200, expected));
+}
+
+#[test]
+fn every_endpoint_of_the_overview_is_there() {
+    let service = quiet();
+    let overview = service.get("/").json();
+    for endpoint in overview["endpoints"].as_array().unwrap() {
+        let (method, target) = endpoint["call"].as_str().unwrap().split_once(' ').unwrap();
+        let body = if method == "PUT" { r#"{"stock":1}"# } else { "" };
+        let answer = service.call(method, &target.replace("{id}", "7"), body);
+        assert_eq!(answer.status, 200, "{method} {target}: {}", answer.body);
+    }
+}
+
+#[test]
+fn bad_requests_are_told_what_to_do() {
+    let service = quiet();
+    let too_many = format!(
+        "/products?ids={}",
+        (0..=100).map(|id| id.to_string()).collect::<Vec<_>>().join(",")
+    );
+    let too_long = format!("/search?q={}", "a".repeat(101));
+    let big = format!(r#"{{"stock":{}}}"#, "1".repeat(20_000));
+    let cases = [
+        ("GET", "/products/seven", "", 400, "/products/7"),
+        ("GET", "/products/-1", "", 400, "/products/7"),
+        ("GET", "/products/99999999999999999999", "", 400, "/products/7"),
+        ("GET", "/products/%ff", "", 400, "/products/7"),
+        ("GET", "/products", "", 400, "ids=1,2,3"),
+        ("GET", "/products?ids=1,,2", "", 400, "ids=1,2,3"),
+        ("GET", &too_many, "", 400, "at most 100"),
+        ("GET", "/search", "", 400, "q=lamp"),
+        ("GET", "/search?q=%20", "", 400, "q=lamp"),
+        ("GET", &too_long, "", 400, "at most 100"),
+        ("PUT", "/products/7", "", 400, "price_cents"),
+        ("PUT", "/products/7", "{}", 400, "price_cents"),
+        ("PUT", "/products/7", "[1,2]", 400, "price_cents"),
+        ("PUT", "/products/7", r#"{"price":1}"#, 400, "price_cents"),
+        ("PUT", "/products/7", r#"{"stock":-1}"#, 400, "price_cents"),
+        ("PUT", "/products/7", &big, 413, "at most"),
+        ("PUT", "/products/0", r#"{"stock":1}"#, 404, "no product 0"),
+        ("GET", "/nowhere", "", 404, "GET /"),
+        ("POST", "/products/7", "", 405, "GET /"),
+    ];
+    for (method, target, body, status, told) in cases {
+        let answer = service.call(method, target, body);
+        assert_eq!(answer.status, status, "{method} {target}: {}", answer.body);
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(told), "{method} {target}: {message}");
+    }
+    assert_eq!(
+        service.call("POST", "/products/7", "").header("allow"),
+        Some("GET,HEAD,PUT")
+    );
+}

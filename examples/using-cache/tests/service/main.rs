@@ -1,0 +1,14 @@
+//! The service as its users meet it: a process of its own, signals and HTTP. One program, so that it is linked once.
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of these files fail the test that calls them"
+)]
+
+mod endpoints;
+mod metrics;
+mod prometheus;
+mod settings;
+mod shutdown;
+mod support;
+mod trace;

@@ -1,0 +1,141 @@
+//! A real Prometheus scrapes the running service and finds every metric of the table. `scripts/test.sh` installs it.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use cache_metrics::names::{ALL, MetricKind};
+use serde_json::Value;
+
+use crate::support::{PATIENCE, Service, get};
+
+/// A Prometheus that scrapes one service every second. It is killed when the test ends, however it ends.
+struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+    _folder: tempfile::TempDir,
+}
+
+impl Prometheus {
+    fn start(target: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("prometheus.yml");
+        let scrape = format!(
+            "scrape_configs:\n  - job_name: gofr-cache\n    scrape_interval: 1s\n    static_configs:\n      - targets: ['{target}']\n"
+        );
+        std::fs::write(&config, scrape).unwrap();
+        // The port is free now, and nobody else on this machine is told of it.
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
+            .arg(format!("--web.listen-address={address}"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("prometheus does not start ({error}); run scripts/test.sh, which installs it")
+            });
+        let prometheus = Self {
+            child,
+            address,
+            _folder: folder,
+        };
+        // It listens before it can answer queries, and says so by the status of this page.
+        wait_for("Prometheus is ready", || {
+            std::net::TcpStream::connect(address).is_ok() && get(address, "/-/ready").status == 200
+        });
+        prometheus
+    }
+
+    /// The samples of an instant query.
+    fn query(&self, query: &str) -> Vec<Value> {
+        let answer = get(self.address, &format!("/api/v1/query?query={query}")).json();
+        answer["data"]["result"].as_array().cloned().unwrap_or_default()
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        // It fails if Prometheus has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < until, "it does not come: {what}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A service in which everything happens within seconds.
+fn busy() -> Service {
+    Service::start(&["--rate", "500", "--max-items", "100", "--ttl", "1s"])
+}
+
+#[test]
+fn prometheus_finds_every_metric_of_the_table_with_data() {
+    let service = busy();
+    let prometheus = Prometheus::start(service.address);
+    wait_for("the target is up", || {
+        prometheus
+            .query("up")
+            .iter()
+            .any(|sample| sample["value"][1] == "1")
+    });
+    // The caches of the service have a limit of items and none of weight.
+    for metric in ALL.iter().filter(|metric| !metric.suffix.contains("weight")) {
+        let end = if metric.kind == MetricKind::Histogram {
+            "_count"
+        } else {
+            ""
+        };
+        let name = format!("gofr_cache_{}{end}", metric.suffix);
+        wait_for(&name, || !prometheus.query(&format!("count({name})")).is_empty());
+    }
+    for counter in ["hits", "misses", "sets", "deletes", "evictions", "expirations"] {
+        let moves = format!("sum(increase(gofr_cache_{counter}_total[30s]))%3E0");
+        wait_for(&format!("{counter} move"), || {
+            !prometheus.query(&moves).is_empty()
+        });
+    }
+    for cache in ["products", "searches"] {
+        let share = format!("gofr_cache_hits_total{{cache_name=%22{cache}%22}}");
+        assert_eq!(prometheus.query(&share).len(), 1, "{cache}");
+    }
+}
+
+#[test]
+fn promtool_has_nothing_to_say_about_the_exposition() {
+    let service = busy();
+    service.get("/products/7");
+    let exposition = service.get("/metrics").body;
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| {
+            panic!("promtool does not start ({error}); run scripts/test.sh, which installs it")
+        });
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(exposition.as_bytes())
+        .unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+}

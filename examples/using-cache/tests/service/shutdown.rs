@@ -1,0 +1,83 @@
+//! Being told to stop: what has begun ends, nothing new begins, and the exit code says how it went.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{PATIENCE, Service, get};
+
+#[test]
+fn both_signals_end_it_with_its_last_numbers() {
+    for (signal, name) in [(Signal::INT, "SIGINT"), (Signal::TERM, "SIGTERM")] {
+        let service = Service::start(&["--rate", "200"]);
+        assert_eq!(service.get("/products/7").status, 200);
+        service.signal(signal);
+        let ended = service.wait();
+        assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(0), ""));
+        let log = ended.stdout.join("\n");
+        assert!(log.contains(&format!("stopping because of {name}")), "{log}");
+        let last = ended.stdout.last().unwrap();
+        assert!(
+            last.contains("products: ") && last.contains("hits") && last.contains("searches: "),
+            "{last}"
+        );
+    }
+}
+
+/// Starts a request for a product that the source takes so long to find, and waits until it is being answered.
+fn request_in_flight(source_delay: &str) -> (Service, thread::JoinHandle<u16>) {
+    let service = Service::start(&["--rate", "0", "--source-delay", source_delay]);
+    let address = service.address;
+    let request = thread::spawn(move || get(address, "/products/7").status);
+    let until = Instant::now() + PATIENCE;
+    while service.get("/").json()["source"]["lookups"] != 1 {
+        assert!(Instant::now() < until, "the source is not asked");
+        thread::sleep(Duration::from_millis(5));
+    }
+    (service, request)
+}
+
+#[test]
+fn a_request_that_has_begun_gets_its_answer() {
+    let (service, request) = request_in_flight("1s");
+    let ended = service.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(request.join().unwrap(), 200);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (service, _request) = request_in_flight("1h");
+    service.signal(Signal::INT);
+    service.wait_for_line("stopping because of SIGINT");
+    service.signal(Signal::INT);
+    let ended = service.wait();
+    assert_eq!(ended.status.code(), Some(130));
+    assert_eq!(ended.stderr, "using-cache: stopped at once by a second signal\n");
+}
+
+#[test]
+fn a_request_that_never_ends_is_cut_off() {
+    let (service, _request) = request_in_flight("1h");
+    let ended = service.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    let log = ended.stdout.join("\n");
+    assert!(log.contains("cut off"), "{log}");
+}
+
+#[test]
+fn connections_that_ask_for_nothing_do_not_hold_it_up() {
+    let service = Service::start(&["--rate", "0"]);
+    let mut idle = TcpStream::connect_timeout(&service.address, PATIENCE).unwrap();
+    let _silent = TcpStream::connect_timeout(&service.address, PATIENCE).unwrap();
+    idle.write_all(b"GET /health HTTP/1.1\r\nhost: test\r\n\r\n")
+        .unwrap();
+    service.get("/health");
+    let ended = service.stop();
+    assert_eq!(ended.status.code(), Some(0));
+    let log = ended.stdout.join("\n");
+    assert!(!log.contains("cut off"), "{log}");
+}

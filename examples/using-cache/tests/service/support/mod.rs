@@ -1,0 +1,165 @@
+//! Runs the service as people do, as a process of its own on a free port, and speaks HTTP with it.
+
+mod http;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+pub(crate) use self::http::{Response, call, get};
+
+/// The longest that a test waits for anything: far more than it takes, so that only what never comes ends a wait.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running service. It is killed when the test ends, however it ends.
+pub(crate) struct Service {
+    child: Child,
+    lines: Receiver<String>,
+    pub(crate) address: SocketAddr,
+}
+
+/// What is left of a service that has ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<String>,
+    pub(crate) stderr: String,
+}
+
+/// Prepares a run in which nothing of the environment of the tests changes a setting.
+pub(crate) fn command(flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_using-cache"));
+    for (name, _) in std::env::vars_os() {
+        if name == "RUST_LOG" || name.to_string_lossy().starts_with("CACHE_EXAMPLE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(flags)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Service {
+    /// Starts a service on a free port and waits until it says where it is.
+    pub(crate) fn start(flags: &[&str]) -> Self {
+        let flags = [&["--listen", "127.0.0.1:0"], flags].concat();
+        let mut child = command(&flags).spawn().unwrap();
+        let lines = read_lines(child.stdout.take().unwrap());
+        let mut service = Self {
+            child,
+            lines,
+            address: ([127, 0, 0, 1], 0).into(),
+        };
+        let overview = service.wait_for_line("overview");
+        service.address = overview
+            .split("http://")
+            .nth(1)
+            .unwrap()
+            .trim_end_matches('/')
+            .parse()
+            .unwrap();
+        service
+    }
+
+    /// Returns the next line on standard output that holds the text.
+    pub(crate) fn wait_for_line(&self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let line = self
+                .lines
+                .recv_timeout(left)
+                .unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Response {
+        get(self.address, target)
+    }
+
+    pub(crate) fn call(&self, method: &str, target: &str, body: &str) -> Response {
+        call(self.address, method, target, body)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until the service has ended by itself.
+    pub(crate) fn wait(mut self) -> Ended {
+        let status = wait(&mut self.child);
+        let mut stderr = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        Ended {
+            status,
+            stdout: self.lines.iter().collect(),
+            stderr,
+        }
+    }
+
+    /// Stops the service and says how it ended.
+    pub(crate) fn stop(self) -> Ended {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It fails if the service has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a service that is to end by itself at once.
+pub(crate) fn run(mut command: Command) -> Ended {
+    let mut child = command.spawn().unwrap();
+    let lines = read_lines(child.stdout.take().unwrap());
+    Service {
+        child,
+        lines,
+        address: ([127, 0, 0, 1], 0).into(),
+    }
+    .wait()
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < until, "the service does not end");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Reads lines in a thread, so that waiting for one can have an end.
+fn read_lines(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
