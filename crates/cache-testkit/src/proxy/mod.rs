@@ -1,0 +1,1 @@
+//! A proxy that harms the connections to a server.
