@@ -62,11 +62,7 @@ impl RedisCluster {
 
     /// Returns the nodes that run and are primaries.
     pub fn primaries(&self) -> Vec<&RedisServer> {
-        let is_primary = |node: &&RedisServer| {
-            let reply = node.try_command(["ROLE"]);
-            reply.is_ok_and(|reply| reply.items()[0].text() == "master")
-        };
-        self.nodes.iter().filter(is_primary).collect()
+        self.nodes.iter().filter(|node| node.is_primary()).collect()
     }
 
     /// Returns the slot of a key as it is stored, its namespace included.

@@ -135,11 +135,10 @@ impl RedisSentinel {
     #[track_caller]
     fn wait_until_primary(&self, new: &RedisServer) {
         new.wait_until("it does not become the primary", |new| {
-            let is_primary = new.command(["ROLE"]).items()[0].text() == "master";
-            is_primary
-                && self
-                    .agreed_primary()
-                    .is_some_and(|agreed| agreed.port() == new.port())
+            let agreed = self
+                .agreed_primary()
+                .is_some_and(|agreed| agreed.port() == new.port());
+            agreed && new.is_primary()
         });
     }
 

@@ -1,6 +1,5 @@
 //! One running server: what tests do to it and ask it.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -17,7 +16,7 @@ use tempfile::TempDir;
 use crate::servers::builder::RedisServerBuilder;
 use crate::servers::certificates::Certificates;
 use crate::servers::process::Process;
-use crate::servers::reply::{Pending, Reply};
+use crate::servers::reply::Reply;
 
 /// How long servers may take to get where a test waits for them.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -98,66 +97,14 @@ impl RedisServer {
         certificates.expect("only a server that was built with tls has certificates")
     }
 
+    pub(super) fn admin_password(&self) -> Option<&str> {
+        self.places.password.as_deref()
+    }
+
     /// Returns the id of the process. Panics if it was killed.
     pub fn pid(&self) -> u32 {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         process.as_ref().expect("the server runs").pid()
-    }
-
-    /// Sends a command and returns the reply, which may be an error of the server.
-    ///
-    /// Panics if the server cannot be asked, with the end of its log.
-    #[track_caller]
-    pub fn command<W: AsRef<[u8]>>(&self, words: impl IntoIterator<Item = W>) -> Reply {
-        match self.try_command(words) {
-            Ok(reply) => reply,
-            Err(error) => panic!("{}", self.failure(&error.to_string())),
-        }
-    }
-
-    /// Sends a command and returns the reply, which may be an error of the server.
-    ///
-    /// # Errors
-    /// The server is not there, or does not answer for ten seconds.
-    pub fn try_command<W: AsRef<[u8]>>(&self, words: impl IntoIterator<Item = W>) -> io::Result<Reply> {
-        self.send(words)?.reply()
-    }
-
-    /// Sends a command and does not wait for the reply.
-    ///
-    /// # Errors
-    /// The server is not there.
-    pub fn send<W: AsRef<[u8]>>(&self, words: impl IntoIterator<Item = W>) -> io::Result<Pending> {
-        let command: Vec<_> = words.into_iter().map(|word| word.as_ref().to_vec()).collect();
-        Pending::send(&self.socket(), self.places.password.as_deref(), &command)
-    }
-
-    /// Returns the fields of a section of `INFO`.
-    #[track_caller]
-    pub fn info(&self, section: &str) -> BTreeMap<String, String> {
-        let text = self.command(["INFO", section]).text();
-        let fields = text.lines().filter_map(|line| line.split_once(':'));
-        fields
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
-    }
-
-    /// Returns how often each command was called since the start or [`reset_calls`](Self::reset_calls), by its name
-    /// in lower case. Those of this type count too, `INFO` and `AUTH` for one.
-    #[track_caller]
-    pub fn calls(&self) -> BTreeMap<String, u64> {
-        let calls = |(name, value): (String, String)| {
-            let name = name.strip_prefix("cmdstat_")?.to_owned();
-            let (calls, _) = value.strip_prefix("calls=")?.split_once(',')?;
-            Some((name, calls.parse().ok()?))
-        };
-        self.info("commandstats").into_iter().filter_map(calls).collect()
-    }
-
-    /// Lets [`calls`](Self::calls) start at nothing.
-    #[track_caller]
-    pub fn reset_calls(&self) {
-        self.command(["CONFIG", "RESETSTAT"]);
     }
 
     /// Stops the process (`SIGSTOP`): connections stay, nothing answers.
@@ -274,7 +221,7 @@ impl RedisServer {
     }
 
     /// Says what is wrong, with the end of the log.
-    fn failure(&self, what: &str) -> String {
+    pub(super) fn failure(&self, what: &str) -> String {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();
         let end = lines[lines.len().saturating_sub(12)..].join("\n");

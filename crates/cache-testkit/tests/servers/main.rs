@@ -3,5 +3,6 @@
 
 mod cluster;
 mod guard;
+mod proxy;
 mod sentinel;
 mod single;
