@@ -18,6 +18,8 @@
 //!
 //! It understands where a message of the Redis protocol ends, so that one reply can be lost or come twice while the
 //! connection goes on. Of other protocols, TLS for one, it takes what comes at once for a message.
+//!
+//! A [`SilentAddress`] is where connections are not even refused.
 
 mod connection;
 mod fault;
@@ -25,6 +27,8 @@ mod frame;
 mod plan;
 mod pump;
 mod server;
+mod silence;
 
 pub use self::fault::{Direction, Fault, When};
 pub use self::server::FaultProxy;
+pub use self::silence::SilentAddress;

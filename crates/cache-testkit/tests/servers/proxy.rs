@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use cache_testkit::eventually;
-use cache_testkit::proxy::{Direction, Fault, FaultProxy, When};
+use cache_testkit::proxy::{Direction, Fault, FaultProxy, SilentAddress, When};
 use cache_testkit::servers::RedisServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -304,4 +304,13 @@ async fn a_server_that_dies_ends_its_connections_and_the_proxy_outlives_it() {
         Client::new(&proxy).await.ask("*1\r\n$4\r\nPING\r\n").await,
         "+PONG\r\n"
     );
+}
+
+#[tokio::test]
+async fn a_silent_address_neither_takes_nor_refuses_a_connection() {
+    let silent = SilentAddress::new().await;
+    for _ in 0..3 {
+        let attempt = timeout(LATE, TcpStream::connect(silent.address())).await;
+        assert!(attempt.is_err(), "{attempt:?}");
+    }
 }
