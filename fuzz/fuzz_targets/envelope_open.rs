@@ -50,7 +50,12 @@ fn with_checksum(mut stored: Vec<u8>) -> Bytes {
 fn check(stored: Bytes, fingerprint: KeyFingerprint) -> bool {
     let input = stored.as_ptr_range();
     match open(stored.clone(), fingerprint) {
-        Ok(Opened::Entry(entry)) => {
+        Ok(opened @ (Opened::Entry(_) | Opened::Compressed(_))) => {
+            let (entry, compressed) = match opened {
+                Opened::Compressed(entry) => (entry, true),
+                Opened::Entry(entry) => (entry, false),
+                Opened::Plain(_) => unreachable!(),
+            };
             let payload = entry
                 .value()
                 .payload(&Codec::json())
