@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::codec::CodecId;
-use cache_core::envelope::{Opened, Rejection, open, seal};
+use cache_core::envelope::{Opened, PEEK_LEN, Rejection, open, peek, seal, seal_compressed};
 use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Timestamp, TypeFingerprint, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -31,13 +31,16 @@ impl Sample {
         fingerprint(&self.namespace, &self.key)
     }
 
-    fn seal(&self) -> Bytes {
+    fn entry(&self) -> Entry {
         let [created, stale_at, expires_at] = self.stamps.map(Timestamp::from_millis);
-        let entry = Entry::new(Value::from_payload(self.payload.clone()), created)
+        Entry::new(Value::from_payload(self.payload.clone()), created)
             .with_stale_at(stale_at)
             .with_expires_at(expires_at)
-            .with_load_cost(Duration::from_micros(u64::from(self.load_cost_micros)));
-        seal(&entry, &self.payload, self.fingerprint()).unwrap()
+            .with_load_cost(Duration::from_micros(u64::from(self.load_cost_micros)))
+    }
+
+    fn seal(&self) -> Bytes {
+        seal(&self.entry(), &self.payload, self.fingerprint()).unwrap()
     }
 
     /// Returns the same question with what an entry says.
@@ -293,7 +296,7 @@ proptest! {
 
     #[test]
     fn a_compressed_payload_is_marked_and_comes_back_as_it_was(sample in samples()) {
-        let (entry, payload) = (sample.entry(), sample.payload());
+        let (entry, payload) = (sample.entry(), sample.payload.clone());
         let sealed = seal_compressed(&entry, &payload, sample.fingerprint()).unwrap();
         let Ok(Opened::Compressed(opened)) = open(sealed.clone(), sample.fingerprint()) else { panic!("{sample:?}") };
         prop_assert_eq!(opened.value().payload(&Codec::json()).unwrap(), payload);
