@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, RejectReason, Result};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::{Admission, Breaker, BreakerSettings};
@@ -149,6 +150,8 @@ impl Caller {
     /// Waits for the connection of a lane until the deadline.
     #[cold]
     async fn connected(&self, lane: &Arc<Lane>, urgent: bool, deadline: Instant) -> Result<Leased> {
+        // The timer would panic.
+        Handle::try_current().map_err(|_| error::no_runtime())?;
         let _waiting = self.counters.wait();
         let leased = timeout_at(deadline, lane.connected(urgent)).await;
         let leased = leased.unwrap_or_else(|_| {
