@@ -10,10 +10,10 @@ use deadpool_redis::redis::{
 };
 
 use crate::config::RedisBuilder;
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
-use crate::secret::Secret;
 use crate::error;
 use crate::pool::Target;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use crate::secret::Secret;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -81,7 +81,8 @@ fn places(builder: &RedisBuilder) -> usize {
 }
 
 fn info(addr: ConnectionAddr) -> Result<ConnectionInfo> {
-    addr.into_connection_info().map_err(|cause| error::bad_client(&cause))
+    addr.into_connection_info()
+        .map_err(|cause| error::bad_client(&cause))
 }
 
 /// Takes a URL apart. Errors do not quote it, since it may hold a password.
@@ -200,7 +201,10 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
         infos.push(info);
     }
     #[cfg(feature = "tls")]
-    let is_secured = matches!(infos.first().map(ConnectionInfo::addr), Some(ConnectionAddr::TcpTls { .. }));
+    let is_secured = matches!(
+        infos.first().map(ConnectionInfo::addr),
+        Some(ConnectionAddr::TcpTls { .. })
+    );
     #[cfg(feature = "tls")]
     let tls = is_secured.then(|| builder.tls.clone().unwrap_or_default());
     let client = ClusterClientBuilder::new(infos)

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cache_core::{
-    BackendStats, CacheBackend, CacheError, CacheFuture, Clock, ConnectionStats, Entry, ErrorKind, Key, RejectReason,
-    Result, envelope,
+    BackendStats, CacheBackend, CacheError, CacheFuture, Clock, ConnectionStats, Entry, ErrorKind, Key,
+    RejectReason, Result, envelope,
 };
 use deadpool_redis::redis::Value;
 
@@ -96,7 +96,11 @@ impl RedisBackend {
 
     async fn get_one(&self, key: Key<'_>) -> Result<Option<Entry>> {
         let ask = command::get(self.form.key(key));
-        match self.caller.call(Way::Read, self.group(key), &ask, self.budgets.read).await {
+        match self
+            .caller
+            .call(Way::Read, self.group(key), &ask, self.budgets.read)
+            .await
+        {
             Ok(answer) => self.found(key, answer.reply, &answer.origin),
             Err(error) => self.unless_wrong_type(error, None),
         }
@@ -152,7 +156,10 @@ impl RedisBackend {
             return self.delete_one(key).await.map(drop);
         };
         let ask = command::set(self.form.key(key), &sealed.bytes, sealed.millis);
-        let answer = self.caller.call(Way::Write, self.group(key), &ask, self.budgets.write).await?;
+        let answer = self
+            .caller
+            .call(Way::Write, self.group(key), &ask, self.budgets.write)
+            .await?;
         self.stored(answer.reply, &answer.origin)
     }
 
@@ -166,7 +173,10 @@ impl RedisBackend {
 
     async fn delete_one(&self, key: Key<'_>) -> Result<bool> {
         let ask = command::unlink(self.form.key(key));
-        let answer = self.caller.call(Way::Write, self.group(key), &ask, self.budgets.write).await?;
+        let answer = self
+            .caller
+            .call(Way::Write, self.group(key), &ask, self.budgets.write)
+            .await?;
         self.went(answer.reply, &answer.origin)
     }
 
@@ -187,7 +197,10 @@ impl RedisBackend {
         } else {
             command::head(stored, envelope::PEEK_LEN)
         };
-        let answer = self.caller.call(Way::Read, self.group(key), &ask, self.budgets.read).await;
+        let answer = self
+            .caller
+            .call(Way::Read, self.group(key), &ask, self.budgets.read)
+            .await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return self.unless_wrong_type(error, false),

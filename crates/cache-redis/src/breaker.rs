@@ -239,7 +239,11 @@ mod tests {
 
     fn call(breaker: &Breaker, counters: &Counters, succeeds: bool) {
         let admission = breaker.admit(counters).unwrap();
-        if succeeds { admission.succeed() } else { admission.fail() }
+        if succeeds {
+            admission.succeed()
+        } else {
+            admission.fail()
+        }
     }
 
     #[tokio::test(start_paused = true)]

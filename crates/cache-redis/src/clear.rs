@@ -25,7 +25,8 @@ impl RedisBackend {
         let deadline = Instant::now() + self.budgets.clear;
         let mut pooled = self.checkout(deadline).await?;
         let cleared = timeout_at(deadline, self.clear_over(&mut pooled)).await;
-        let cleared = cleared.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
+        let cleared =
+            cleared.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
         if let Err(cause) = &cleared
             && error::damage(cause) != Damage::None
         {
@@ -47,7 +48,9 @@ impl RedisBackend {
         let limit = self.budgets.write;
         let mut cursor = 0;
         loop {
-            let page = command::scan(cursor, self.form.namespace.prefix()).send(link, limit).await?;
+            let page = command::scan(cursor, self.form.namespace.prefix())
+                .send(link, limit)
+                .await?;
             let (next, keys) = Page::from_redis_value(page)?;
             if !keys.is_empty() {
                 let removal = removal(&keys);
@@ -105,7 +108,9 @@ mod cluster {
     use std::collections::BTreeSet;
 
     use deadpool_redis::redis::cluster_async::ClusterConnection;
-    use deadpool_redis::redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
+    use deadpool_redis::redis::cluster_routing::{
+        MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo,
+    };
     use futures_util::future::try_join_all;
 
     use super::{FromRedisValue, Page, RedisBackend, RedisResult, Value, command, removal};
@@ -121,7 +126,9 @@ mod cluster {
         pub(super) async fn clear_cluster(&self, cluster: &mut ClusterConnection) -> RedisResult<()> {
             let mut masters = self.masters(cluster).await?;
             for _ in 0..ROUNDS {
-                let cleared = masters.iter().map(|master| self.clear_master(cluster.clone(), master));
+                let cleared = masters
+                    .iter()
+                    .map(|master| self.clear_master(cluster.clone(), master));
                 try_join_all(cleared).await?;
                 // A failover in between may have hidden keys from the scan.
                 let now = self.masters(cluster).await?;

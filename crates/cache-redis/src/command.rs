@@ -96,7 +96,12 @@ pub(crate) fn unlink_found(key: &[u8]) -> Cmd {
 /// Looks for keys that begin with the prefix, from a cursor on.
 pub(crate) fn scan(cursor: u64, prefix: &str) -> Cmd {
     let mut command = command("SCAN", 5, prefix.len() * 2);
-    command.arg(cursor).arg("MATCH").arg(glob(prefix)).arg("COUNT").arg(SCAN_COUNT);
+    command
+        .arg(cursor)
+        .arg("MATCH")
+        .arg(glob(prefix))
+        .arg("COUNT")
+        .arg(SCAN_COUNT);
     command
 }
 
@@ -133,6 +138,9 @@ mod tests {
     fn a_stored_key_is_one_argument() {
         let namespace = Namespace::new("a:b").unwrap();
         let command = get(StoredKey::new(&namespace, Key::new("c d\r\n").unwrap()));
-        assert_eq!(command.get_packed_command(), b"*2\r\n$3\r\nGET\r\n$12\r\na%3Ab:c d\r\n\r\n");
+        assert_eq!(
+            command.get_packed_command(),
+            b"*2\r\n$3\r\nGET\r\n$12\r\na%3Ab:c d\r\n\r\n"
+        );
     }
 }

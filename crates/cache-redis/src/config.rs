@@ -300,7 +300,14 @@ impl RedisBuilder {
             compress_from: self.compress_from.filter(|_| !self.raw),
         };
         let sharded = self.is_sharded();
-        Ok(RedisBackend::new(form, pool, self.connections, &self.breaker, self.budgets, sharded))
+        Ok(RedisBackend::new(
+            form,
+            pool,
+            self.connections,
+            &self.breaker,
+            self.budgets,
+            sharded,
+        ))
     }
 
     /// Checks the settings, makes the backend and asks the server for a sign of life.
@@ -323,14 +330,19 @@ impl RedisBuilder {
 
     fn check(&self) -> Result<()> {
         if self.connections == 0 {
-            return Err(error::limit("connections is 0, so no command could be sent; give 1 or more"));
+            return Err(error::limit(
+                "connections is 0, so no command could be sent; give 1 or more",
+            ));
         }
         if self.max_connections <= self.connections {
-            let message = "max_connections must be above connections, for replacing them and for clears; raise it";
+            let message =
+                "max_connections must be above connections, for replacing them and for clears; raise it";
             return Err(error::limit(message));
         }
         if self.max_value_len == 0 {
-            return Err(error::limit("max_value_len is 0, so nothing could be stored; give the most bytes of a value"));
+            return Err(error::limit(
+                "max_value_len is 0, so nothing could be stored; give the most bytes of a value",
+            ));
         }
         for (setting, given) in [
             ("read_budget", self.budgets.read),

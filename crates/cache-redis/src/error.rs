@@ -91,7 +91,10 @@ fn of_server(kind: ServerErrorKind, cause: &RedisError) -> CacheError {
             "the server is a node of a Cluster; set cluster instead of a single address",
         ),
         ServerErrorKind::ResponseError => return of_text(cause),
-        _ => (ErrorKind::Backend, "the server refuses the command; the cause says why"),
+        _ => (
+            ErrorKind::Backend,
+            "the server refuses the command; the cause says why",
+        ),
     };
     CacheError::new(kind, message).with_source(Cause::of(cause))
 }
@@ -116,7 +119,10 @@ fn of_code(cause: &RedisError) -> CacheError {
             ErrorKind::Unavailable,
             "the server takes no writes now; its log says why",
         ),
-        _ => (ErrorKind::Backend, "the server refuses the command; the cause says why"),
+        _ => (
+            ErrorKind::Backend,
+            "the server refuses the command; the cause says why",
+        ),
     };
     CacheError::new(kind, message).with_source(Cause::of(cause))
 }
@@ -135,7 +141,10 @@ fn of_text(cause: &RedisError) -> CacheError {
             "the server has no database of this number; check db",
         )
     } else {
-        (ErrorKind::Backend, "the server refuses the command; the cause says why")
+        (
+            ErrorKind::Backend,
+            "the server refuses the command; the cause says why",
+        )
     };
     CacheError::new(kind, message).with_source(Cause::of(cause))
 }
@@ -235,7 +244,9 @@ pub(crate) fn bad_url() -> CacheError {
 }
 
 pub(crate) fn insecure_url() -> CacheError {
-    config("the URL asks for TLS without verification, which there is not; drop #insecure and set the CA file")
+    config(
+        "the URL asks for TLS without verification, which there is not; drop #insecure and set the CA file",
+    )
 }
 
 pub(crate) fn bad_node(node: &str) -> CacheError {
@@ -244,7 +255,9 @@ pub(crate) fn bad_node(node: &str) -> CacheError {
 }
 
 pub(crate) fn no_nodes(of: &str) -> CacheError {
-    config(format!("{of} is set without an address; give at least one host:port"))
+    config(format!(
+        "{of} is set without an address; give at least one host:port"
+    ))
 }
 
 pub(crate) fn no_master_name() -> CacheError {
@@ -272,7 +285,9 @@ pub(crate) fn tls_on_a_socket() -> CacheError {
 }
 
 pub(crate) fn bad_duration(setting: &str, given: Duration) -> CacheError {
-    config(format!("{setting} is {given:?}; give a duration from 1 ms to 1 h"))
+    config(format!(
+        "{setting} is {given:?}; give a duration from 1 ms to 1 h"
+    ))
 }
 
 pub(crate) fn bad_breaker() -> CacheError {
@@ -285,12 +300,19 @@ pub(crate) fn limit(message: impl Into<std::borrow::Cow<'static, str>>) -> Cache
 
 #[cfg(feature = "tls")]
 pub(crate) fn bad_file(what: &str, path: &std::path::Path, cause: std::io::Error) -> CacheError {
-    config(format!("the {what} {} cannot be read; check the path", path.display())).with_source(cause)
+    config(format!(
+        "the {what} {} cannot be read; check the path",
+        path.display()
+    ))
+    .with_source(cause)
 }
 
 #[cfg(feature = "tls")]
 pub(crate) fn bad_pem(what: &str, path: &std::path::Path) -> CacheError {
-    config(format!("the {what} {} holds none in the form of PEM; give one", path.display()))
+    config(format!(
+        "the {what} {} holds none in the form of PEM; give one",
+        path.display()
+    ))
 }
 
 /// Makes the error of a client that the library refuses to make.

@@ -211,7 +211,9 @@ impl Lane {
     /// Gives up a connection that broke or is out of step.
     pub(crate) fn note_broken(&self, number: u64) {
         let mut slot = self.slot();
-        if slot.number == number && let Some(held) = slot.held.take() {
+        if slot.number == number
+            && let Some(held) = slot.held.take()
+        {
             held.discard();
             drop(slot);
             // Those that wait in the pool went the same way, most likely.
@@ -282,8 +284,14 @@ impl Slot {
     }
 
     fn fail(&mut self, error: CacheError) {
-        let attempts = self.failure.as_ref().map_or(0, |failure| failure.attempts).saturating_add(1);
-        let pause = FIRST_PAUSE.saturating_mul(1 << attempts.min(8)).min(LONGEST_PAUSE);
+        let attempts = self
+            .failure
+            .as_ref()
+            .map_or(0, |failure| failure.attempts)
+            .saturating_add(1);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << attempts.min(8))
+            .min(LONGEST_PAUSE);
         let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.failure = Some(Failure {
             error,

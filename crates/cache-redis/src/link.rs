@@ -29,7 +29,8 @@ pub(crate) trait Ask: Sync {
     type Reply: Send;
 
     /// Sends it and waits for the reply, for so long.
-    fn send(&self, link: &mut Link, limit: Duration) -> impl Future<Output = RedisResult<Self::Reply>> + Send;
+    fn send(&self, link: &mut Link, limit: Duration)
+    -> impl Future<Output = RedisResult<Self::Reply>> + Send;
 }
 
 /// One command.

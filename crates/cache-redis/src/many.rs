@@ -27,7 +27,11 @@ type Answers<T> = Vec<(usize, Result<T>)>;
 impl RedisBackend {
     pub(crate) async fn get_all(&self, keys: &[Key<'_>]) -> Vec<Result<Option<Entry>>> {
         let wanted = keys.iter().enumerate();
-        let wanted = wanted.map(|(place, key)| Placed { place, key: *key, what: () });
+        let wanted = wanted.map(|(place, key)| Placed {
+            place,
+            key: *key,
+            what: (),
+        });
         let requests = self.by_server(wanted).into_iter();
         let answers = join_all(requests.map(|request| self.get_together(request))).await;
         in_order(keys.len(), answers.into_iter().flatten())
@@ -47,7 +51,10 @@ impl RedisBackend {
     async fn mget(&self, request: &[Placed<'_, ()>]) -> Result<(Vec<Value>, Origin)> {
         let ask = command::mget(request.iter().map(|one| self.form.key(one.key)));
         let group = self.group_of(request);
-        let Answer { reply, origin } = self.caller.call(Way::Read, group, &ask, self.budgets.read).await?;
+        let Answer { reply, origin } = self
+            .caller
+            .call(Way::Read, group, &ask, self.budgets.read)
+            .await?;
         match reply {
             Value::Array(replies) if replies.len() == request.len() => Ok((replies, origin)),
             other => Err(self.out_of_step(other, &origin)),
@@ -67,7 +74,11 @@ impl RedisBackend {
                     continue;
                 }
             };
-            commands.push(Placed { place, key: *key, what });
+            commands.push(Placed {
+                place,
+                key: *key,
+                what,
+            });
         }
         let done = self
             .write_all(commands, |reply, origin| match reply {
@@ -85,7 +96,9 @@ impl RedisBackend {
             key: *key,
             what: command::unlink(self.form.key(*key)),
         });
-        let done = self.write_all(commands.collect(), |reply, origin| self.went(reply, origin)).await;
+        let done = self
+            .write_all(commands.collect(), |reply, origin| self.went(reply, origin))
+            .await;
         in_order(keys.len(), done)
     }
 
@@ -99,7 +112,9 @@ impl RedisBackend {
         let requests = self.by_server(commands.into_iter());
         if self.sharded {
             // One key is in one request, so they may overtake each other.
-            let sent = requests.into_iter().map(|request| self.write_together(request, deadline, &read));
+            let sent = requests
+                .into_iter()
+                .map(|request| self.write_together(request, deadline, &read));
             return join_all(sent).await.into_iter().flatten().collect();
         }
         let mut answers = Vec::new();
@@ -120,7 +135,11 @@ impl RedisBackend {
         let mut rest = Vec::with_capacity(request.len());
         for one in request {
             ask.add_command(one.what);
-            rest.push(Placed { place: one.place, key: one.key, what: () });
+            rest.push(Placed {
+                place: one.place,
+                key: one.key,
+                what: (),
+            });
         }
         let budget = deadline.saturating_duration_since(Instant::now());
         if budget.is_zero() {
@@ -161,7 +180,10 @@ impl RedisBackend {
 
 /// Makes the error of a whole request the answer of each of its keys.
 fn each<T>(request: &[Placed<'_, ()>], error: &CacheError) -> Answers<T> {
-    request.iter().map(|one| (one.place, Err(error.clone()))).collect()
+    request
+        .iter()
+        .map(|one| (one.place, Err(error.clone())))
+        .collect()
 }
 
 /// Puts answers into the order of the keys.
@@ -171,5 +193,8 @@ fn in_order<T>(keys: usize, answers: impl IntoIterator<Item = (usize, Result<T>)
         places[place] = Some(answer);
     }
     let missing = || Err(error::unexpected_reply());
-    places.into_iter().map(|answer| answer.unwrap_or_else(missing)).collect()
+    places
+        .into_iter()
+        .map(|answer| answer.unwrap_or_else(missing))
+        .collect()
 }

@@ -9,12 +9,12 @@ use deadpool::managed::{self, Metrics, Object, PoolConfig, QueueMode, RecycleErr
 use deadpool_redis::redis::AsyncConnectionConfig;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster::ClusterClient;
-use deadpool_redis::redis::{self, RedisError};
 #[cfg(feature = "sentinel")]
 use deadpool_redis::redis::sentinel::SentinelClient;
+use deadpool_redis::redis::{self, RedisError};
 
-use crate::error;
 use crate::counters::Counters;
+use crate::error;
 use crate::link::{Ask, Link, within};
 
 pub(crate) type Pool = managed::Pool<Connector>;

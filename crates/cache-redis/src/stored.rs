@@ -7,7 +7,8 @@ use bytes::Bytes;
 use cache_core::codec::CodecId;
 use cache_core::envelope::{self, Opened, Rejection};
 use cache_core::{
-    Clock, Codec, Entry, Key, KeyFingerprint, Namespace, Payload, RejectReason, Result, TypeFingerprint, Value,
+    Clock, Codec, Entry, Key, KeyFingerprint, Namespace, Payload, RejectReason, Result, TypeFingerprint,
+    Value,
 };
 
 use crate::command::StoredKey;
@@ -68,7 +69,9 @@ impl Form {
         } else {
             self.with_header(key, entry, &payload)?
         };
-        let millis = entry.remaining(now).map(|remaining| millis(remaining).clamp(1, LONGEST));
+        let millis = entry
+            .remaining(now)
+            .map(|remaining| millis(remaining).clamp(1, LONGEST));
         Ok(Some(Sealed { bytes, millis }))
     }
 
@@ -91,7 +94,12 @@ impl Form {
             Ok(Opened::Entry(entry)) => entry,
             Ok(Opened::Compressed(entry)) => match self.decompress(entry) {
                 Ok(entry) => entry,
-                Err(reason) => return Ok(Found::Rejected { reason, desync: false }),
+                Err(reason) => {
+                    return Ok(Found::Rejected {
+                        reason,
+                        desync: false,
+                    });
+                }
             },
             Ok(Opened::Plain(bytes)) => return Ok(Found::Entry(self.plain(bytes))),
             Err(rejection) => {

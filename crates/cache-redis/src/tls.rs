@@ -52,7 +52,11 @@ impl Tls {
             // The client library takes the one of the process. If another thread was faster, that one is as good.
             drop(ring::default_provider().install_default());
         }
-        let root_cert = self.ca.as_deref().map(|path| chain("CA file", path)).transpose()?;
+        let root_cert = self
+            .ca
+            .as_deref()
+            .map(|path| chain("CA file", path))
+            .transpose()?;
         let client_tls = match &self.client {
             Some((certificates, key)) => Some(ClientTlsConfig {
                 client_cert: chain("client certificate", certificates)?,

@@ -38,7 +38,10 @@ pub(crate) fn settings() -> RedisBuilder {
 }
 
 pub(crate) fn cache_of(settings: RedisBuilder) -> Cache {
-    Cache::builder(settings.build().unwrap()).name("faults").build().unwrap()
+    Cache::builder(settings.build().unwrap())
+        .name("faults")
+        .build()
+        .unwrap()
 }
 
 fn tasks() -> usize {
@@ -59,7 +62,10 @@ impl Bench {
     }
 
     /// Makes a cache that has not used its server yet.
-    pub(crate) fn unconnected(server: RedisServer, change: impl FnOnce(RedisBuilder) -> RedisBuilder) -> Self {
+    pub(crate) fn unconnected(
+        server: RedisServer,
+        change: impl FnOnce(RedisBuilder) -> RedisBuilder,
+    ) -> Self {
         let url = server.url();
         Self::of(server, None, change(settings().url(url)))
     }
@@ -140,7 +146,10 @@ impl Bench {
         self.cache.close().await.unwrap();
         until("no task is left", || tasks() <= self.tasks).await;
         if self.server.is_running() {
-            until("no client is left", || self.server.info("clients")["connected_clients"] == "1").await;
+            until("no client is left", || {
+                self.server.info("clients")["connected_clients"] == "1"
+            })
+            .await;
         }
     }
 }
@@ -154,7 +163,11 @@ pub(crate) async fn recovers(cache: &Cache, within: Duration) {
             if outcome.answers.iter().all(|answer| matches!(answer, Ok(true))) {
                 break;
             }
-            assert!(start.elapsed() < within, "after {:?} there still is {outcome:?}", start.elapsed());
+            assert!(
+                start.elapsed() < within,
+                "after {:?} there still is {outcome:?}",
+                start.elapsed()
+            );
             sleep(Duration::from_millis(5)).await;
         }
     }

@@ -14,7 +14,10 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// Calls until the breaker of reads is open.
 async fn open(bench: &Bench) {
     for _ in 0..5 {
-        bench.ask(Call::Get).await.fails_with(&[ErrorKind::Unavailable, ErrorKind::Timeout]);
+        bench
+            .ask(Call::Get)
+            .await
+            .fails_with(&[ErrorKind::Unavailable, ErrorKind::Timeout]);
     }
     assert!(bench.cache.stats().connections.unwrap().breaker_open);
 }
@@ -99,7 +102,10 @@ fn a_server_that_is_down_is_not_flooded_with_connects() {
             caller.await.unwrap();
         }
         let failures = bench.cache.stats().connections.unwrap().connect_failures;
-        assert!((1..=20).contains(&failures), "{failures} attempts to connect in 1.5 s");
+        assert!(
+            (1..=20).contains(&failures),
+            "{failures} attempts to connect in 1.5 s"
+        );
         assert_eq!(bench.cache.stats().up, Some(false));
         bench.server.start();
         bench.recovers().await;
@@ -114,7 +120,10 @@ fn writes_that_fail_do_not_stop_reads() {
         let bench = Bench::new().await;
         bench.server.command(["CLIENT", "PAUSE", "60000", "WRITE"]);
         for _ in 0..7 {
-            bench.ask(Call::Set).await.fails_with(&[ErrorKind::Timeout, ErrorKind::Unavailable]);
+            bench
+                .ask(Call::Set)
+                .await
+                .fails_with(&[ErrorKind::Timeout, ErrorKind::Unavailable]);
             bench.ask(Call::Get).await.is_well();
         }
         assert!(bench.cache.stats().connections.unwrap().breaker_open);

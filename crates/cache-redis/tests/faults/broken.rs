@@ -11,9 +11,15 @@ use crate::call::Column;
 row!(a_connection_that_the_server_kills, killed);
 row!(a_connection_that_is_cut_while_idle, cut);
 row!(a_connection_that_is_half_closed, half_closed);
-row!(a_connection_that_is_reset_in_the_middle_of_a_reply, reset_in_reply);
+row!(
+    a_connection_that_is_reset_in_the_middle_of_a_reply,
+    reset_in_reply
+);
 row!(a_connection_that_ends_in_the_middle_of_a_reply, cut_in_reply);
-row!(a_connection_that_is_reset_with_a_request_under_way, reset_in_request);
+row!(
+    a_connection_that_is_reset_with_a_request_under_way,
+    reset_in_request
+);
 
 /// Runs the calls of a column, each after its connection was broken.
 async fn broken(column: Column, bench: Bench, harm: impl AsyncFn(&Bench)) {
@@ -28,7 +34,9 @@ async fn broken(column: Column, bench: Bench, harm: impl AsyncFn(&Bench)) {
 
 async fn killed(column: Column) {
     broken(column, Bench::new().await, async |bench| {
-        bench.server.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        bench
+            .server
+            .command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
     })
     .await;
 }
@@ -51,7 +59,9 @@ async fn half_closed(column: Column) {
 
 async fn reset_in_reply(column: Column) {
     broken(column, Bench::proxied().await, async |bench| {
-        bench.proxy().harm(Direction::Replies, Fault::Reset, When::Next(1));
+        bench
+            .proxy()
+            .harm(Direction::Replies, Fault::Reset, When::Next(1));
     })
     .await;
 }
@@ -65,7 +75,9 @@ async fn cut_in_reply(column: Column) {
 
 async fn reset_in_request(column: Column) {
     broken(column, Bench::proxied().await, async |bench| {
-        bench.proxy().harm(Direction::Requests, Fault::Reset, When::Next(1));
+        bench
+            .proxy()
+            .harm(Direction::Requests, Fault::Reset, When::Next(1));
     })
     .await;
 }

@@ -60,7 +60,11 @@ async fn corrupted(column: Column, fault: Fault) {
     for caller in callers {
         caller.await.unwrap();
     }
-    assert!(bench.proxy().harmed() > 10, "only {} replies were harmed", bench.proxy().harmed());
+    assert!(
+        bench.proxy().harmed() > 10,
+        "only {} replies were harmed",
+        bench.proxy().harmed()
+    );
     bench.proxy().heal();
     bench.recovers().await;
     if column == Column::Get {
@@ -79,14 +83,14 @@ async fn call_on(column: Column, cache: cache_core::Cache, caller: usize) {
         match column {
             Column::Get => {
                 if let Ok(value) = cache.get::<String>(&one).await {
-                    is_right(&one, value);
+                    is_right(&one, value.as_deref());
                 }
             }
             Column::Set => {
                 let _ = cache.set(&one, value_of(&one)).await;
                 // What was stored is right, whatever the set was told.
                 if let Ok(value) = cache.get::<String>(&one).await {
-                    is_right(&one, value);
+                    is_right(&one, value.as_deref());
                 }
             }
             Column::DeleteAndClear => {
@@ -94,11 +98,13 @@ async fn call_on(column: Column, cache: cache_core::Cache, caller: usize) {
                 let _ = cache.set(&one, value_of(&one)).await;
             }
             Column::ManyKeys => {
-                let _ = cache.set_many([(&*one, value_of(&one)), (&*two, value_of(&two))]).await;
+                let _ = cache
+                    .set_many([(&*one, value_of(&one)), (&*two, value_of(&two))])
+                    .await;
                 let found = cache.get_many::<String>(&[&*one, &*two]).await;
                 for (key, value) in [&one, &two].into_iter().zip(found) {
                     if let Ok(value) = value {
-                        is_right(key, value);
+                        is_right(key, value.as_deref());
                     }
                 }
             }

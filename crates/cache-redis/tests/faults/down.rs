@@ -37,7 +37,10 @@ async fn killed(column: Column) {
         for _ in 0..20 {
             errors += bench.ask(*call).await.errors().count().min(1);
         }
-        assert!(errors <= 1, "{errors} calls failed after the server had come back");
+        assert!(
+            errors <= 1,
+            "{errors} calls failed after the server had come back"
+        );
     }
     bench.recovers().await;
     bench.ends_clean().await;
@@ -80,7 +83,10 @@ fn callers_go_on_while_the_server_is_killed_and_comes_back() {
         tokio::time::sleep(BUDGET).await;
         tokio::task::block_in_place(|| bench.server.start());
         for caller in callers {
-            assert!(caller.await.unwrap(), "more than a second after its return calls still fail");
+            assert!(
+                caller.await.unwrap(),
+                "more than a second after its return calls still fail"
+            );
         }
         bench.recovers().await;
         bench.ends_clean().await;

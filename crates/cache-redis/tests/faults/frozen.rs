@@ -17,7 +17,9 @@ const LATE: [ErrorKind; 2] = [ErrorKind::Timeout, ErrorKind::Unavailable];
 async fn frozen(column: Column) {
     let bench = Bench::new().await;
     bench.server.freeze();
-    let [first, rest @ ..] = column.calls() else { return };
+    let [first, rest @ ..] = column.calls() else {
+        return;
+    };
     let outcome = bench.ask(*first).await;
     outcome.fails_with(&[ErrorKind::Timeout]);
     assert!(outcome.took >= BUDGET / 2, "it gave up early: {outcome:?}");

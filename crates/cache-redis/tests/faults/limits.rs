@@ -14,7 +14,9 @@ row!(a_server_that_takes_no_more_clients, max_clients);
 
 async fn full(column: Column) {
     let bench = Bench::new().await;
-    bench.server.command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+    bench
+        .server
+        .command(["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
     for call in column.calls() {
         bench.server.command(["CONFIG", "SET", "maxmemory", "0"]);
         bench.fill().await;
@@ -27,7 +29,10 @@ async fn full(column: Column) {
             bench.ask(*call).await.is_well();
         }
         let connections = bench.cache.stats().connections.unwrap();
-        assert_eq!((connections.breaker_open, connections.breaker_openings), (false, 0));
+        assert_eq!(
+            (connections.breaker_open, connections.breaker_openings),
+            (false, 0)
+        );
         assert_eq!(bench.cache.stats().up, Some(true));
     }
     bench.server.command(["CONFIG", "SET", "maxmemory", "0"]);
@@ -37,21 +42,26 @@ async fn full(column: Column) {
 
 async fn max_clients(column: Column) {
     const CLIENTS: usize = 4;
-    let server = RedisServer::builder().line(format!("maxclients {CLIENTS}")).start();
+    let server = RedisServer::builder()
+        .line(format!("maxclients {CLIENTS}"))
+        .start();
     let bench = Bench::unconnected(server, |settings| settings);
     let others: Vec<_> = (0..CLIENTS)
         .map(|_| TcpStream::connect(bench.server.address()).unwrap())
         .collect();
     bench.server.wait_until("it still takes clients", |server| {
-        server.try_command(["PING"]).is_err_and(|_| true) || server.try_command(["PING"]).is_ok_and(|reply| {
-            matches!(reply, cache_testkit::servers::Reply::Error(_))
-        })
+        server.try_command(["PING"]).is_err_and(|_| true)
+            || server
+                .try_command(["PING"])
+                .is_ok_and(|reply| matches!(reply, cache_testkit::servers::Reply::Error(_)))
     });
     for call in column.calls() {
         let outcome = bench.ask(*call).await;
         outcome.fails_with(&[ErrorKind::Exhausted]);
         assert!(outcome.errors().all(cache_core::CacheError::is_transient));
-        bench.fails(*call, &[ErrorKind::Exhausted, ErrorKind::Unavailable]).await;
+        bench
+            .fails(*call, &[ErrorKind::Exhausted, ErrorKind::Unavailable])
+            .await;
     }
     drop(others);
     bench.recovers().await;
@@ -62,7 +72,8 @@ async fn max_clients(column: Column) {
 #[test]
 fn a_clear_that_finds_no_connection_free_says_so_and_other_calls_go_on() {
     crate::cell::run(async {
-        let bench = Bench::proxied_with(|settings| settings.max_connections(2).clear_budget(5 * BUDGET)).await;
+        let bench =
+            Bench::proxied_with(|settings| settings.max_connections(2).clear_budget(5 * BUDGET)).await;
         bench.proxy().replies(Fault::Hold);
         let cache = bench.cache.clone();
         let first = tokio::spawn(async move { cache.clear().await });

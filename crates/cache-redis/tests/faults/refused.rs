@@ -17,18 +17,28 @@ async fn no_password(column: Column) {
 
 async fn wrong_password(column: Column) {
     let server = RedisServer::builder().password("canary-of-the-server").start();
-    denied(column, Bench::unconnected(server, |settings| settings.password("canary-of-the-client"))).await;
+    denied(
+        column,
+        Bench::unconnected(server, |settings| settings.password("canary-of-the-client")),
+    )
+    .await;
 }
 
 /// The user may log in and nothing else; another may do what the cache needs.
 async fn no_right(column: Column) {
-    let server = RedisServer::builder().user("app on >canary-of-the-client -@all +ping").start();
-    let bench = Bench::unconnected(server, |settings| settings.user("app").password("canary-of-the-client"));
+    let server = RedisServer::builder()
+        .user("app on >canary-of-the-client -@all +ping")
+        .start();
+    let bench = Bench::unconnected(server, |settings| {
+        settings.user("app").password("canary-of-the-client")
+    });
     for call in column.calls() {
         denied_call(&bench, *call).await;
     }
     let rights = format!("~{NAMESPACE}:*");
-    bench.server.command(["ACL", "SETUSER", "app", &rights, "+@read", "+@write", "+scan"]);
+    bench
+        .server
+        .command(["ACL", "SETUSER", "app", &rights, "+@read", "+@write", "+scan"]);
     bench.recovers().await;
     bench.ends_clean().await;
 }
@@ -50,5 +60,9 @@ async fn denied_call(bench: &Bench, call: Call) {
         }
     }
     let connections = bench.cache.stats().connections.unwrap();
-    assert_eq!((connections.retries, connections.breaker_openings), (0, 0), "it is not tried again");
+    assert_eq!(
+        (connections.retries, connections.breaker_openings),
+        (0, 0),
+        "it is not tried again"
+    );
 }

@@ -38,7 +38,10 @@ async fn goes_on(change: impl FnOnce(&RedisSentinel)) {
     recovers(&cache, RECOVERY).await;
     for caller in callers {
         caller.abort();
-        assert!(caller.await.unwrap_err().is_cancelled(), "a call took too long or was wrong");
+        assert!(
+            caller.await.unwrap_err().is_cancelled(),
+            "a call took too long or was wrong"
+        );
     }
     // It is the new primary that has it.
     Call::Set.run(&cache).await.is_well();

@@ -29,7 +29,10 @@ async fn black_hole(column: Column) {
     }
     bench.proxy().heal();
     bench.recovers().await;
-    assert!(bench.proxy().accepted() > 1, "the dead connection was not replaced");
+    assert!(
+        bench.proxy().accepted() > 1,
+        "the dead connection was not replaced"
+    );
     bench.ends_clean().await;
 }
 

@@ -35,10 +35,16 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
             }
             (Call::Get, Sees::Error) => outcome.fails_with(&[ErrorKind::Decode]),
             (Call::GetMany, Sees::Miss(_)) => {
-                assert!(matches!(outcome.answers[..], [Ok(false), Ok(true), Ok(true)]), "{outcome:?}");
+                assert!(
+                    matches!(outcome.answers[..], [Ok(false), Ok(true), Ok(true)]),
+                    "{outcome:?}"
+                );
             }
             (Call::GetMany, Sees::Error) => {
-                assert!(matches!(outcome.answers[..], [Err(_), Ok(true), Ok(true)]), "{outcome:?}");
+                assert!(
+                    matches!(outcome.answers[..], [Err(_), Ok(true), Ok(true)]),
+                    "{outcome:?}"
+                );
                 outcome.fails_at_most_with(&[ErrorKind::Decode]);
             }
             // It looks at the header only, and not into the value.
@@ -55,11 +61,12 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
 
 /// Changes the bytes that are stored for a key.
 fn change(bench: &Bench, stored: &str, change: impl FnOnce(&mut Vec<u8>)) {
-    let cache_testkit::servers::Reply::Bytes(mut bytes) = bench.server.command(["GET", stored]) else {
-        panic!("nothing is stored for {stored}");
-    };
+    let mut bytes = bench.server.command(["GET", stored]).into_bytes();
     change(&mut bytes);
-    assert_eq!(bench.server.command([b"SET", stored.as_bytes(), &bytes]).text(), "OK");
+    assert_eq!(
+        bench.server.command([b"SET", stored.as_bytes(), &bytes]).text(),
+        "OK"
+    );
 }
 
 async fn list(column: Column) {
@@ -80,17 +87,30 @@ async fn undecodable(column: Column) {
 /// The fourth byte is the version.
 async fn newer(column: Column) {
     let newer = |bytes: &mut Vec<u8>| bytes[3] = 99;
-    replaced(column, Sees::Miss(RejectReason::UnknownVersion), |bench, stored| change(bench, stored, newer)).await;
+    replaced(
+        column,
+        Sees::Miss(RejectReason::UnknownVersion),
+        |bench, stored| change(bench, stored, newer),
+    )
+    .await;
 }
 
 async fn damaged(column: Column) {
     let damage = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
-    replaced(column, Sees::Miss(RejectReason::WrongChecksum), |bench, stored| change(bench, stored, damage)).await;
+    replaced(
+        column,
+        Sees::Miss(RejectReason::WrongChecksum),
+        |bench, stored| change(bench, stored, damage),
+    )
+    .await;
 }
 
 async fn cut_off(column: Column) {
     let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 5);
-    replaced(column, Sees::Miss(RejectReason::WrongLength), |bench, stored| change(bench, stored, cut)).await;
+    replaced(column, Sees::Miss(RejectReason::WrongLength), |bench, stored| {
+        change(bench, stored, cut)
+    })
+    .await;
 }
 
 async fn moved(column: Column) {

@@ -39,16 +39,25 @@ async fn no_client_certificate(column: Column) {
 
 async fn plain_server(column: Column) {
     let server = RedisServer::builder().start();
-    untrusted(column, Bench::unconnected(server, |settings| settings.tls(Tls::new()))).await;
+    untrusted(
+        column,
+        Bench::unconnected(server, |settings| settings.tls(Tls::new())),
+    )
+    .await;
 }
 
 /// No command reaches a server that is not the one that was meant.
 async fn untrusted(column: Column, bench: Bench) {
     for call in column.calls() {
-        bench.fails(*call, &[ErrorKind::Unavailable, ErrorKind::Timeout]).await;
+        bench
+            .fails(*call, &[ErrorKind::Unavailable, ErrorKind::Timeout])
+            .await;
     }
     let calls = bench.server.calls();
-    assert!(!calls.contains_key("get") && !calls.contains_key("set"), "{calls:?}");
+    assert!(
+        !calls.contains_key("get") && !calls.contains_key("set"),
+        "{calls:?}"
+    );
     bench.ends_unwell().await;
 }
 
@@ -78,7 +87,10 @@ fn bits_that_flip_under_tls_break_the_connection_and_change_no_value() {
         proxy.harm(Direction::Replies, Fault::Flip, When::OneIn(5));
         proxy.harm(Direction::Requests, Fault::Flip, When::OneIn(5));
         for _ in 0..50 {
-            Call::Get.run(&cache).await.fails_at_most_with(&[ErrorKind::Unavailable, ErrorKind::Timeout]);
+            Call::Get
+                .run(&cache)
+                .await
+                .fails_at_most_with(&[ErrorKind::Unavailable, ErrorKind::Timeout]);
         }
         assert!(proxy.accepted() > 1, "no connection was given up");
         proxy.heal();

@@ -46,26 +46,38 @@ async fn read_only(column: Column) {
 async fn loading(column: Column) {
     let bench = Bench::new().await;
     // Some seconds to load, with a look at clients every 25 ms.
-    bench.server.command(["EVAL", "for i = 1, 6000 do redis.call('SET', i, i) end", "0"]);
+    bench
+        .server
+        .command(["EVAL", "for i = 1, 6000 do redis.call('SET', i, i) end", "0"]);
     bench.server.command(["SAVE"]);
     bench.server.configure("key-load-delay 200");
-    bench.server.configure("loading-process-events-interval-bytes 1024");
+    bench
+        .server
+        .configure("loading-process-events-interval-bytes 1024");
     bench.server.kill();
     bench.server.start_unready();
-    bench.server.wait_until("it does not load", |server| says(server, "LOADING"));
+    bench
+        .server
+        .wait_until("it does not load", |server| says(server, "LOADING"));
     for call in column.calls() {
         bench.fails(*call, &UNREADY).await;
     }
-    bench.server.wait_until("it loads for ever", |server| server.command(["GET", "1"]) == Reply::Bytes(b"1".into()));
+    bench.server.wait_until("it loads for ever", |server| {
+        server.command(["GET", "1"]) == Reply::Bytes(b"1".into())
+    });
     bench.recovers().await;
     bench.ends_clean().await;
 }
 
 async fn master_down(column: Column) {
     let bench = Bench::new().await;
-    bench.server.command(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
+    bench
+        .server
+        .command(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
     bench.server.command(["REPLICAOF", "127.0.0.1", NOBODY]);
-    bench.server.wait_until("it still serves", |server| says(server, "MASTERDOWN"));
+    bench
+        .server
+        .wait_until("it still serves", |server| says(server, "MASTERDOWN"));
     for call in column.calls() {
         bench.fails(*call, &[ErrorKind::Unavailable]).await;
     }
@@ -94,9 +106,13 @@ async fn busy(column: Column) {
 fn an_unready_server_is_transient_and_not_a_miss() {
     crate::cell::run(async {
         let bench = Bench::new().await;
-        bench.server.command(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
+        bench
+            .server
+            .command(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
         bench.server.command(["REPLICAOF", "127.0.0.1", NOBODY]);
-        bench.server.wait_until("it still serves", |server| says(server, "MASTERDOWN"));
+        bench
+            .server
+            .wait_until("it still serves", |server| says(server, "MASTERDOWN"));
         let outcome = bench.ask(Call::Get).await;
         outcome.fails_with(&[ErrorKind::Unavailable]);
         assert!(outcome.errors().all(cache_core::CacheError::is_transient));

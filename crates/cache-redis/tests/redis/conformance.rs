@@ -110,14 +110,21 @@ cache_testkit::conformance!(
     Redis::new(
         |builder| {
             let tls = Tls::new().ca_file(&secured().certificates().ca);
-            builder.url(secured().url()).tls(tls).user(USER).password(PASSWORD)
+            builder
+                .url(secured().url())
+                .tls(tls)
+                .user(USER)
+                .password(PASSWORD)
         },
         vec![secured()],
     )
 );
 cache_testkit::conformance!(
     cluster,
-    Redis::new(|builder| builder.cluster(RedisCluster::shared().urls()), cluster_nodes())
+    Redis::new(
+        |builder| builder.cluster(RedisCluster::shared().urls()),
+        cluster_nodes()
+    )
 );
 cache_testkit::conformance!(
     sentinel,
