@@ -56,12 +56,27 @@ cluster_row!(a_cluster_that_is_down, cluster_down);
 /// The right to harm the Cluster.
 type Turn = MutexGuard<'static, &'static RedisCluster>;
 
-/// Waits until the Cluster is there and nobody else harms it.
+/// Waits until the Cluster is there and nobody else harms it. A cell that failed may have left it unwell.
 fn turn() -> Turn {
     static CLUSTER: OnceLock<RedisCluster> = OnceLock::new();
     static TURN: OnceLock<Mutex<&'static RedisCluster>> = OnceLock::new();
     let turn = TURN.get_or_init(|| Mutex::new(CLUSTER.get_or_init(RedisCluster::start)));
-    turn.lock().unwrap_or_else(PoisonError::into_inner)
+    let turn = turn.lock().unwrap_or_else(|failed| {
+        turn.clear_poison();
+        let turn: Turn = PoisonError::into_inner(failed);
+        mend(&turn);
+        turn
+    });
+    turn.wait_until_well();
+    turn
+}
+
+/// Ends what a cell that failed did not end.
+fn mend(cluster: &RedisCluster) {
+    for node in cluster.nodes() {
+        node.start();
+        node.command(["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+    }
 }
 
 /// A cache on the Cluster, which it has for itself.

