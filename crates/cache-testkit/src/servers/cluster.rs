@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use crate::servers::reply::Reply;
 use crate::servers::server::RedisServer;
 
 const PRIMARIES: usize = 3;
@@ -75,16 +76,27 @@ impl RedisCluster {
     /// Returns the primary of a slot, as those nodes see it that run.
     #[track_caller]
     pub fn primary(&self, slot: u16) -> &RedisServer {
+        self.server_of(slot, 0).expect("every slot has a primary")
+    }
+
+    /// Returns the replica of the primary of a slot, as those nodes see it that run.
+    #[track_caller]
+    pub fn replica(&self, slot: u16) -> &RedisServer {
+        self.server_of(slot, 1).expect("every primary has a replica")
+    }
+
+    /// Returns the node at a place among those that serve a slot.
+    #[track_caller]
+    fn server_of(&self, slot: u16, place: usize) -> Option<&RedisServer> {
         let reply = self.alive().command(["CLUSTER", "SLOTS"]);
         let slot = i64::from(slot);
-        let range = reply.items().iter().find(|range| {
-            let ends = range.items();
-            (ends[0].integer()..=ends[1].integer()).contains(&slot)
-        });
-        let range = range.expect("every slot has a primary");
-        let port = range.items()[2].items()[1].integer();
-        let node = self.nodes.iter().find(|node| i64::from(node.port()) == port);
-        node.expect("the primary of a slot is one of the nodes")
+        let range = reply.items().iter().map(Reply::items).find(|range| {
+            let (from, to) = (range[0].integer(), range[1].integer());
+            (from..=to).contains(&slot)
+        })?;
+        // Two numbers, then the nodes, each with its address and port.
+        let port = range.get(2 + place)?.items()[1].integer();
+        self.nodes.iter().find(|node| i64::from(node.port()) == port)
     }
 
     /// Gives a slot and its keys to another node.
@@ -219,7 +231,7 @@ impl RedisCluster {
 fn ok(node: &RedisServer, command: &[&str]) {
     let reply = node.command(command);
     assert!(
-        matches!(&reply, crate::servers::Reply::Bytes(_)),
+        matches!(reply, Reply::Bytes(_)),
         "{command:?} on port {}: {reply:?}",
         node.port()
     );
