@@ -10,8 +10,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::{Admission, Breaker, BreakerSettings};
 use crate::counters::Counters;
-use crate::error::{self, Damage};
-use crate::lane::{Lane, Leased};
+use crate::error;
+use crate::failure::{self, Damage};
+use crate::held::Leased;
+use crate::lane::Lane;
 use crate::link::Ask;
 use crate::pool::Pool;
 
@@ -122,23 +124,23 @@ impl Caller {
                 }
                 Err(cause) => cause,
             };
-            match error::damage(&cause) {
+            match failure::damage(&cause) {
                 Damage::None => {
                     lane.note_answer(group);
                     self.counters.note_up(true);
-                    return Err(error::of(&cause));
+                    return Err(failure::of(&cause));
                 }
                 Damage::Silent => {
                     lane.note_silence(group, leased.number);
                     self.counters.note_up(false);
-                    return Err(error::of(&cause));
+                    return Err(failure::of(&cause));
                 }
                 Damage::Broken => {
                     lane.note_broken(leased.number);
                     limit = deadline.saturating_duration_since(Instant::now());
                     if retried || limit.is_zero() {
                         self.counters.note_up(false);
-                        return Err(error::of(&cause));
+                        return Err(failure::of(&cause));
                     }
                 }
             }
@@ -156,7 +158,7 @@ impl Caller {
         let leased = timeout_at(deadline, lane.connected(urgent)).await;
         let leased = leased.unwrap_or_else(|_| {
             self.counters.note_wait_timeout();
-            Err(error::no_connection_in_time())
+            Err(failure::no_connection_in_time())
         });
         if let Err(error) = &leased
             && is_failure(error)

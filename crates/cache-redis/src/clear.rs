@@ -12,10 +12,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::command;
-use crate::error::{self, Damage};
-use crate::lane::of_pool;
+use crate::failure::{self, Damage};
 use crate::link::{Ask, Link};
-use crate::pool::Pooled;
+use crate::pool::{Pooled, of_pool};
 
 /// A scan tells where it goes on, and what it has found.
 type Page = (u64, Vec<Vec<u8>>);
@@ -28,12 +27,12 @@ impl RedisBackend {
         let cleared =
             cleared.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
         if let Err(cause) = &cleared
-            && error::damage(cause) != Damage::None
+            && failure::damage(cause) != Damage::None
         {
             drop(Object::take(pooled));
         }
         self.check_open()?;
-        cleared.map_err(|cause| error::of(&cause))
+        cleared.map_err(|cause| failure::of(&cause))
     }
 
     async fn clear_over(&self, link: &mut Link) -> RedisResult<()> {

@@ -140,7 +140,7 @@ mod tests {
         let command = get(StoredKey::new(&namespace, Key::new("c d\r\n").unwrap()));
         assert_eq!(
             command.get_packed_command(),
-            b"*2\r\n$3\r\nGET\r\n$12\r\na%3Ab:c d\r\n\r\n"
+            b"*2\r\n$3\r\nGET\r\n$11\r\na%3Ab:c d\r\n\r\n"
         );
     }
 }
