@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, RejectReason, Result};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::breaker::{Admission, Breaker, BreakerSettings};
@@ -159,6 +160,8 @@ impl Caller {
     /// Waits for a connection of a lane newer than number `old` until the deadline.
     #[cold]
     async fn connected(&self, lane: &Arc<Lane>, urgent: bool, old: u64, deadline: Instant) -> Result<Leased> {
+        // The timer would panic.
+        Handle::try_current().map_err(|_| error::no_runtime())?;
         let _waiting = self.counters.wait();
         let leased = timeout_at(deadline, lane.connected(urgent, old)).await;
         let leased = leased.unwrap_or_else(|_| {

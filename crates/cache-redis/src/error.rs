@@ -258,9 +258,8 @@ pub(crate) fn insecure_url() -> CacheError {
     )
 }
 
-pub(crate) fn bad_node(node: &str) -> CacheError {
-    let shown: String = node.chars().take(64).collect();
-    config(format!("{shown:?} is no address of a node; give host:port"))
+pub(crate) fn bad_node() -> CacheError {
+    config("a node of cluster or sentinel has no address; give each as host:port")
 }
 
 pub(crate) fn no_nodes(of: &str) -> CacheError {
