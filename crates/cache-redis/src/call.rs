@@ -108,9 +108,19 @@ impl Caller {
         let mut limit = budget;
         let mut retried = false;
         loop {
-            let mut leased = match lane.ready() {
-                Some(leased) => leased,
-                None => self.connected(lane, admission.is_probe(), deadline).await?,
+            let old = match lane.ready() {
+                // A look whether the server is back would tell nothing on a connection that lost its way.
+                Some(leased) if admission.is_probe() && lane.is_silent(group) => Err(leased.number),
+                Some(leased) => Ok(leased),
+                None => Err(0),
+            };
+            let mut leased = match old {
+                Ok(leased) => leased,
+                Err(old) => {
+                    let leased = self.connected(lane, admission.is_probe(), old, deadline).await?;
+                    limit = deadline.saturating_duration_since(Instant::now());
+                    leased
+                }
             };
             let cause = match ask.send(&mut leased.link, limit).await {
                 Ok(reply) => {
@@ -149,13 +159,13 @@ impl Caller {
         }
     }
 
-    /// Waits for the connection of a lane until the deadline.
+    /// Waits for a connection of a lane newer than number `old` until the deadline.
     #[cold]
-    async fn connected(&self, lane: &Arc<Lane>, urgent: bool, deadline: Instant) -> Result<Leased> {
+    async fn connected(&self, lane: &Arc<Lane>, urgent: bool, old: u64, deadline: Instant) -> Result<Leased> {
         // The timer would panic.
         Handle::try_current().map_err(|_| error::no_runtime())?;
         let _waiting = self.counters.wait();
-        let leased = timeout_at(deadline, lane.connected(urgent)).await;
+        let leased = timeout_at(deadline, lane.connected(urgent, old)).await;
         let leased = leased.unwrap_or_else(|_| {
             self.counters.note_wait_timeout();
             Err(failure::no_connection_in_time())

@@ -112,6 +112,14 @@ pub(crate) fn ping() -> Cmd {
     command("PING", 0, 0)
 }
 
+/// Asks a node of a Cluster who serves which slots.
+#[cfg(feature = "cluster")]
+pub(crate) fn cluster_slots() -> Cmd {
+    let mut command = command("CLUSTER", 1, 0);
+    command.arg("SLOTS");
+    command
+}
+
 /// Returns the pattern that matches what begins with the prefix and nothing else.
 fn glob(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len() + 8);

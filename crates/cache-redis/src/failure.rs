@@ -86,8 +86,9 @@ fn of_server(kind: ServerErrorKind, cause: &RedisError) -> CacheError {
             "the user may not do this; docs/redis.md lists the commands and keys that it needs",
         ),
         ServerErrorKind::Moved | ServerErrorKind::Ask => (
-            ErrorKind::Backend,
-            "the server is a node of a Cluster; set cluster instead of a single address",
+            ErrorKind::Unavailable,
+            "the node does not serve this key and nobody else does now; see whether all shards are well, and set \
+             cluster if a single address is given",
         ),
         ServerErrorKind::ResponseError => return of_text(cause),
         _ => (
@@ -183,6 +184,14 @@ impl fmt::Display for Cause {
 }
 
 impl std::error::Error for Cause {}
+
+/// Adds which node was not cleared.
+#[cfg(feature = "cluster")]
+pub(crate) fn not_cleared(node: &str, cause: &RedisError) -> CacheError {
+    let error = of(cause);
+    let message = format!("{error}; the node {node} was not cleared, the others were");
+    CacheError::new(error.kind(), message).with_source(Cause::of(cause))
+}
 
 pub(crate) fn too_late() -> CacheError {
     CacheError::new(

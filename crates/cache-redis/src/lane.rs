@@ -61,13 +61,18 @@ impl Lane {
         self.slot().lease()
     }
 
-    /// Waits for the connection, which is made if need be. A call that looks whether the server is back does not heed
-    /// the pause after a failure.
-    pub(crate) async fn connected(self: &Arc<Self>, urgent: bool) -> Result<Leased> {
+    /// Says whether the last requests had no answer, so that the connection is to be replaced.
+    pub(crate) fn is_silent(&self, group: usize) -> bool {
+        self.silent[group].load(Relaxed) >= SILENT_REQUESTS
+    }
+
+    /// Waits for a connection newer than number `old`, which is made if need be. A call that looks whether the server
+    /// is back does not heed the pause after a failure.
+    pub(crate) async fn connected(self: &Arc<Self>, urgent: bool, old: u64) -> Result<Leased> {
         let mut settled = self.settled.subscribe();
         let mut urgent = urgent;
         loop {
-            match self.look(urgent) {
+            match self.look(urgent, old) {
                 Look::Ready(leased) => return Ok(leased),
                 Look::Failed(error) => return Err(error),
                 Look::Wait => {}
@@ -80,12 +85,14 @@ impl Lane {
         }
     }
 
-    fn look(self: &Arc<Self>, urgent: bool) -> Look {
+    fn look(self: &Arc<Self>, urgent: bool, old: u64) -> Look {
         let slot = self.slot();
         if slot.closed {
             return Look::Failed(CacheError::closed());
         }
-        if let Some(leased) = slot.lease() {
+        if let Some(leased) = slot.lease()
+            && leased.number > old
+        {
             return Look::Ready(leased);
         }
         if slot.connecting {
@@ -149,7 +156,8 @@ impl Lane {
     }
 
     /// Notes that a request was not answered in time. After some of them the connection is replaced, but serves until
-    /// the next one is there: it may be the server that is slow.
+    /// the next one is there: it may be the server that is slow. If there is no next one, every further silence leads
+    /// to another attempt.
     pub(crate) fn note_silence(self: &Arc<Self>, group: usize, number: u64) {
         if self.silent[group].fetch_add(1, Relaxed) + 1 < SILENT_REQUESTS {
             return;
@@ -157,7 +165,6 @@ impl Lane {
         let slot = self.slot();
         let replaceable = slot.holds(number) && !slot.connecting && !slot.closed;
         if replaceable && slot.recent_failure().is_none() {
-            self.silent[group].store(0, Relaxed);
             // Without a runtime the next call says so.
             drop(self.start(slot));
         }

@@ -66,6 +66,7 @@ fn a_clear_that_finds_no_connection_free_says_so_and_other_calls_go_on() {
     crate::cell::run(async {
         let bench =
             Bench::proxied_with(|settings| settings.max_connections(2).clear_budget(5 * BUDGET)).await;
+        // The first clear has its connection already.
         bench.cache.clear().await.unwrap();
         bench.proxy().replies(Fault::Hold);
         let cache = bench.cache.clone();
