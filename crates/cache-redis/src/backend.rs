@@ -59,10 +59,15 @@ impl RedisBackend {
         }
     }
 
-    /// Waits for the first sign of life.
+    /// Waits for a sign of life on the connections of reads and of writes.
     pub(crate) async fn first_contact(&self, limit: Duration) -> Result<()> {
+        self.alive(Way::Read, limit).await?;
+        self.alive(Way::Write, limit).await
+    }
+
+    async fn alive(&self, way: Way, limit: Duration) -> Result<()> {
         let ask = command::ping();
-        self.caller.call(Way::Read, 0, &ask, limit).await.map(drop)
+        self.caller.call(way, 0, &ask, limit).await.map(drop)
     }
 
     /// Returns the group of slots that a key belongs to.
@@ -248,7 +253,7 @@ impl CacheBackend for RedisBackend {
     }
 
     fn ping(&self) -> CacheFuture<'_, ()> {
-        self.open(self.first_contact(self.budgets.read))
+        self.open(self.alive(Way::Read, self.budgets.read))
     }
 
     fn close(&self) -> CacheFuture<'_, ()> {

@@ -29,10 +29,17 @@ pub(crate) enum Way {
 pub(crate) struct Caller {
     pub(crate) pool: Pool,
     pub(crate) counters: Arc<Counters>,
+    reading: Side,
+    writing: Side,
+}
+
+/// The lanes and breakers of one way. Reads and writes keep apart: a server that holds back a write (`CLIENT PAUSE
+/// WRITE`) holds back all that comes behind it on the connection.
+#[derive(Debug)]
+struct Side {
     lanes: Box<[Arc<Lane>]>,
     next: AtomicUsize,
-    reading: Box<[Breaker]>,
-    writing: Box<[Breaker]>,
+    breakers: Box<[Breaker]>,
 }
 
 /// The reply to a request, and the connection that brought it.
@@ -56,21 +63,29 @@ impl Origin {
 }
 
 impl Caller {
-    pub(crate) fn new(pool: Pool, lanes: usize, groups: usize, breaker: &BreakerSettings) -> Self {
-        let breakers = || (0..groups).map(|_| Breaker::new(breaker)).collect();
-        Self {
+    /// Makes what runs requests: so many lanes for reads, and one for writes, which take effect in the order in which
+    /// they were sent.
+    pub(crate) fn new(pool: Pool, readers: usize, groups: usize, breaker: &BreakerSettings) -> Self {
+        let side = |lanes: usize| Side {
             lanes: (0..lanes).map(|_| Lane::new(pool.clone(), groups)).collect(),
+            next: AtomicUsize::new(0),
+            breakers: (0..groups).map(|_| Breaker::new(breaker)).collect(),
+        };
+        Self {
+            reading: side(readers),
+            writing: side(1),
             counters: pool.manager().counters(),
             pool,
-            next: AtomicUsize::new(0),
-            reading: breakers(),
-            writing: breakers(),
         }
     }
 
     /// Says whether any breaker is open.
     pub(crate) fn is_open(&self) -> bool {
-        self.reading.iter().chain(&self.writing).any(Breaker::is_open)
+        self.sides().flat_map(|side| &side.breakers).any(Breaker::is_open)
+    }
+
+    fn sides(&self) -> impl Iterator<Item = &Side> {
+        [&self.reading, &self.writing].into_iter()
     }
 
     /// Asks the server and returns its answer, at the latest when `budget` has passed.
@@ -83,12 +98,12 @@ impl Caller {
         ask: &A,
         budget: Duration,
     ) -> Result<Answer<A::Reply>> {
-        let breakers = match way {
+        let side = match way {
             Way::Read => &self.reading,
             Way::Write => &self.writing,
         };
-        let admission = breakers[group].admit(&self.counters)?;
-        let outcome = self.attempts(&admission, group, ask, budget).await;
+        let admission = side.breakers[group].admit(&self.counters)?;
+        let outcome = self.attempts(side.lane(), &admission, group, ask, budget).await;
         match &outcome {
             Err(error) if is_failure(error) => admission.fail(),
             _ => admission.succeed(),
@@ -98,19 +113,19 @@ impl Caller {
 
     async fn attempts<A: Ask>(
         &self,
+        lane: &Arc<Lane>,
         admission: &Admission<'_>,
         group: usize,
         ask: &A,
         budget: Duration,
     ) -> Result<Answer<A::Reply>> {
         let deadline = Instant::now() + budget;
-        let lane = self.lane();
         let mut limit = budget;
         let mut retried = false;
         loop {
             let old = match lane.ready() {
-                // A look whether the server is back would tell nothing on a connection that lost its way.
-                Some(leased) if admission.is_probe() && lane.is_silent(group) => Err(leased.number),
+                // It may have lost its way, and a new one is being made.
+                Some(leased) if lane.is_silent(group) => Err(leased.number),
                 Some(leased) => Ok(leased),
                 None => Err(0),
             };
@@ -178,14 +193,6 @@ impl Caller {
         leased
     }
 
-    /// Returns the lanes in turn.
-    fn lane(&self) -> &Arc<Lane> {
-        match &*self.lanes {
-            [only] => only,
-            lanes => &lanes[self.next.fetch_add(1, Relaxed) % lanes.len()],
-        }
-    }
-
     pub(crate) fn reject(&self, reason: RejectReason) {
         self.counters.note_rejected(reason);
     }
@@ -201,7 +208,19 @@ impl Caller {
 
     /// Ends the connections and tells the attempts to make some to end.
     pub(crate) fn stop(&self) -> Vec<tokio::task::JoinHandle<()>> {
-        self.lanes.iter().filter_map(|lane| lane.close()).collect()
+        let lanes = self.sides().flat_map(|side| &side.lanes);
+        lanes.filter_map(|lane| lane.close()).collect()
+    }
+}
+
+impl Side {
+    /// Returns the lanes in turn.
+    #[inline]
+    fn lane(&self) -> &Arc<Lane> {
+        match &*self.lanes {
+            [only] => only,
+            lanes => &lanes[self.next.fetch_add(1, Relaxed) % lanes.len()],
+        }
     }
 }
 

@@ -112,8 +112,19 @@ impl RedisBackend {
         }
     }
 
-    /// Takes a connection out of the pool for as long as it is needed.
+    /// Takes a connection out of the pool for as long as it is needed. Waiting for one and connecting are one step.
     async fn checkout(&self, deadline: Instant) -> Result<Pooled> {
+        let deadline = deadline.min(Instant::now() + self.budgets.write);
+        let found = timeout_at(deadline, self.wait_for_pooled(deadline)).await;
+        let found = found.unwrap_or_else(|_| Err(failure::no_connection_in_time()));
+        found.inspect_err(|error| {
+            if matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout) {
+                self.caller.counters.note_wait_timeout();
+            }
+        })
+    }
+
+    async fn wait_for_pooled(&self, deadline: Instant) -> Result<Pooled> {
         let pool = &self.caller.pool;
         let mut timeouts = Timeouts {
             wait: Some(Duration::ZERO),
@@ -122,19 +133,14 @@ impl RedisBackend {
         let found = match pool.timeout_get(&timeouts).await {
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 let _waiting = self.caller.counters.wait();
+                // A little less than the time left, so that the error is the one that says what was missing.
                 let left = deadline.saturating_duration_since(Instant::now());
-                timeouts.wait = Some(left.min(self.budgets.write));
+                timeouts.wait = Some(left.mul_f64(0.98));
                 pool.timeout_get(&timeouts).await
             }
             found => found,
         };
-        found.map_err(|cause| {
-            let error = of_pool(&cause);
-            if error.kind() == ErrorKind::Exhausted {
-                self.caller.counters.note_wait_timeout();
-            }
-            error
-        })
+        found.map_err(|cause| of_pool(&cause))
     }
 }
 

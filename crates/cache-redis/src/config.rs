@@ -81,7 +81,7 @@ impl Default for RedisBuilder {
             password: None,
             db: None,
             resp3: false,
-            connect_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_millis(500),
             namespace: "cache".to_owned(),
             connections: 1,
             max_connections: 8,
@@ -109,15 +109,16 @@ impl RedisBuilder {
         self
     }
 
-    /// Sets how many connections carry the commands, 1 unless it is told. One carries the requests of any number of
-    /// callers and batches them best; more help where one core cannot serve one, or where values are large.
+    /// Sets how many connections carry reads, 1 unless it is told. One carries the requests of any number of callers
+    /// and batches them best; more help where one core cannot serve one, or where values are large. Writes have a
+    /// connection to themselves.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
-    /// Sets how many connections there may be at all, 8 unless it is told: those that carry commands and those that
-    /// clears use for themselves. A connection to a Cluster counts as one and has one to each node.
+    /// Sets how many connections there may be at all, 8 unless it is told: those for reads, the one for writes, and
+    /// those that clears use for themselves. A connection to a Cluster counts as one and has one to each node.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
@@ -142,7 +143,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Sets how long an attempt to connect goes on in the background: 1 s unless it is told. Callers wait for it no
+    /// Sets how long an attempt to connect goes on in the background: 500 ms unless it is told. Callers wait for it no
     /// longer than their budget.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -247,9 +248,8 @@ impl RedisBuilder {
                 "connections is 0, so no command could be sent; give 1 or more",
             ));
         }
-        if self.max_connections <= self.connections {
-            let message =
-                "max_connections must be above connections, for replacing them and for clears; raise it";
+        if self.max_connections < self.connections.saturating_add(2) {
+            let message = "max_connections must be above connections by 2 at least, for writes and for clears; raise it";
             return Err(error::limit(message));
         }
         if self.max_value_len == 0 {
