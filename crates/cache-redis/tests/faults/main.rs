@@ -9,6 +9,7 @@ mod call;
 
 mod breaker;
 mod broken;
+mod cancel;
 mod cluster;
 mod corrupt;
 mod docs;

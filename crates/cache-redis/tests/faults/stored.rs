@@ -12,6 +12,7 @@ row!(a_value_that_was_damaged, damaged);
 row!(a_value_that_was_cut_off, cut_off);
 row!(a_value_of_another_key, moved);
 row!(a_value_that_is_nested_deeply, nested);
+row!(a_server_that_was_flushed, flushed);
 
 /// What a get sees.
 #[derive(Clone, Copy)]
@@ -108,7 +109,7 @@ async fn damaged(column: Column) {
 async fn cut_off(column: Column) {
     let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 5);
     replaced(column, Sees::Miss(RejectReason::WrongLength), |bench, stored| {
-        change(bench, stored, cut)
+        change(bench, stored, cut);
     })
     .await;
 }
@@ -127,4 +128,26 @@ async fn nested(column: Column) {
         bench.server.command(["SET", stored, &bomb]);
     })
     .await;
+}
+
+/// Another program removed everything. There is nothing to read or to remove, and nothing fails.
+async fn flushed(column: Column) {
+    let bench = Bench::new().await;
+    for call in column.calls() {
+        bench.fill().await;
+        bench.server.command(["FLUSHALL"]);
+        let outcome = bench.ask(*call).await;
+        outcome.has_no_error();
+        let finds_something = matches!(call, Call::Set | Call::SetMany | Call::Clear);
+        assert!(
+            outcome
+                .answers
+                .iter()
+                .all(|answer| matches!(answer, Ok(found) if *found == finds_something)),
+            "{outcome:?}"
+        );
+        assert_eq!(bench.cache.stats().rejected.unwrap().total(), 0);
+    }
+    bench.recovers().await;
+    bench.ends_clean().await;
 }
