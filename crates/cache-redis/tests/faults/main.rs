@@ -6,6 +6,7 @@
 mod cell;
 mod bench;
 mod call;
+mod machine;
 
 mod breaker;
 mod broken;
