@@ -1,0 +1,233 @@
+//! The path of a request: breaker, lane, one deadline over everything, one retry if the connection broke.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use cache_core::{CacheError, ErrorKind, RejectReason, Result};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::breaker::{Admission, Breaker, BreakerSettings};
+use crate::counters::Counters;
+use crate::error;
+use crate::failure::{self, Damage};
+use crate::held::Leased;
+use crate::lane::Lane;
+use crate::link::Ask;
+use crate::pool::Pool;
+
+/// What a request does, which decides its budget and its breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Read,
+    Write,
+}
+
+/// Runs requests.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) pool: Pool,
+    pub(crate) counters: Arc<Counters>,
+    reading: Side,
+    writing: Side,
+}
+
+/// The lanes and breakers of one way. Reads and writes keep apart: a server that holds back a write (`CLIENT PAUSE
+/// WRITE`) holds back all that comes behind it on the connection.
+#[derive(Debug)]
+struct Side {
+    lanes: Box<[Arc<Lane>]>,
+    next: AtomicUsize,
+    breakers: Box<[Breaker]>,
+}
+
+/// The reply to a request, and the connection that brought it.
+pub(crate) struct Answer<R> {
+    pub(crate) reply: R,
+    pub(crate) origin: Origin,
+}
+
+/// Where a reply came from.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    lane: Arc<Lane>,
+    number: u64,
+}
+
+impl Origin {
+    /// Gives up the connection: it may be out of step and answer each question with the answer to another one.
+    pub(crate) fn distrust(&self) {
+        self.lane.note_broken(self.number);
+    }
+}
+
+impl Caller {
+    /// Makes what runs requests: so many lanes for reads, and one for writes, which take effect in the order in which
+    /// they were sent.
+    pub(crate) fn new(pool: Pool, readers: usize, groups: usize, breaker: &BreakerSettings) -> Self {
+        let side = |lanes: usize| Side {
+            lanes: (0..lanes).map(|_| Lane::new(pool.clone(), groups)).collect(),
+            next: AtomicUsize::new(0),
+            breakers: (0..groups).map(|_| Breaker::new(breaker)).collect(),
+        };
+        Self {
+            reading: side(readers),
+            writing: side(1),
+            counters: pool.manager().counters(),
+            pool,
+        }
+    }
+
+    /// Says whether any breaker is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.sides().flat_map(|side| &side.breakers).any(Breaker::is_open)
+    }
+
+    fn sides(&self) -> impl Iterator<Item = &Side> {
+        [&self.reading, &self.writing].into_iter()
+    }
+
+    /// Asks the server and returns its answer, at the latest when `budget` has passed.
+    ///
+    /// The request may be sent twice, so it must be one that can be.
+    pub(crate) async fn call<A: Ask>(
+        &self,
+        way: Way,
+        group: usize,
+        ask: &A,
+        budget: Duration,
+    ) -> Result<Answer<A::Reply>> {
+        let side = match way {
+            Way::Read => &self.reading,
+            Way::Write => &self.writing,
+        };
+        let admission = side.breakers[group].admit(&self.counters)?;
+        let outcome = self.attempts(side.lane(), &admission, group, ask, budget).await;
+        match &outcome {
+            Err(error) if is_failure(error) => admission.fail(),
+            _ => admission.succeed(),
+        }
+        outcome
+    }
+
+    async fn attempts<A: Ask>(
+        &self,
+        lane: &Arc<Lane>,
+        admission: &Admission<'_>,
+        group: usize,
+        ask: &A,
+        budget: Duration,
+    ) -> Result<Answer<A::Reply>> {
+        let deadline = Instant::now() + budget;
+        let mut limit = budget;
+        let mut retried = false;
+        loop {
+            let old = match lane.ready() {
+                // It may have lost its way, and a new one is being made.
+                Some(leased) if lane.is_silent(group) => Err(leased.number),
+                Some(leased) => Ok(leased),
+                None => Err(0),
+            };
+            let mut leased = match old {
+                Ok(leased) => leased,
+                Err(old) => {
+                    let leased = self.connected(lane, admission.is_probe(), old, deadline).await?;
+                    limit = deadline.saturating_duration_since(Instant::now());
+                    leased
+                }
+            };
+            let cause = match ask.send(&mut leased.link, limit).await {
+                Ok(reply) => {
+                    lane.note_answer(group);
+                    self.counters.note_up(true);
+                    let origin = Origin {
+                        lane: Arc::clone(lane),
+                        number: leased.number,
+                    };
+                    return Ok(Answer { reply, origin });
+                }
+                Err(cause) => cause,
+            };
+            match failure::damage(&cause) {
+                Damage::None => {
+                    lane.note_answer(group);
+                    self.counters.note_up(true);
+                    return Err(failure::of(&cause));
+                }
+                Damage::Silent => {
+                    lane.note_silence(group, leased.number);
+                    self.counters.note_up(false);
+                    return Err(failure::of(&cause));
+                }
+                Damage::Broken => {
+                    lane.note_broken(leased.number);
+                    limit = deadline.saturating_duration_since(Instant::now());
+                    if retried || limit.is_zero() {
+                        self.counters.note_up(false);
+                        return Err(failure::of(&cause));
+                    }
+                }
+            }
+            retried = true;
+            self.counters.note_retry();
+        }
+    }
+
+    /// Waits for a connection of a lane newer than number `old` until the deadline.
+    #[cold]
+    async fn connected(&self, lane: &Arc<Lane>, urgent: bool, old: u64, deadline: Instant) -> Result<Leased> {
+        // The timer would panic.
+        Handle::try_current().map_err(|_| error::no_runtime())?;
+        let _waiting = self.counters.wait();
+        let leased = timeout_at(deadline, lane.connected(urgent, old)).await;
+        let leased = leased.unwrap_or_else(|_| {
+            self.counters.note_wait_timeout();
+            Err(failure::no_connection_in_time())
+        });
+        if let Err(error) = &leased
+            && is_failure(error)
+        {
+            self.counters.note_up(false);
+        }
+        leased
+    }
+
+    pub(crate) fn reject(&self, reason: RejectReason) {
+        self.counters.note_rejected(reason);
+    }
+
+    /// Ends the connections and returns when the attempts to make some have ended.
+    pub(crate) async fn close(&self) {
+        self.pool.close();
+        for task in self.stop() {
+            // It was aborted, and it has nothing to say.
+            drop(task.await);
+        }
+    }
+
+    /// Ends the connections and tells the attempts to make some to end.
+    pub(crate) fn stop(&self) -> Vec<tokio::task::JoinHandle<()>> {
+        let lanes = self.sides().flat_map(|side| &side.lanes);
+        lanes.filter_map(|lane| lane.close()).collect()
+    }
+}
+
+impl Side {
+    /// Returns the lanes in turn.
+    #[inline]
+    fn lane(&self) -> &Arc<Lane> {
+        match &*self.lanes {
+            [only] => only,
+            lanes => &lanes[self.next.fetch_add(1, Relaxed) % lanes.len()],
+        }
+    }
+}
+
+/// Says whether an error speaks against the server, so that others had better not ask it for a while.
+fn is_failure(error: &CacheError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Exhausted
+    )
+}
