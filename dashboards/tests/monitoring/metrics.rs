@@ -105,7 +105,10 @@ fn legends_name_labels_that_the_query_keeps() {
                     .skip(1)
                     .map(|rest| rest.split("}}").next().unwrap())
                 {
-                    let aggregates = query.contains("sum") || query.contains("max") || query.contains("avg");
+                    let functions = words(query);
+                    let aggregates = ["sum", "max", "min", "avg", "count"]
+                        .iter()
+                        .any(|name| functions.contains(name));
                     let is_kept = !aggregates
                         || query
                             .split("by (")
