@@ -11,6 +11,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+# Fields of the Prometheus data source, which are its own and not in the schema of dashboards.
+OF_PROMETHEUS = {"titleFormat"}
+
 
 def lost(before, after, path=""):
     """Yields the paths of what is in one document and differs in the other."""
@@ -18,7 +21,7 @@ def lost(before, after, path=""):
         for key, value in before.items():
             if key in after:
                 yield from lost(value, after[key], f"{path}/{key}")
-            elif value not in (None, {}, [], "", False):
+            elif key not in OF_PROMETHEUS and value not in (None, {}, [], "", False):
                 yield f"{path}/{key}"
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, value in enumerate(before):

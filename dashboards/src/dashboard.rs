@@ -140,7 +140,6 @@ fn annotations() -> Vec<Value> {
             "iconColor": color,
             "expr": query,
             "titleFormat": title,
-            "step": "15s",
             "useValueForTime": false
         })
     };

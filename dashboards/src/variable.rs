@@ -39,7 +39,6 @@ impl Variable {
             "name": self.name,
             "label": self.label,
             "datasource": { "type": "prometheus", "uid": DATA_SOURCE },
-            "definition": self.values,
             "query": { "query": self.values, "refId": "StandardVariableQuery" },
             "refresh": 2,
             "sort": 1,

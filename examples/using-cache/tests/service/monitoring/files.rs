@@ -56,7 +56,7 @@ pub(super) fn variables() -> Vec<(String, String)> {
     let mut variables = Vec::new();
     for dashboard in dashboards() {
         for variable in dashboard["templating"]["list"].as_array().unwrap() {
-            let Some(query) = variable["definition"].as_str() else {
+            let Some(query) = variable["query"]["query"].as_str() else {
                 continue;
             };
             let inner = query
