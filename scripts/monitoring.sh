@@ -94,7 +94,10 @@ local_stack() {
   pids+=($!)
   echo "Prometheus  http://$web/alerts and http://$web/graph; Ctrl-C ends it and the example"
   # When one of them ends, for whatever reason, so does the other.
-  while [ -z "$told" ] && kill -0 "${pids[0]}" 2>/dev/null && kill -0 "${pids[1]}" 2>/dev/null; do sleep 0.5; done
+  while [ -z "$told" ] && kill -0 "${pids[0]}" 2>/dev/null && kill -0 "${pids[1]}" 2>/dev/null; do
+    sleep 0.5 &
+    wait $! || true
+  done
 }
 
 command=${1:-}
