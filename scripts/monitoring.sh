@@ -40,6 +40,13 @@ up() {
   case $alerting in alerting) profiles=$profiles,alerting ;; "") ;; *) echo "error: behind $mode comes alerting or nothing" >&2; exit 2 ;; esac
   find_engine
   make_env
+  # What another mode started would keep running, and hold its ports.
+  local unwanted=()
+  if [ "$mode" = host ]; then unwanted+=(app-memory app-redis redis redis-exporter); fi
+  if [ -z "$alerting" ]; then unwanted+=(alertmanager); fi
+  if [ ${#unwanted[@]} -gt 0 ]; then
+    COMPOSE_PROFILES=app,alerting "${compose[@]}" rm --stop --force "${unwanted[@]}" >/dev/null 2>&1
+  fi
   if ! CACHE_TARGETS=$mode CACHE_ALERTING=$([ "$alerting" ] && echo on || echo off) COMPOSE_PROFILES=$profiles \
     "${compose[@]}" up --detach --build --wait --wait-timeout 600 --remove-orphans; then
     echo "error: not all of it came up; \`just monitoring-logs\` says why" >&2
