@@ -6,16 +6,18 @@ use std::sync::Arc;
 use crate::backend::CacheBackend;
 use crate::batch::Batch;
 use crate::builder::CacheBuilder;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::codec::Codec;
 use crate::delete_many::DeleteMany;
+use crate::entry::Entry;
 use crate::error::{CacheError, Result};
-use crate::expiration::{DefaultExpiration, Expiration};
+use crate::expiration::{DefaultExpiration, Expiration, Life};
 use crate::future::CacheFuture;
 use crate::get::Get;
 use crate::get_many::GetMany;
 use crate::key::Key;
 use crate::layer::Observer;
+use crate::loading::{GetOrLoad, Loader, Loads};
 use crate::operation::Operation;
 use crate::set::Set;
 use crate::set_many::SetMany;
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) codec: Codec,
     pub(crate) max_key_len: usize,
     pub(crate) observers: Box<[Arc<dyn Observer>]>,
+    pub(crate) loads: Loads,
 }
 
 impl Cache {
@@ -101,13 +104,51 @@ impl Cache {
         Set::new(self, key, value.into_value())
     }
 
+    /// Reads a value, or loads it where the cache does not have it.
+    ///
+    /// Callers that ask for one key at the same time share one load: it runs once in the process, and its value or its
+    /// error is for all of them. A caller that goes does not take the load along as long as others wait. What is
+    /// written or removed through this handle while a load runs wins: the loaded value goes to those who asked before
+    /// and is not stored.
+    ///
+    /// ```
+    /// # struct Db;
+    /// # impl Db { async fn user(&self, _: u64) -> std::io::Result<String> { Ok("Ada".to_owned()) } }
+    /// # async fn example(cache: cache_core::Cache, db: std::sync::Arc<Db>) -> cache_core::Result<()> {
+    /// let user: String = cache.get_or_load("user:7", || async move { db.user(7).await }).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A loader that takes a [`LoadContext`](crate::LoadContext) may also answer that there is nothing, which is
+    /// remembered, and its caller gets an `Option`; see [`Loader`]. [`GetOrLoad`] has the options of a call,
+    /// [`LoadOptions`](crate::LoadOptions) those of a cache: stale values, timeouts, refreshing ahead.
+    ///
+    /// A hit allocates nothing and needs no runtime. A load runs as a task of tokio, in a runtime with its timers on.
+    ///
+    /// # Errors
+    /// [`Load`](crate::ErrorKind::Load) with the error of the loader as its cause,
+    /// [`Panic`](crate::ErrorKind::Panic), [`Timeout`](crate::ErrorKind::Timeout) by the hard timeout,
+    /// [`Exhausted`](crate::ErrorKind::Exhausted) over the limit of loads, [`Reentrant`](crate::ErrorKind::Reentrant)
+    /// for a loader that waits for itself, [`NoRuntime`](crate::ErrorKind::NoRuntime) outside of tokio; those of keys
+    /// and options. What the backend reports only with [`strict`](crate::LoadOptions::strict) or when it is closed.
+    #[inline]
+    pub fn get_or_load<'a, T, S, L>(&'a self, key: &'a str, loader: L) -> GetOrLoad<'a, T, L, S>
+    where
+        L: Loader<T, S>,
+    {
+        GetOrLoad::new(self, key, loader)
+    }
+
     /// Removes a value and says whether there was one. Removing an absent key succeeds.
     ///
     /// # Errors
     /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong), what the backend
     /// reports.
     pub fn delete<'a>(&'a self, key: &'a str) -> CacheFuture<'a, bool> {
-        self.keyed(Operation::Delete, key, |key| self.0.backend.delete(key))
+        match self.check(Operation::Delete, key) {
+            Ok(key) => self.fenced(Operation::Delete, key, move || self.0.backend.delete(key)),
+            Err(error) => CacheFuture::ready(Err(error)),
+        }
     }
 
     /// Says whether a get would return a value. It is neither a hit nor a miss, and no use for eviction.
@@ -169,7 +210,7 @@ impl Cache {
     /// # Errors
     /// What the backend reports.
     pub fn clear(&self) -> CacheFuture<'_, ()> {
-        self.whole(Operation::Clear, self.0.backend.clear())
+        self.whole(Operation::Clear, self.fenced_clear())
     }
 
     /// Asks the backend for a sign of life.
@@ -186,12 +227,17 @@ impl Cache {
     /// # Errors
     /// What the backend reports.
     pub fn close(&self) -> CacheFuture<'_, ()> {
-        self.whole(Operation::Close, self.0.backend.close())
+        self.whole(Operation::Close, self.close_loads())
     }
 
     /// Returns what the backend knows about itself, at no cost to others.
     pub fn stats(&self) -> BackendStats {
         self.0.backend.stats()
+    }
+
+    /// Returns how many keys are being loaded at this moment.
+    pub fn loads_in_flight(&self) -> usize {
+        self.0.loads.registry.flights()
     }
 
     #[inline]
@@ -246,8 +292,19 @@ impl Cache {
         error
     }
 
+    /// Returns the time, exact to the millisecond.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Says whether an entry is still there but no longer fresh.
+    #[cold]
+    pub(crate) fn is_stale(&self, entry: &Entry) -> bool {
+        self.0.clock.coarse() >= entry.stale_at()
+    }
+
     /// Makes the life of a write that was told to live so long.
-    pub(crate) fn life(&self, expiration: Expiration) -> (crate::clock::Timestamp, crate::expiration::Life) {
+    pub(crate) fn life(&self, expiration: Expiration) -> (Timestamp, Life) {
         let now = self.0.clock.now();
         (now, expiration.resolve(self.0.expiration, now))
     }

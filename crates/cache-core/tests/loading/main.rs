@@ -1,0 +1,10 @@
+//! `get_or_load`: what callers get, how often loaders run, and what is stored.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these files fail the test that calls them"
+)]
+
+mod cancel;
+mod fences;
+mod single;
+mod support;
