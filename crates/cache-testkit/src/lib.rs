@@ -73,6 +73,7 @@
 //! | [`FailingBackend`] | fails on demand: operations, or single keys |
 //! | [`SlowBackend`] | answers when the test lets it, never at once |
 //!
+//! [`History`] tells whether what several tasks saw of one key can have happened.
 //! [`eventually`] waits for background work; [`ManualClock`] makes waiting for an expiry unnecessary.
 
 mod clock;
@@ -80,6 +81,7 @@ pub mod conformance;
 mod doubles;
 mod eventually;
 mod fixture;
+mod history;
 mod map_fixture;
 mod run;
 mod suite;
@@ -88,5 +90,6 @@ pub use self::clock::ManualClock;
 pub use self::doubles::{CountingBackend, FailingBackend, MapBackend, NullBackend, SlowBackend};
 pub use self::eventually::eventually;
 pub use self::fixture::{Fixture, Passing};
+pub use self::history::{Act, History};
 pub use self::map_fixture::MapFixture;
 pub use self::run::run;

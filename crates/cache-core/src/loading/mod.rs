@@ -16,6 +16,8 @@ mod freshness;
 mod get_or_load;
 mod loader;
 mod loads;
+#[cfg(test)]
+mod model;
 mod options;
 mod publish;
 mod random;
