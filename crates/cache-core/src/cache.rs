@@ -17,7 +17,7 @@ use crate::get::Get;
 use crate::get_many::GetMany;
 use crate::key::Key;
 use crate::layer::Observer;
-use crate::loading::{GetOrLoad, Loader, Loads};
+use crate::loading::Loads;
 use crate::operation::Operation;
 use crate::set::Set;
 use crate::set_many::SetMany;
@@ -102,41 +102,6 @@ impl Cache {
     /// stores bytes; what the backend reports.
     pub fn set<'a>(&'a self, key: &'a str, value: impl IntoValue) -> Set<'a> {
         Set::new(self, key, value.into_value())
-    }
-
-    /// Reads a value, or loads it where the cache does not have it.
-    ///
-    /// Callers that ask for one key at the same time share one load: it runs once in the process, and its value or its
-    /// error is for all of them. A caller that goes does not take the load along as long as others wait. What is
-    /// written or removed through this handle while a load runs wins: the loaded value goes to those who asked before
-    /// and is not stored.
-    ///
-    /// ```
-    /// # struct Db;
-    /// # impl Db { async fn user(&self, _: u64) -> std::io::Result<String> { Ok("Ada".to_owned()) } }
-    /// # async fn example(cache: cache_core::Cache, db: std::sync::Arc<Db>) -> cache_core::Result<()> {
-    /// let user: String = cache.get_or_load("user:7", || async move { db.user(7).await }).await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// A loader that takes a [`LoadContext`](crate::LoadContext) may also answer that there is nothing, which is
-    /// remembered, and its caller gets an `Option`; see [`Loader`]. [`GetOrLoad`] has the options of a call,
-    /// [`LoadOptions`](crate::LoadOptions) those of a cache: stale values, timeouts, refreshing ahead.
-    ///
-    /// A hit allocates nothing and needs no runtime. A load runs as a task of tokio, in a runtime with its timers on.
-    ///
-    /// # Errors
-    /// [`Load`](crate::ErrorKind::Load) with the error of the loader as its cause,
-    /// [`Panic`](crate::ErrorKind::Panic), [`Timeout`](crate::ErrorKind::Timeout) by the hard timeout,
-    /// [`Exhausted`](crate::ErrorKind::Exhausted) over the limit of loads, [`Reentrant`](crate::ErrorKind::Reentrant)
-    /// for a loader that waits for itself, [`NoRuntime`](crate::ErrorKind::NoRuntime) outside of tokio; those of keys
-    /// and options. What the backend reports only with [`strict`](crate::LoadOptions::strict) or when it is closed.
-    #[inline]
-    pub fn get_or_load<'a, T, S, L>(&'a self, key: &'a str, loader: L) -> GetOrLoad<'a, T, L, S>
-    where
-        L: Loader<T, S>,
-    {
-        GetOrLoad::new(self, key, loader)
     }
 
     /// Removes a value and says whether there was one. Removing an absent key succeeds.
@@ -233,11 +198,6 @@ impl Cache {
     /// Returns what the backend knows about itself, at no cost to others.
     pub fn stats(&self) -> BackendStats {
         self.0.backend.stats()
-    }
-
-    /// Returns how many keys are being loaded at this moment.
-    pub fn loads_in_flight(&self) -> usize {
-        self.0.loads.registry.flights()
     }
 
     #[inline]

@@ -5,6 +5,7 @@
 //! along. What it brought is [published](publish) if the [fences] allow it, which all writes of the handle pass too.
 
 mod answer;
+mod batch_loader;
 mod context;
 mod error;
 mod event;
@@ -14,6 +15,9 @@ mod fences;
 mod flight;
 mod freshness;
 mod get_or_load;
+mod get_or_load_future;
+mod get_or_load_many;
+mod handle;
 mod loader;
 mod loads;
 #[cfg(test)]
@@ -23,13 +27,19 @@ mod publish;
 mod random;
 mod registry;
 mod run;
+mod run_many;
+mod seat;
 mod settle;
+mod settle_many;
 mod waits;
 
 pub use self::answer::{Answer, Detailed, Give, Source, StaleReason};
+pub use self::batch_loader::{BatchLoader, Found};
 pub use self::context::LoadContext;
 pub use self::event::{LoadEvent, LoadResult};
-pub use self::get_or_load::{GetOrLoad, GetOrLoadFuture};
+pub use self::get_or_load::GetOrLoad;
+pub use self::get_or_load_future::GetOrLoadFuture;
+pub use self::get_or_load_many::{GetOrLoadMany, GetOrLoadManyFuture};
 pub use self::loader::{Choosing, Form, Loadable, Loaded, Loader, Plain};
 pub(crate) use self::loads::{LoadSettings, Loads};
 pub use self::options::{Abandon, LoadOptions};

@@ -104,14 +104,14 @@ async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
 }
 
 /// What the second look in the backend found.
-enum Looked {
+pub(crate) enum Looked {
     /// An answer: somebody stored it in the meantime.
     Here(Landed),
     /// None, but perhaps an older value.
     Older(Option<Entry>),
 }
 
-async fn look(cache: &Cache, flight: &Flight) -> Looked {
+pub(crate) async fn look(cache: &Cache, flight: &Flight) -> Looked {
     let Ok(key) = Key::new(&flight.key) else {
         return Looked::Older(None);
     };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Source, StaleReason};
 use super::error::{self, Fault};
@@ -14,6 +14,7 @@ use super::flight::{Crew, Flight, Landed};
 use super::options::{Abandon, LoadOptions};
 use super::registry::Place;
 use super::run::{Plan, Work, start};
+use super::seat::{Boarded, Seat};
 use super::waits::Wait;
 use crate::cache::Cache;
 use crate::entry::Entry;
@@ -39,23 +40,26 @@ pub(crate) enum Settled {
     NotFound,
 }
 
-impl Ask<'_> {
+impl Settled {
+    pub(crate) fn hit(entry: Entry) -> Self {
+        Self::Found(entry, Source::Hit)
+    }
+}
+
+/// How a wait for a flight ended.
+pub(crate) enum Waited {
+    Settled(Result<Settled>),
+    /// The flight was given up, though somebody waited.
+    Cancelled(CacheError),
+}
+
+impl<'a> Ask<'a> {
     /// Gets the value. `older` is what the caller found, if that is stale.
     pub(crate) async fn settle(self, older: Option<Entry>, work: Work) -> Result<Settled> {
         let Self { cache, options, .. } = self;
-        let loads = cache.loads();
-        let stand_in = older
-            .clone()
-            .filter(|entry| options.may_stand_in(entry, cache.shared().clock.coarse()));
-        if let Some(answer) = self.remembered(stand_in.as_ref()) {
+        let stand_in = self.stand_in(older.as_ref());
+        if let Some(answer) = self.without_load(stand_in.as_ref()) {
             return answer;
-        }
-        if let Some(entry) = &stand_in
-            && loads.is_full()
-            && !loads.registry.is_open(self.place)
-        {
-            cache.tell(self.place.key, LoadEvent::Refused);
-            return Ok(self.stale(entry.clone(), StaleReason::Overload));
         }
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
         let key: Arc<str> = self.place.key.into();
@@ -63,9 +67,15 @@ impl Ask<'_> {
         let mut work = Some(work);
         loop {
             let lead = || Flight::new(Arc::clone(&key), self.place.hash, Crew::new(), 1);
-            let seat = match self.board(&key, seen, lead) {
-                Some((flight, Boarded::Joined)) => Seat::joined(cache, flight),
-                Some((flight, Boarded::Leads { look_again })) => {
+            let Some((flight, boarded)) = self.board(&key, seen, lead) else {
+                return Err(CacheError::closed());
+            };
+            if options.on_abandon == Abandon::Finish {
+                flight.keep_going();
+            }
+            let seat = match boarded {
+                Boarded::Joined => Seat::joined(cache, flight),
+                Boarded::Leads { look_again } => {
                     if let Some(work) = work.take() {
                         start(
                             &runtime,
@@ -76,31 +86,12 @@ impl Ask<'_> {
                     }
                     Seat::leads(cache, flight)
                 }
-                None => return Err(CacheError::closed()),
             };
-            if options.on_abandon == Abandon::Finish {
-                seat.flight.keep_going();
-            }
-            let _wait = Wait::begin(seat.flight.crew().id()).map_err(|_| error::reentrant())?;
-            let landed = match self.wait(&seat, stand_in.as_ref()).await {
-                Ok(landed) => landed,
-                Err(stale) => return Ok(stale),
-            };
-            match landed {
-                Landed::Found { entry, loaded } => {
-                    let source = match (loaded, seat.joined) {
-                        (false, _) => Source::Hit,
-                        (true, false) => Source::Loaded,
-                        (true, true) => Source::Coalesced,
-                    };
-                    return Ok(Settled::Found(entry, source));
-                }
-                Landed::NotFound => return Ok(Settled::NotFound),
-                Landed::Failed(Fault::Cancelled, _) if work.is_some() => {
-                    // The runtime of its leader ended. This caller's lives, and nobody knows what changed meanwhile.
-                    seen = u64::MAX;
-                }
-                Landed::Failed(fault, error) => return self.failed(fault, error, stand_in).await,
+            match self.wait(seat, stand_in.clone(), Instant::now()).await {
+                Waited::Settled(answer) => return answer,
+                // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
+                Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
+                Waited::Cancelled(error) => return Err(error),
             }
         }
     }
@@ -110,12 +101,8 @@ impl Ask<'_> {
     /// # Errors
     /// Outside of a runtime.
     pub(crate) fn refresh(self, older: Entry, work: impl FnOnce() -> Work) -> Result<()> {
-        let registry = &self.cache.loads().registry;
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
-        let waits = registry
-            .failure(self.place)
-            .is_some_and(|failure| self.cache.now() < failure.retry_at);
-        if waits || registry.is_open(self.place) {
+        if !self.may_refresh() {
             return Ok(());
         }
         let key: Arc<str> = self.place.key.into();
@@ -129,10 +116,25 @@ impl Ask<'_> {
                     self.plan(work(), Some(older), look_again, true),
                 );
             }
-            Some((flight, Boarded::Joined)) => registry.leave(&flight),
+            Some((flight, Boarded::Joined)) => self.cache.loads().registry.leave(&flight),
             None => {}
         }
         Ok(())
+    }
+
+    /// Says whether nobody loads the key, and no load failed a short time ago.
+    pub(crate) fn may_refresh(self) -> bool {
+        let registry = &self.cache.loads().registry;
+        let failed = registry.failure(self.place);
+        failed.is_none_or(|failure| self.cache.now() >= failure.retry_at) && !registry.is_open(self.place)
+    }
+
+    /// Returns the older value if it may be given for a load that fails.
+    pub(crate) fn stand_in(self, older: Option<&Entry>) -> Option<Entry> {
+        let now = self.cache.shared().clock.coarse();
+        older
+            .filter(|entry| self.options.may_stand_in(entry, now))
+            .cloned()
     }
 
     /// Gives a stale value.
@@ -141,38 +143,78 @@ impl Ask<'_> {
         Settled::Found(entry, Source::Stale(reason))
     }
 
-    /// Answers by a load that failed a short time ago.
-    fn remembered(self, stand_in: Option<&Entry>) -> Option<Result<Settled>> {
+    /// Answers without a load, by one that failed a short time ago, or with the stale value if too many run.
+    pub(crate) fn without_load(self, stand_in: Option<&Entry>) -> Option<Result<Settled>> {
         if stand_in.is_none() && self.options.error_memory.is_none() {
             return None;
         }
-        let failure = self.cache.loads().registry.failure(self.place)?;
+        let registry = &self.cache.loads().registry;
         let now = self.cache.now();
-        if let Some(entry) = stand_in
-            && now < failure.retry_at
-        {
-            return Some(Ok(self.stale(entry.clone(), reason(failure.fault))));
+        if let Some(failure) = registry.failure(self.place) {
+            if let Some(entry) = stand_in
+                && now < failure.retry_at
+            {
+                return Some(Ok(self.stale(entry.clone(), reason(failure.fault))));
+            }
+            if self.options.error_memory.is_some() && now < failure.remembered_until {
+                return Some(Err(failure.error));
+            }
         }
-        let remembers = self.options.error_memory.is_some() && now < failure.remembered_until;
-        remembers.then_some(Err(failure.error))
+        let entry = stand_in?;
+        if !self.cache.loads().is_full() || registry.is_open(self.place) {
+            return None;
+        }
+        self.cache.tell(self.place.key, LoadEvent::Refused);
+        Some(Ok(self.stale(entry.clone(), StaleReason::Overload)))
     }
 
-    fn board(
+    /// Joins the flight of the key, or leads the one that `lead` makes. Returns nothing if the cache is closed.
+    pub(crate) fn board(
         self,
         key: &Arc<str>,
         seen: u64,
         lead: impl FnOnce() -> Arc<Flight>,
     ) -> Option<(Arc<Flight>, Boarded)> {
-        let mut led = None;
-        let boarding = self.cache.loads().registry.board(key, self.place.hash, seen, || {
+        let mut own = None;
+        let registry = &self.cache.loads().registry;
+        let boarding = registry.board(key, self.place.hash, seen, || {
             let flight = lead();
-            led = Some(Arc::clone(&flight));
+            own = Some(Arc::clone(&flight));
             flight
         });
         match boarding {
             Boarding::Joined(flight) => Some((flight, Boarded::Joined)),
-            Boarding::Leads { look_again } => Some((led?, Boarded::Leads { look_again })),
+            Boarding::Leads { look_again } => Some((own?, Boarded::Leads { look_again })),
             Boarding::Closed => None,
+        }
+    }
+
+    /// Waits for the flight, or up to the soft timeout, counted from `start`, if there is a stale value to give then.
+    pub(crate) async fn wait(self, seat: Seat<'a>, stand_in: Option<Entry>, start: Instant) -> Waited {
+        let flight = Arc::clone(&seat.flight);
+        let Ok(_wait) = Wait::begin(flight.crew().id()) else {
+            return Waited::Settled(Err(error::reentrant()));
+        };
+        if let (Some(soft), Some(entry)) = (self.options.soft_timeout, &stand_in)
+            && timeout_at(start + soft, flight.wait()).await.is_err()
+            && let Some(entry) = self.still_stands(entry).await
+        {
+            flight.keep_going();
+            return Waited::Settled(Ok(self.stale(entry, StaleReason::Timeout)));
+        }
+        match flight.wait().await.clone() {
+            Landed::Found { entry, loaded: false } => Waited::Settled(Ok(Settled::hit(entry))),
+            Landed::Found { entry, loaded: true } => {
+                let source = if seat.joined {
+                    Source::Coalesced
+                } else {
+                    Source::Loaded
+                };
+                Waited::Settled(Ok(Settled::Found(entry, source)))
+            }
+            Landed::NotFound => Waited::Settled(Ok(Settled::NotFound)),
+            Landed::Failed(Fault::Cancelled, error) => Waited::Cancelled(error),
+            Landed::Failed(fault, error) => Waited::Settled(self.failed(fault, error, stand_in).await),
         }
     }
 
@@ -185,19 +227,6 @@ impl Ask<'_> {
             options: *self.options,
             ttl: self.ttl,
         }
-    }
-
-    /// Waits for the flight, or up to the soft timeout if there is a stale value to give then.
-    async fn wait(self, seat: &Seat<'_>, stand_in: Option<&Entry>) -> Result<Landed, Settled> {
-        let flight = &seat.flight;
-        if let (Some(soft), Some(entry)) = (self.options.soft_timeout, stand_in)
-            && timeout(soft, flight.wait()).await.is_err()
-            && let Some(entry) = self.still_stands(entry).await
-        {
-            flight.keep_going();
-            return Err(self.stale(entry, StaleReason::Timeout));
-        }
-        Ok(flight.wait().await.clone())
     }
 
     /// Gives the stale value in the place of an error, where there is one.
@@ -231,52 +260,10 @@ impl Ask<'_> {
     }
 }
 
-enum Boarded {
-    Joined,
-    Leads { look_again: bool },
-}
-
 fn reason(fault: Fault) -> StaleReason {
     match fault {
         Fault::TimedOut => StaleReason::Timeout,
         Fault::Refused => StaleReason::Overload,
         Fault::Failed | Fault::Cancelled | Fault::Closed => StaleReason::Error,
-    }
-}
-
-/// A caller's place in a flight. Dropping it lets the caller go.
-pub(crate) struct Seat<'a> {
-    cache: &'a Cache,
-    pub(crate) flight: Arc<Flight>,
-    pub(crate) joined: bool,
-}
-
-impl<'a> Seat<'a> {
-    pub(crate) fn joined(cache: &'a Cache, flight: Arc<Flight>) -> Self {
-        cache.tell(&flight.key, LoadEvent::Joined);
-        Self {
-            cache,
-            flight,
-            joined: true,
-        }
-    }
-
-    pub(crate) fn leads(cache: &'a Cache, flight: Arc<Flight>) -> Self {
-        Self {
-            cache,
-            flight,
-            joined: false,
-        }
-    }
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        if self.joined {
-            self.cache.tell(&self.flight.key, LoadEvent::Left);
-        }
-        if self.flight.landed().is_none() {
-            self.cache.loads().registry.leave(&self.flight);
-        }
     }
 }

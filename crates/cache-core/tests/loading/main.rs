@@ -6,5 +6,11 @@
 
 mod cancel;
 mod fences;
+mod history;
+mod limit;
+mod lives;
+mod many;
+mod options;
 mod single;
+mod stale;
 mod support;
