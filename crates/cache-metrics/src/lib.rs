@@ -16,10 +16,11 @@ mod instruments;
 mod keys;
 mod latency;
 mod layer;
+mod loading;
 pub mod names;
 mod stripes;
 
 pub use self::config::MetricsBuilder;
 pub use self::handle::Metrics;
 pub use self::layer::MetricsLayer;
-pub use self::names::LATENCY_BUCKETS;
+pub use self::names::{LATENCY_BUCKETS, LOAD_BUCKETS};
