@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use cache_metrics::names::{ALL, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, LATENCY_BUCKETS, Metric, MetricKind};
+use cache_metrics::names::{
+    ALL, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, LATENCY_BUCKETS, LOAD_BUCKETS, Metric, MetricKind,
+};
 
 const HEAD: &str = "\
 # Metrics
@@ -24,13 +26,18 @@ pub(crate) fn metrics() -> String {
     for metric in ALL {
         text += &row(&metric);
     }
-    let buckets: Vec<String> = LATENCY_BUCKETS.iter().map(f64::to_string).collect();
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "\nUpper bounds of the buckets of `{DEFAULT_NAMESPACE}_{DEFAULT_SUBSYSTEM}_operation_latency_seconds`, in seconds: {}.",
-        buckets.join(", ")
-    );
+    for (suffix, buckets) in [
+        ("operation_latency_seconds", &LATENCY_BUCKETS[..]),
+        ("load_duration_seconds", &LOAD_BUCKETS[..]),
+    ] {
+        let bounds: Vec<String> = buckets.iter().map(f64::to_string).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "\nUpper bounds of the buckets of `{DEFAULT_NAMESPACE}_{DEFAULT_SUBSYSTEM}_{suffix}`, in seconds: {}.",
+            bounds.join(", ")
+        );
+    }
     text += "\nA ratio has no value while nothing happens: divide by `(... > 0)`, as the dashboards and rules do. \
              `docs/monitoring.md`\nsays where each metric is shown, `docs/runbooks.md` what to do when an alert fires.\n";
     text

@@ -122,7 +122,7 @@ impl CacheBackend for MetricsBackend {
             start,
             self.inner().get(key),
             |instruments, entry| {
-                count_lookup(instruments, entry.is_some());
+                count_lookup(instruments, instruments.is_fresh(entry.as_ref()));
             },
         )
     }
@@ -162,7 +162,7 @@ impl CacheBackend for MetricsBackend {
             self.inner().get_many(keys),
             |instruments, answers| {
                 each(instruments, Operation::GetMany, answers, |entry| {
-                    count_lookup(instruments, entry.is_some());
+                    count_lookup(instruments, instruments.is_fresh(entry.as_ref()));
                 });
             },
         )
