@@ -45,11 +45,11 @@ pub(crate) fn hit_ratio(by: &str) -> String {
     format!("sum{by}({hits}) / (sum{by}({hits} + {misses}) > 0)")
 }
 
-/// The share of operations that failed. It is nothing while nothing is done.
+/// The share of operations that failed, without those of loaders. It is nothing while nothing is done.
 pub(crate) fn error_ratio() -> String {
     let done = DONE.map(|suffix| rate(&series(suffix))).join(" + ");
-    let failed = sum_rate("errors_total");
-    format!("{failed} / (sum({done}) + {failed} > 0)")
+    let failed = rate(&series_with("errors_total", r#"operation!~"get_or_load.*""#));
+    format!("sum({failed}) / (sum({done}) + sum({failed}) > 0)")
 }
 
 /// A quantile of a histogram of the caches, by labels. The comparison leaves out the NaN of what was never observed.
