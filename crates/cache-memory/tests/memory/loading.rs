@@ -75,7 +75,7 @@ enum Write {
 /// A load of 1 begins, a write begins and ends, the load ends. Returns what all saw, and what is there in the end.
 fn story(cache: &dyn OneKey, write: Write) -> (History, Option<u64>) {
     let history = History::default();
-    let (started, begun) = mpsc::channel();
+    let (started, runs) = mpsc::channel();
     let (go_on, gate) = mpsc::channel::<()>();
     let read = || {
         let begin = history.begin();
@@ -94,7 +94,7 @@ fn story(cache: &dyn OneKey, write: Write) -> (History, Option<u64>) {
             }));
             history.end(begin, Act::Load(got));
         });
-        begun.recv_timeout(Duration::from_secs(10)).unwrap();
+        runs.recv_timeout(Duration::from_secs(10)).unwrap();
         let begin = history.begin();
         match write {
             Write::Set => {
