@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache_bench::compare::{Plan, Subject, measure};
 use cache_bench::ours::{self, HOUR};
-use cache_bench::prototype::{self, DualCell, TwoWords};
+use cache_bench::prototype::{self, DualCell, Stamped, TwoWords};
 use cache_bench::table::Table;
 use cache_bench::wait::wait;
 use cache_bench::workload::{self, User, Workload};
@@ -32,19 +32,23 @@ use tokio::runtime::Runtime;
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
 
+/// One thread in a heap that has been in use, as a service has it.
 const ONE: Plan = Plan {
     threads: 1,
     builds: 17,
     rounds: 3,
     warm_up: 40_000,
     timed: 40_000,
+    used_heap: true,
 };
 const TWO: Plan = Plan {
     threads: 2,
     builds: 27,
-    rounds: 3,
-    warm_up: 40_000,
-    timed: 40_000,
+    ..ONE
+};
+const NEW_HEAP: Plan = Plan {
+    used_heap: false,
+    ..ONE
 };
 
 fn main() {
@@ -62,8 +66,9 @@ fn main() {
     subjects.extend(others(&work, &orders, &runtime));
     subjects.extend(prototypes(&work, &orders));
     let subjects = chosen(subjects);
-    for plan in [ONE, TWO] {
-        let title = format!("Hit, {} thread(s)", plan.threads);
+    for plan in [ONE, TWO, NEW_HEAP] {
+        let heap = if plan.used_heap { "used" } else { "new" };
+        let title = format!("Hit, {} thread(s), {heap} heap", plan.threads);
         let Some(measured) = measure(&title, plan, &subjects) else {
             continue;
         };
@@ -259,6 +264,24 @@ fn prototypes<'a>(work: &'a Workload, orders: &'a [Vec<u32>]) -> Vec<Subject<'a>
             hit(live.and_then(TwoWords::object::<User>));
         })
     });
+    let stamped = Subject::new("prototype: value of two words, all stamps", orders, move || {
+        let cache = prototype::store(ROOM);
+        for (key, user) in work.entries() {
+            let entry = TwoWords::new(Arc::clone(user) as prototype::Object);
+            cache.insert(
+                key.into(),
+                Stamped {
+                    entry,
+                    stamps: [1; 3],
+                },
+            );
+        }
+        cache.run_pending_tasks();
+        work.each(move |key| {
+            let live = cache.get(key).filter(|entry| entry.entry.deadline == u64::MAX);
+            hit(live.and_then(|entry| black_box(entry).entry.object::<User>()));
+        })
+    });
     let dual = Subject::new("prototype: room for both forms", orders, move || {
         let cache = prototype::store(ROOM);
         for (key, user) in work.entries() {
@@ -270,5 +293,5 @@ fn prototypes<'a>(work: &'a Workload, orders: &'a [Vec<u32>]) -> Vec<Subject<'a>
             hit(live.and_then(DualCell::object::<User>));
         })
     });
-    vec![two, dual]
+    vec![two, stamped, dual]
 }

@@ -27,6 +27,7 @@ const PLAN: Plan = Plan {
     rounds: 11,
     warm_up: 2_000,
     timed: 10_000,
+    used_heap: true,
 };
 
 fn main() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::child;
+use crate::{child, heap};
 
 /// A subject that is ready: runs its operation once for each number.
 pub type Run<'a> = Box<dyn Fn(&[u32]) + Sync + 'a>;
@@ -62,6 +62,8 @@ pub struct Plan {
     pub warm_up: usize,
     /// How many operations are timed.
     pub timed: usize,
+    /// Whether the subjects are made in a heap that has been in use.
+    pub used_heap: bool,
 }
 
 /// What was measured: nanoseconds for each operation, by subject and round.
@@ -125,8 +127,8 @@ impl Measured {
     }
 }
 
-/// Measures the subjects, in as many new processes as the plan has builds: in a heap that other caches have used before,
-/// entries lie apart, and a hit would be a matter of luck. Returns nothing in such a process, whose numbers are printed.
+/// Measures the subjects, in as many new processes as the plan has builds, so that no subject finds a heap that others
+/// have left in some state by chance. Returns nothing in such a process, whose numbers are printed.
 pub fn measure(title: &str, plan: Plan, subjects: &[Subject<'_>]) -> Option<Measured> {
     if let Some(variant) = child::variant() {
         if let Some((this, build)) = variant.rsplit_once('#')
@@ -153,6 +155,9 @@ pub fn measure(title: &str, plan: Plan, subjects: &[Subject<'_>]) -> Option<Meas
 /// memory in another state than whoever comes last.
 fn compare(plan: Plan, build: usize, subjects: &[Subject<'_>]) -> Measured {
     let mut random = fastrand::Rng::with_seed(build as u64);
+    if plan.used_heap {
+        heap::use_up();
+    }
     let mut turns: Vec<usize> = (0..subjects.len()).collect();
     random.shuffle(&mut turns);
     let mut runs: Vec<_> = turns.into_iter().map(|at| (at, (subjects[at].make)())).collect();
@@ -242,6 +247,7 @@ mod tests {
             rounds: 3,
             warm_up: 3,
             timed: 5,
+            used_heap: false,
         };
         let measured = compare(plan, 1, &[subject("a"), subject("b")]);
         assert!(measured.samples.iter().all(|samples| samples.len() == 3));

@@ -8,6 +8,7 @@
 mod asked;
 pub mod child;
 pub mod compare;
+pub mod heap;
 pub mod lives;
 pub mod ours;
 pub mod prototype;

@@ -65,6 +65,15 @@ impl TwoWords {
     }
 }
 
+/// The layout that was taken with all stamps that an entry has, as large as what lies in moka.
+#[derive(Clone, Debug)]
+pub struct Stamped {
+    /// The value and its end.
+    pub entry: TwoWords,
+    /// When it was made, when it is stale, what it cost to load and where its end is written down.
+    pub stamps: [u64; 3],
+}
+
 /// The layout that was not taken: room for both, behind one more `Arc`.
 #[derive(Clone, Debug)]
 pub struct DualCell {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::backend::CacheBackend;
 use crate::error::{CacheError, Result};
+use crate::key::Key;
+use crate::loading::LoadEvent;
 use crate::operation::Operation;
 
 /// Makes a backend out of another one, to count, to trace, to limit.
@@ -65,4 +67,10 @@ pub trait Observer: Send + Sync {
     /// An operation failed before it came to a backend (a bad key), or after (a value that does not decode). Failures
     /// of backends are not reported: layers see them.
     fn failed(&self, operation: Operation, error: &CacheError);
+
+    /// Something happened to a load of a key. Who does not care for loads leaves this as it is. It is called while
+    /// callers wait, so it must neither block nor panic.
+    fn load(&self, key: Key<'_>, event: LoadEvent) {
+        let _ = (key, event);
+    }
 }

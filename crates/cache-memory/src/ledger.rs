@@ -1,7 +1,7 @@
 //! What the cache knows about its entries beside moka: how many there are, when they end, why they went. Moka reports
 //! every removal to it, so each entry is accounted for exactly once.
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,9 +9,10 @@ use cache_core::{Clock, Timestamp};
 use compact_str::CompactString;
 use moka::notification::RemovalCause;
 
+use crate::ages::Ages;
 use crate::deadlines::{Deadlines, Slot};
 use crate::idle::IdleTimes;
-use crate::stored::{Age, Stored};
+use crate::stored::Stored;
 
 /// How long a slot without an entry is left alone.
 const PUT_OFF: Duration = Duration::from_secs(1);
@@ -21,9 +22,7 @@ pub(crate) struct Ledger {
     clock: Arc<dyn Clock>,
     idle: Option<IdleTimes>,
     deadlines: Mutex<Deadlines>,
-    clears: AtomicU64,
-    /// The clears whose entries are all freed.
-    freed: AtomicU64,
+    ages: Ages,
     stored: AtomicU64,
     removed: AtomicU64,
     evictions: AtomicU64,
@@ -36,8 +35,7 @@ impl Ledger {
             clock,
             idle,
             deadlines: Mutex::default(),
-            clears: AtomicU64::new(0),
-            freed: AtomicU64::new(0),
+            ages: Ages::new(),
             stored: AtomicU64::new(0),
             removed: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
@@ -49,41 +47,10 @@ impl Ledger {
         &self.clock
     }
 
-    /// Returns the age of entries that are stored now.
+    /// Returns which clears hide which entries.
     #[inline]
-    pub(crate) fn age(&self) -> Age {
-        Age::of_clears(self.clears.load(Ordering::Acquire))
-    }
-
-    /// Hides every entry that is stored now.
-    pub(crate) fn begin_age(&self) {
-        self.clears.fetch_add(1, Ordering::AcqRel);
-        fence(Ordering::SeqCst);
-    }
-
-    /// Says whether entries of this age are hidden now. A writer asks after it has stored one: either it sees the clear
-    /// here, or the clear sees the entry.
-    pub(crate) fn has_passed(&self, age: Age) -> bool {
-        fence(Ordering::SeqCst);
-        self.age() != age
-    }
-
-    /// Says whether so many clears wait to be freed that ages might come round.
-    pub(crate) fn is_far_behind(&self) -> bool {
-        let freed = self.freed.load(Ordering::Acquire);
-        self.clears.load(Ordering::Acquire).saturating_sub(freed) >= Age::COUNT / 2
-    }
-
-    /// Returns the number of clears if there may be entries that one of them has hidden and nobody has freed yet.
-    pub(crate) fn unfreed(&self) -> Option<u64> {
-        let freed = self.freed.load(Ordering::Acquire);
-        let clears = self.clears.load(Ordering::Acquire);
-        (freed < clears).then_some(clears)
-    }
-
-    /// Notes that no entry is left that so many clears have hidden.
-    pub(crate) fn note_freed(&self, clears: u64) {
-        self.freed.fetch_max(clears, Ordering::AcqRel);
+    pub(crate) fn ages(&self) -> &Ages {
+        &self.ages
     }
 
     /// Notes an entry that is about to be stored.
@@ -104,7 +71,7 @@ impl Ledger {
     /// Notes an entry that moka removed, and why.
     pub(crate) fn close(&self, stored: &Stored, cause: RemovalCause) {
         self.removed.fetch_add(1, Ordering::Relaxed);
-        if stored.age() != self.age() {
+        if stored.age() != self.ages.current() {
             // A clear took it, neither time nor want of room.
         } else if self.has_ended(stored, || self.clock.now()) {
             self.expirations.fetch_add(1, Ordering::Relaxed);
@@ -119,7 +86,7 @@ impl Ledger {
     /// Says whether an entry is no longer there for callers: cleared, or over.
     #[inline]
     pub(crate) fn is_gone(&self, stored: &Stored) -> bool {
-        stored.age() != self.age() || self.has_ended(stored, || self.clock.coarse())
+        stored.age() != self.ages.current() || self.has_ended(stored, || self.clock.coarse())
     }
 
     /// Says whether the time of an entry has ended.

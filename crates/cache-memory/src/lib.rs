@@ -25,6 +25,7 @@
 //!
 //! [moka]: https://docs.rs/moka
 
+mod ages;
 mod backend;
 mod config;
 mod deadlines;
@@ -36,6 +37,7 @@ mod policy;
 pub mod presets;
 mod store;
 mod stored;
+mod sync;
 mod weigher;
 
 pub use self::backend::MemoryBackend;

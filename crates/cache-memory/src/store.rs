@@ -91,7 +91,7 @@ impl Store {
 
     pub(crate) fn exists(&self, key: Key<'_>) -> Result<bool> {
         self.check_open()?;
-        if self.ledger.unfreed().is_some() {
+        if self.ledger.ages().unfreed().is_some() {
             // Only the entry tells whether it was cleared. Looking at it counts as a use, but not for long.
             return Ok(self
                 .moka
@@ -122,9 +122,9 @@ impl Store {
                 self.moka.invalidate(key.as_str());
             }
             let slot = self.ledger.open(&name, entry.expires_at());
-            let age = self.ledger.age();
+            let age = self.ledger.ages().current();
             self.moka.insert(name, Stored::new(entry, slot, age));
-            if self.ledger.has_passed(age) {
+            if self.ledger.ages().has_passed(age) {
                 // A clear came in between. It may have looked for hidden entries before this one was there.
                 self.moka.invalidate(key.as_str());
             }
@@ -153,8 +153,8 @@ impl Store {
     /// entry that was stored after it as used before it, and moka then takes it for an old one.
     pub(crate) fn clear(&self) -> Result<bool> {
         self.check_open()?;
-        let few = self.ledger.items() <= FREED_BY_CLEAR || self.ledger.is_far_behind();
-        self.ledger.begin_age();
+        let few = self.ledger.items() <= FREED_BY_CLEAR || self.ledger.ages().is_far_behind();
+        self.ledger.ages().begin();
         if few {
             self.free_hidden(|| false);
         }
@@ -168,13 +168,13 @@ impl Store {
 
     /// Frees every entry of a closed cache.
     pub(crate) fn free_all(&self) {
-        self.ledger.begin_age();
+        self.ledger.ages().begin();
         self.free_hidden(|| false);
     }
 
     /// Frees what clears have hidden.
     pub(crate) fn free_hidden(&self, stopped: impl Fn() -> bool) {
-        let Some(clears) = self.ledger.unfreed() else {
+        let Some(clears) = self.ledger.ages().unfreed() else {
             return;
         };
         for (done, (key, _)) in self.moka.iter().enumerate() {
@@ -188,12 +188,12 @@ impl Store {
             if self
                 .moka
                 .get(key.as_str())
-                .is_some_and(|stored| stored.age() != self.ledger.age())
+                .is_some_and(|stored| stored.age() != self.ledger.ages().current())
             {
                 self.moka.invalidate(key.as_str());
             }
         }
-        self.ledger.note_freed(clears);
+        self.ledger.ages().note_freed(clears);
         self.settle();
     }
 

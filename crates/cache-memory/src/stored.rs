@@ -3,6 +3,7 @@
 
 use cache_core::{Entry, Timestamp, Value};
 
+use crate::ages::Age;
 use crate::deadlines::Slot;
 
 #[derive(Clone, Debug)]
@@ -19,27 +20,13 @@ pub(crate) struct Stored {
 }
 
 /// Milliseconds until the year 2527.
-const CREATED_BITS: u32 = 44;
+const CREATED_BITS: u32 = u64::BITS - Age::BITS;
 const LATEST: u64 = (1 << CREATED_BITS) - 1;
-
-/// How many times a cache was cleared, as far as 20 bits tell. An entry of another age is hidden. Ages come round
-/// again after a million clears; what was hidden is freed before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Age(u64);
-
-impl Age {
-    /// How many ages there are.
-    pub(crate) const COUNT: u64 = 1 << (u64::BITS - CREATED_BITS);
-
-    pub(crate) fn of_clears(clears: u64) -> Self {
-        Self(clears % Self::COUNT)
-    }
-}
 
 impl Stored {
     pub(crate) fn new(entry: Entry, slot: Slot, age: Age) -> Self {
         Self {
-            born: age.0 << CREATED_BITS | entry.created().as_millis().min(LATEST),
+            born: age.bits() << CREATED_BITS | entry.created().as_millis().min(LATEST),
             expires_at: entry.expires_at(),
             stale_at: entry.stale_at(),
             load_cost_micros: u32::try_from(entry.load_cost().as_micros()).unwrap_or(u32::MAX),
@@ -54,7 +41,7 @@ impl Stored {
 
     #[inline]
     pub(crate) fn age(&self) -> Age {
-        Age(self.born >> CREATED_BITS)
+        Age::of_clears(self.born >> CREATED_BITS)
     }
 
     #[inline]

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time;
 use tracing::{info, warn};
 
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::caches::Caches;
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
@@ -24,7 +24,7 @@ use crate::ids::Ids;
 use crate::shutdown::{Signals, Stopper, stop};
 use crate::source::Source;
 use crate::telemetry::Telemetry;
-use crate::{banner, logging, usage};
+use crate::{banner, healthcheck, logging, usage};
 
 /// How long requests that have begun may take to end once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -49,6 +49,9 @@ pub fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> Result<(), Failure> {
+    if let Some(Command::Healthcheck) = args.command {
+        return healthcheck::run(args.listen);
+    }
     logging::install(args.log.clone());
     // Before the runtime and its signals, so that Ctrl-C ends it while a long trace is read.
     let trace = read_trace(&args)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use access_trace::Format;
 use cache_memory::EvictionPolicy;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::caches::CacheSettings;
@@ -14,7 +14,7 @@ use crate::values;
 
 /// The settings of the service. `Args::command()` describes them, which the tests compare with the README.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "using-cache", version)]
+#[command(name = "using-cache", version, disable_help_subcommand = true)]
 #[command(
     about = "A catalogue of products over a slow source, with a cache in front of it and metrics of both."
 )]
@@ -70,6 +70,16 @@ pub struct Args {
     #[arg(value_parser = values::life)]
     pub(crate) ttl: Duration,
 
+    /// How long after that a product may still be given while the source is down; 0s for not at all
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "CACHE_EXAMPLE_STALE_FOR",
+        default_value = "10m"
+    )]
+    #[arg(value_parser = values::duration)]
+    pub(crate) stale_for: Duration,
+
     /// Which product goes when the cache is full: lru or tinylfu
     #[arg(
         long,
@@ -98,6 +108,16 @@ pub struct Args {
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     #[arg(value_parser = values::log_filter)]
     pub(crate) log: EnvFilter,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program does instead of serving.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask the service that listens at --listen whether it is well, and exit with 0 if so
+    Healthcheck,
 }
 
 impl Args {
@@ -106,6 +126,7 @@ impl Args {
             max_items: self.max_items,
             ttl: self.ttl,
             policy: self.policy,
+            stale_for: self.stale_for,
         }
     }
 }

@@ -6,7 +6,9 @@
 )]
 
 mod endpoints;
+mod healthcheck;
 mod metrics;
+mod monitoring;
 mod prometheus;
 mod settings;
 mod shutdown;

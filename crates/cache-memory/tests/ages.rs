@@ -1,0 +1,121 @@
+//! The steps of a clear and of writers beside it, in every order that the memory model allows. Loom compiles the very file
+//! of the library with its own atomics.
+
+mod sync {
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
+}
+
+#[path = "../src/ages.rs"]
+#[expect(
+    dead_code,
+    reason = "the model needs the steps of a clear, not all questions about one"
+)]
+mod ages;
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::thread;
+
+use ages::{Age, Ages};
+
+const NOTHING: u64 = u64::MAX;
+
+/// A store of one entry, of which only the age is kept, as moka keeps it: a table that is read and written without
+/// order towards anything else.
+struct Model {
+    ages: Ages,
+    entry: AtomicU64,
+}
+
+impl Model {
+    fn holding(age: Option<Age>) -> Self {
+        Self {
+            ages: Ages::new(),
+            entry: AtomicU64::new(age.map_or(NOTHING, Age::bits)),
+        }
+    }
+
+    /// As `Store::set`.
+    fn set(&self) {
+        let age = self.ages.current();
+        self.entry.store(age.bits(), Ordering::Relaxed);
+        if self.ages.has_passed(age) {
+            self.remove(age);
+        }
+    }
+
+    /// As `Store::clear` of a cache with few entries.
+    fn clear(&self) {
+        self.ages.begin();
+        self.free_hidden();
+    }
+
+    /// As `Store::free_hidden`.
+    fn free_hidden(&self) {
+        let Some(clears) = self.ages.unfreed() else { return };
+        let entry = self.entry.load(Ordering::Relaxed);
+        if entry != NOTHING && entry != self.ages.current().bits() {
+            let _ = self
+                .entry
+                .compare_exchange(entry, NOTHING, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        self.ages.note_freed(clears);
+    }
+
+    fn remove(&self, age: Age) {
+        let _ = self
+            .entry
+            .compare_exchange(age.bits(), NOTHING, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// As `Store::get`.
+    fn is_found(&self) -> bool {
+        self.entry.load(Ordering::Relaxed) == self.ages.current().bits()
+    }
+
+    fn holds_anything(&self) -> bool {
+        self.entry.load(Ordering::Relaxed) != NOTHING
+    }
+}
+
+#[test]
+fn an_entry_stored_before_a_clear_is_never_found_after_it() {
+    loom::model(|| {
+        let model = Arc::new(Model::holding(Some(Age::of_clears(0))));
+        let clearer = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || {
+                model.clear();
+                assert!(!model.is_found());
+            })
+        };
+        let another = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || model.clear())
+        };
+        clearer.join().unwrap();
+        another.join().unwrap();
+        assert!(!model.holds_anything());
+    });
+}
+
+#[test]
+fn what_a_clear_hides_is_freed_by_the_clear_or_by_its_writer() {
+    loom::model(|| {
+        let model = Arc::new(Model::holding(None));
+        let writer = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || model.set())
+        };
+        let clearer = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || model.clear())
+        };
+        writer.join().unwrap();
+        clearer.join().unwrap();
+        assert!(
+            model.is_found() || !model.holds_anything(),
+            "an entry that nobody finds is left in memory"
+        );
+    });
+}
