@@ -17,9 +17,10 @@ absent() {
   echo "$package: none of $*"
 }
 
-absent cache-core moka tokio metrics redis deadpool-redis tracing cache-memory cache-metrics cache-testkit
+# Of tokio it has the tasks, locks and timers, and nothing that does I/O: that would bring mio and socket2.
+absent cache-core moka mio socket2 metrics redis deadpool-redis tracing cache-memory cache-metrics cache-testkit
 absent cache-memory redis deadpool-redis metrics tracing cache-metrics cache-testkit
-absent cache-metrics redis deadpool-redis moka tokio cache-memory cache-testkit
+absent cache-metrics redis deadpool-redis moka mio socket2 cache-memory cache-testkit
 
 # No library needs a newer compiler than it says, as far as its dependencies say what they need.
 cargo metadata --locked --format-version 1 --all-features | python3 -c '

@@ -70,6 +70,16 @@ pub struct Args {
     #[arg(value_parser = values::life)]
     pub(crate) ttl: Duration,
 
+    /// How long after that a product may still be given while the source is down; 0s for not at all
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "CACHE_EXAMPLE_STALE_FOR",
+        default_value = "10m"
+    )]
+    #[arg(value_parser = values::duration)]
+    pub(crate) stale_for: Duration,
+
     /// Which product goes when the cache is full: lru or tinylfu
     #[arg(
         long,
@@ -116,6 +126,7 @@ impl Args {
             max_items: self.max_items,
             ttl: self.ttl,
             policy: self.policy,
+            stale_for: self.stale_for,
         }
     }
 }

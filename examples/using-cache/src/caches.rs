@@ -1,9 +1,9 @@
 //! The two caches of the service and their settings. This is all that it takes to have a cache: a backend, a name, a
-//! life, and a layer for the metrics.
+//! life, what happens when the source is down, and a layer for the metrics.
 
 use std::time::Duration;
 
-use cache_core::{Cache, Result};
+use cache_core::{Cache, LoadOptions, Result};
 use cache_memory::{EvictionPolicy, MemoryBackend};
 use cache_metrics::Metrics;
 
@@ -21,6 +21,20 @@ pub struct CacheSettings {
     pub ttl: Duration,
     /// Which entry goes when room is needed.
     pub policy: EvictionPolicy,
+    /// How long after its TTL an entry may be given while the source is down, zero for not at all.
+    pub stale_for: Duration,
+}
+
+impl CacheSettings {
+    /// Products are renewed shortly before they end, so that popular ones are always there.
+    fn loading(&self) -> LoadOptions {
+        let options = LoadOptions::new().refresh_ahead(1.0);
+        if self.stale_for.is_zero() {
+            return options;
+        }
+        // The age counts from the load, so it is the TTL and what comes after it.
+        options.stale_if_error(self.ttl.saturating_add(self.stale_for))
+    }
 }
 
 /// The caches, each with a name of its own in the metrics. Clones are handles on the same caches.
@@ -45,6 +59,7 @@ impl Caches {
         let products = Cache::builder(backend)
             .name("products")
             .ttl(settings.ttl)
+            .loading(settings.loading())
             .layer(metrics.layer())
             .build()?;
 

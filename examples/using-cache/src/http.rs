@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tracing::debug;
 
@@ -44,6 +44,8 @@ fn router(app: App) -> Router {
         .route("/search", get(products::search))
         .route("/cache", delete(products::clear))
         .route("/cache/products/{id}", delete(products::forget))
+        .route("/source/stop", post(products::stop_source))
+        .route("/source/start", post(products::start_source))
         .route("/health", get(health::health))
         .route("/metrics", get(health::metrics))
         .fallback(error::no_such_path)

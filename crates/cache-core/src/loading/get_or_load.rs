@@ -19,6 +19,9 @@ use crate::get::{Owned, Shared};
 use crate::key::Key;
 use crate::operation::Operation;
 
+/// What a call asks for: the type, the form of its loader, the form of its answer.
+pub(crate) type Mode<T, S, M> = fn() -> (T, S, M);
+
 /// A read that loads what is not there, ready to run. See [`Cache::get_or_load`].
 #[must_use = "a read runs when it is awaited"]
 pub struct GetOrLoad<'a, T, L, S, M = Owned> {
@@ -27,7 +30,7 @@ pub struct GetOrLoad<'a, T, L, S, M = Owned> {
     loader: L,
     options: Option<&'a LoadOptions>,
     ttl: Expiration,
-    mode: PhantomData<fn() -> (T, S, M)>,
+    mode: PhantomData<Mode<T, S, M>>,
 }
 
 impl<'a, T, L, S> GetOrLoad<'a, T, L, S> {

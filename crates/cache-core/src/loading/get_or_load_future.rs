@@ -11,6 +11,7 @@ use super::answer::{Give, Source, StaleReason};
 use super::context::LoadContext;
 use super::error;
 use super::event::LoadEvent;
+use super::get_or_load::Mode;
 use super::loader::{Form, Loadable, Loader};
 use super::run::Work;
 use super::settle::{Ask, Settled};
@@ -29,7 +30,7 @@ pub struct GetOrLoadFuture<'a, T, L, S, M> {
     /// Whether the call was refused before the backend was asked.
     refused: bool,
     state: State<'a>,
-    mode: PhantomData<fn() -> (T, S, M)>,
+    mode: PhantomData<Mode<T, S, M>>,
 }
 
 enum State<'a> {

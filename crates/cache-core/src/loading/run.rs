@@ -135,24 +135,22 @@ pub(crate) async fn run<'a, R>(
     let loader = pin!(waits::run_as(flight.crew().id(), loader));
     let caught = catch(loader);
     let output = match options.hard_timeout {
-        Some(limit) => match timeout(limit, caught).await {
-            Ok(output) => output,
-            Err(_) => {
+        Some(limit) => {
+            let Ok(output) = timeout(limit, caught).await else {
                 let elapsed = run.start.elapsed();
                 run.end(LoadResult::Timeout, elapsed);
                 return Err((Fault::TimedOut, error::timed_out(limit)));
-            }
-        },
+            };
+            output
+        }
         None => caught.await,
     };
     let elapsed = run.start.elapsed();
-    match output {
-        Some(output) => Ok((output, elapsed, run)),
-        None => {
-            run.end(LoadResult::Panic, elapsed);
-            Err((Fault::Failed, error::panicked()))
-        }
-    }
+    let Some(output) = output else {
+        run.end(LoadResult::Panic, elapsed);
+        return Err((Fault::Failed, error::panicked()));
+    };
+    Ok((output, elapsed, run))
 }
 
 /// Polls a future to its end, `None` if it panics.

@@ -143,11 +143,10 @@ impl<'a> AskMany<'a> {
         let Self { cache, options, .. } = self;
         let entry = match found {
             Ok(Some(entry)) => entry,
-            Ok(None) => return Need::Load(None),
             Err(error) if options.strict || error.kind() == ErrorKind::Closed => {
                 return Need::Nothing(Err(error));
             }
-            Err(_) => return Need::Load(None),
+            Ok(None) | Err(_) => return Need::Load(None),
         };
         let now = cache.shared().clock.coarse();
         let is_stale = entry.stale_at() != Timestamp::MAX && now >= entry.stale_at();

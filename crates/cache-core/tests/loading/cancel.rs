@@ -156,9 +156,15 @@ fn a_caller_in_another_runtime_outlives_that_of_the_leader() {
     let bench = Bench::new();
     let (ending, staying) = (runtime(), runtime());
     let gate = Gate::shut();
-    let leader = ending.block_on(async { ask(&bench.cache, &gate) });
+    let leader = {
+        let _entered = ending.enter();
+        ask(&bench.cache, &gate)
+    };
     staying.block_on(gate.reached(1));
-    let waits = staying.block_on(async { ask(&bench.cache, &gate) });
+    let waits = {
+        let _entered = staying.enter();
+        ask(&bench.cache, &gate)
+    };
     staying.block_on(async {
         while bench.ear.count(|event| *event == cache_core::LoadEvent::Joined) == 0 {
             tokio::task::yield_now().await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::{ErrorKind, LoadContext, LoadEvent, LoadOptions, LoadResult, Loaded};
 
-use crate::support::{Bench, Down, Fixed, Gate, SECOND};
+use crate::support::{Bench, Down, Fixed, Gate, SECOND, just_before};
 
 #[tokio::test]
 async fn a_loaded_value_lives_a_little_shorter_by_chance() {
@@ -16,9 +16,7 @@ async fn a_loaded_value_lives_a_little_shorter_by_chance() {
         .await
         .unwrap();
     // Half of the 5 % that are the default.
-    bench
-        .clock
-        .advance(97_500 * Duration::from_millis(1) - Duration::from_millis(1));
+    bench.clock.advance(just_before(Duration::from_millis(97_500)));
     assert!(bench.cache.exists("key").await.unwrap());
     bench.clock.advance(Duration::from_millis(1));
     assert!(!bench.cache.exists("key").await.unwrap());
@@ -28,7 +26,7 @@ async fn a_loaded_value_lives_a_little_shorter_by_chance() {
 async fn the_ttl_of_a_set_is_kept_to_the_millisecond() {
     let bench = Bench::with(|builder| builder.random(Arc::new(Fixed(0.9))).ttl(100 * SECOND));
     bench.cache.set("key", 1).await.unwrap();
-    bench.clock.advance(100 * SECOND - Duration::from_millis(1));
+    bench.clock.advance(just_before(100 * SECOND));
     assert!(bench.cache.exists("key").await.unwrap());
 }
 
@@ -61,7 +59,7 @@ async fn that_there_is_nothing_is_remembered_for_its_own_time() {
     let bench = Bench::with(|builder| builder.loading(options));
     let gate = Gate::open();
     assert_eq!(find(&bench, &gate).await, None);
-    bench.clock.advance(3 * SECOND - Duration::from_millis(1));
+    bench.clock.advance(just_before(3 * SECOND));
     assert_eq!((find(&bench, &gate).await, gate.runs()), (None, 1));
     assert_eq!(bench.ear.count(|event| *event == LoadEvent::NegativeHit), 1);
     bench.clock.advance(Duration::from_millis(1));

@@ -1,5 +1,6 @@
 //! `get_or_load`: what callers get, how often loaders run, and what is stored.
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "the helpers of these files fail the test that calls them"
 )]

@@ -6,7 +6,7 @@ use cache_core::{
     Answer, Cache, ErrorKind, LoadContext, LoadEvent, LoadOptions, LoadResult, Loaded, Source, StaleReason,
 };
 
-use crate::support::{Bench, Down, Fixed, Gate, SECOND, settle};
+use crate::support::{Bench, Down, Fixed, Gate, SECOND, just_before, settle};
 
 /// Fresh for ten seconds, and then stale for whatever the test says.
 fn options() -> LoadOptions {
@@ -72,14 +72,14 @@ async fn of_many_callers_of_a_stale_value_one_starts_the_renewal() {
 async fn a_value_is_stale_from_the_very_point_and_over_from_the_next() {
     let bench = with(options().stale_if_error(60 * SECOND));
     load(&bench.cache, Ok(1)).await.unwrap();
-    bench.clock.advance(10 * SECOND - Duration::from_millis(1));
+    bench.clock.advance(just_before(10 * SECOND));
     assert_eq!(load(&bench.cache, Ok(2)).await.unwrap().source, Source::Hit);
     bench.clock.advance(Duration::from_millis(1));
     assert_eq!(
         load(&bench.cache, Err(Down(1))).await.unwrap().source,
         stale(StaleReason::Error)
     );
-    bench.clock.advance(50 * SECOND - Duration::from_millis(1));
+    bench.clock.advance(just_before(50 * SECOND));
     assert_eq!(
         load(&bench.cache, Err(Down(1))).await.unwrap().source,
         stale(StaleReason::Error)
@@ -123,7 +123,7 @@ async fn after_a_failure_the_source_is_left_alone_for_a_while() {
     load(&bench.cache, Ok(1)).await.unwrap();
     bench.clock.advance(10 * SECOND);
     load(&bench.cache, Err(Down(1))).await.unwrap();
-    bench.clock.advance(4 * SECOND - Duration::from_millis(1));
+    bench.clock.advance(just_before(4 * SECOND));
     assert_eq!(load(&bench.cache, Ok(2)).await.unwrap().value, 1);
     assert_eq!(bench.ear.results(), [LoadResult::Success, LoadResult::Error]);
     bench.clock.advance(Duration::from_millis(1));
@@ -294,7 +294,7 @@ async fn renewed_with(chance: f64, left: Duration) -> bool {
         Ok::<i64, Down>(1)
     };
     bench.cache.get_or_load("key", slow).await.unwrap();
-    bench.clock.advance(100 * SECOND - left);
+    bench.clock.advance((100 * SECOND).saturating_sub(left));
     let hit = load(&bench.cache, Ok(2)).await.unwrap();
     assert_eq!((hit.value, hit.source), (1, Source::Hit));
     settle().await;
@@ -320,7 +320,7 @@ async fn a_value_is_not_renewed_before_the_last_quarter_of_its_life() {
 async fn a_value_that_was_set_is_not_renewed_ahead() {
     let bench = with(options().refresh_ahead(100.0));
     bench.cache.set("key", 1_i64).ttl(SECOND).await.unwrap();
-    bench.clock.advance(SECOND - Duration::from_millis(1));
+    bench.clock.advance(just_before(SECOND));
     load(&bench.cache, Ok(2)).await.unwrap();
     settle().await;
     assert!(bench.ear.results().is_empty());

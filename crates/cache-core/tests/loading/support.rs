@@ -118,6 +118,11 @@ pub(crate) async fn settle() {
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
+/// A millisecond less, which is the last one before an end.
+pub(crate) fn just_before(time: Duration) -> Duration {
+    time.saturating_sub(Duration::from_millis(1))
+}
+
 /// An error of a loader's own type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Down(pub(crate) u32);

@@ -65,6 +65,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_cache_is_named_and_unavailable() {
         let settings = CacheSettings {
+            stale_for: std::time::Duration::ZERO,
             max_items: 1,
             ttl: Duration::from_secs(1),
             policy: EvictionPolicy::Lru,
