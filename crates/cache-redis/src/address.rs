@@ -173,11 +173,11 @@ fn parse_node(node: &str) -> Result<ConnectionInfo> {
     if node.contains("://") {
         return parse(node);
     }
-    let (host, port) = node.rsplit_once(':').ok_or_else(|| error::bad_node(node))?;
+    let (host, port) = node.rsplit_once(':').ok_or_else(error::bad_node)?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = port.parse().map_err(|_| error::bad_node(node))?;
+    let port = port.parse().map_err(|_| error::bad_node())?;
     if host.is_empty() {
-        return Err(error::bad_node(node));
+        return Err(error::bad_node());
     }
     info(ConnectionAddr::Tcp(host.to_owned(), port))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 /// Files in PEM: what a client needs to trust a server and to be trusted, and an authority that signed neither.
 #[derive(Clone, Debug)]
@@ -38,14 +38,19 @@ impl Certificates {
     }
 
     fn write(&self, host: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let issuer = authority(&self.ca)?;
-        authority(&self.other_ca)?;
-        for (names, certificate, key) in [
-            (vec![host.to_owned()], &self.server, &self.server_key),
-            (Vec::new(), &self.client, &self.client_key),
+        let issuer = authority("the authority", &self.ca)?;
+        authority("another authority", &self.other_ca)?;
+        for (name, hosts, certificate, key) in [
+            (
+                "the server",
+                vec![host.to_owned()],
+                &self.server,
+                &self.server_key,
+            ),
+            ("the client", Vec::new(), &self.client, &self.client_key),
         ] {
             let pair = KeyPair::generate()?;
-            let signed = CertificateParams::new(names)?.signed_by(&pair, &issuer)?;
+            let signed = params(name, hosts)?.signed_by(&pair, &issuer)?;
             fs::write(certificate, signed.pem())?;
             fs::write(key, pair.serialize_pem())?;
         }
@@ -53,10 +58,20 @@ impl Certificates {
     }
 }
 
+/// Returns what a certificate says. Names differ: a certificate whose issuer has its own name looks self-signed.
+fn params(name: &str, hosts: Vec<String>) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(hosts)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    Ok(params)
+}
+
 /// Makes an authority and writes its certificate.
-fn authority(file: &Path) -> Result<Issuer<'static, KeyPair>, Box<dyn std::error::Error + Send + Sync>> {
+fn authority(
+    name: &str,
+    file: &Path,
+) -> Result<Issuer<'static, KeyPair>, Box<dyn std::error::Error + Send + Sync>> {
     let pair = KeyPair::generate()?;
-    let mut params = CertificateParams::default();
+    let mut params = params(name, Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     fs::write(file, params.self_signed(&pair)?.pem())?;
     Ok(Issuer::new(params, pair))

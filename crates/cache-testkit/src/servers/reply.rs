@@ -34,6 +34,15 @@ impl Reply {
         }
     }
 
+    /// Returns a string as it is. Panics if it is anything else, with what it is.
+    #[track_caller]
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            other => panic!("the reply is no text: {other:?}"),
+        }
+    }
+
     /// Returns a number. Panics if it is anything else, with what it is.
     #[track_caller]
     pub fn integer(&self) -> i64 {

@@ -118,17 +118,18 @@ impl RedisSentinel {
         new
     }
 
-    /// Lets the sentinels make the replica the primary while both run, and returns it. The old primary becomes its
-    /// replica, which closes the connections of its clients.
+    /// Lets the sentinels make the replica the primary while both run, waits until the old primary is a replica, and
+    /// returns the new one. In between both take writes, and those to the old one are lost.
     #[track_caller]
     pub fn switch(&self) -> &RedisServer {
-        let new = self.replica();
+        let (old, new) = (self.primary(), self.replica());
         // It is refused while the sentinel knows too little about the replica.
         self.sentinels[0].wait_until("it does not begin the failover", |sentinel| {
             let reply = sentinel.command(["SENTINEL", "FAILOVER", Self::SERVICE]);
             !matches!(reply, Reply::Error(_))
         });
         self.wait_until_primary(new);
+        old.wait_until("it does not become a replica", |old| !old.is_primary());
         new
     }
 
