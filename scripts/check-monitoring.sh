@@ -32,7 +32,10 @@ need() {
 }
 
 if command -v apt-get >/dev/null; then
-  need prometheus=prometheus promtool=prometheus redis-server=redis-server amtool=prometheus-alertmanager \
+  # Newer distributions have promtool in a package of its own.
+  promtool=prometheus
+  if apt-cache show promtool >/dev/null 2>&1; then promtool=promtool; fi
+  need prometheus=prometheus promtool=$promtool redis-server=redis-server amtool=prometheus-alertmanager \
     prometheus-redis-exporter=prometheus-redis-exporter docker-compose=docker-compose
 else
   need prometheus=prometheus redis-server=redis redis_exporter=redis_exporter amtool=alertmanager docker-compose=docker-compose
@@ -72,8 +75,17 @@ amtool check-config deploy/alertmanager/alertmanager.yml
 echo "== dashboards in Grafana's schema"
 "$tools/bin/python" scripts/check-grafana-schema.py dashboards/*.json
 
-echo "== shell scripts of the stack"
-bash -n scripts/monitoring.sh
+echo "== without a container engine"
+mkdir -p "$tools/no-engine"
+for program in bash dirname; do ln -sf "$(command -v "$program")" "$tools/no-engine/"; done
+if said=$(PATH=$(realpath "$tools/no-engine") bash scripts/monitoring.sh up 2>&1); then
+  echo "error: it came up without an engine: $said" >&2
+  exit 1
+fi
+if [ "$(wc -l <<<"$said")" -ne 1 ] || [[ $said != *monitoring-local* ]]; then
+  echo "error: without an engine it should say in one line what to do, and said: $said" >&2
+  exit 1
+fi
 
 echo "== on a running Prometheus, with the example on memory and on Redis"
 cargo test --locked --quiet --all-features --test service -- --ignored monitoring
