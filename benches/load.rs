@@ -36,6 +36,7 @@ const PLAN: Plan = Plan {
     rounds: 3,
     warm_up: 40_000,
     timed: 40_000,
+    used_heap: true,
 };
 
 fn main() {
