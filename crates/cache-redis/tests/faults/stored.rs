@@ -108,7 +108,7 @@ async fn damaged(column: Column) {
 async fn cut_off(column: Column) {
     let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() - 5);
     replaced(column, Sees::Miss(RejectReason::WrongLength), |bench, stored| {
-        change(bench, stored, cut)
+        change(bench, stored, cut);
     })
     .await;
 }
