@@ -149,7 +149,7 @@ impl Caller {
                 }
                 Err(cause) => cause,
             };
-            match failure::damage(&cause) {
+            match leased.link.damage(&cause) {
                 Damage::None => {
                     lane.note_answer(group);
                     self.counters.note_up(true);
