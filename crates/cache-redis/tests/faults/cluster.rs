@@ -31,6 +31,11 @@ macro_rules! cluster_row {
             }
 
             #[test]
+            fn get_or_load() {
+                cell(Column::GetOrLoad);
+            }
+
+            #[test]
             fn set() {
                 cell(Column::Set);
             }
@@ -194,7 +199,7 @@ async fn shard_down(column: Column, bench: ClusterBench) {
         for _ in 0..6 {
             let outcome = bench.ask(*call).await;
             let others = outcome.answers.iter().skip(1);
-            assert!(outcome.answers[0].is_err(), "{outcome:?}");
+            assert_eq!(outcome.answers[0].is_ok(), call.loads(), "{outcome:?}");
             assert!(others.clone().all(Result::is_ok), "{outcome:?}");
             outcome.fails_at_most_with(&UNREADY);
             if *call != Call::Clear {
