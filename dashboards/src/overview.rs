@@ -60,10 +60,10 @@ fn now() -> [Panel; 6] {
         Panel::stat(
             "Fill",
             Unit::Ratio,
-            "The fullest of the caches that have a limit of entries. A full cache is normal: it evicts.",
+            "The fullest of the caches that have a limit of entries; writers of the moment may be above it. A full cache is normal: it evicts.",
         )
         .colors("blue", &[])
-        .query("fill", format!("max({items} / {most})")),
+        .query("fill", format!("clamp_max(max({items} / {most}), 1)")),
         Panel::stat(
             "Backends down",
             Unit::Count,

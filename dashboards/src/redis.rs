@@ -120,7 +120,7 @@ fn server_now() -> [Panel; 6] {
             "Of the limit; nothing without one. Alert: RedisMemoryHigh, unless any key may be evicted.",
         )
         .colors("green", &[(0.9, "orange")])
-        .query("in use", format!("max({used} / ({most} > 0))")),
+        .query("in use", format!("clamp_max(max({used} / ({most} > 0)), 1)")),
         Panel::stat(
             "Hit ratio of Redis",
             Unit::Ratio,

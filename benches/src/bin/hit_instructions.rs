@@ -22,10 +22,11 @@ use moka::policy::EvictionPolicy;
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
 
-const CASES: [&str; 7] = [
+const CASES: [&str; 8] = [
     "raw-moka",
     "hit",
     "hit-metrics",
+    "hit-load",
     "miss",
     "exists",
     "raw-moka-set",
@@ -53,6 +54,13 @@ fn run(case: &str, times: usize) {
         }
         "hit" => gets(&filled(ours::bare(ROOM, HOUR), &work), keys),
         "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
+        "hit-load" => {
+            let cache = filled(ours::bare(ROOM, HOUR), &work);
+            keys.for_each(|key| {
+                let load = || async { Err::<User, _>("there are only hits") };
+                drop(black_box(wait(cache.get_or_load(key, load).shared())));
+            });
+        }
         "miss" => gets(&ours::bare(ROOM, HOUR), keys),
         "exists" => {
             let cache = filled(ours::bare(ROOM, HOUR), &work);

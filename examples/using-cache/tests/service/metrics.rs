@@ -104,7 +104,16 @@ fn every_metric_of_the_table_that_memory_has_is_there() {
 
 #[test]
 fn the_generator_moves_all_of_them() {
-    let service = Service::start(&["--rate", "500", "--max-items", "100", "--ttl", "1s"]);
+    let service = Service::start(&[
+        "--rate",
+        "500",
+        "--max-items",
+        "100",
+        "--ttl",
+        "1s",
+        "--stale-for",
+        "0s",
+    ]);
     let moved = [
         "hits_total",
         "misses_total",

@@ -79,7 +79,16 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// A service in which everything happens within seconds.
 fn busy() -> Service {
-    Service::start(&["--rate", "500", "--max-items", "100", "--ttl", "1s"])
+    Service::start(&[
+        "--rate",
+        "500",
+        "--max-items",
+        "100",
+        "--ttl",
+        "1s",
+        "--stale-for",
+        "0s",
+    ])
 }
 
 #[test]

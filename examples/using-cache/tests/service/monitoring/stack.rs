@@ -12,7 +12,7 @@ use super::process::{Process, free_address};
 use crate::support::{PATIENCE, Service, get};
 
 /// Settings under which everything happens within seconds.
-const BUSY: [&str; 6] = ["--rate", "300", "--max-items", "100", "--ttl", "2s"];
+const BUSY: [&str; 4] = ["--rate", "300", "--ttl", "2s"];
 
 /// A Redis, the service on it and another in memory, the exporter, and Prometheus.
 pub(super) struct Stack {
@@ -51,7 +51,7 @@ impl Stack {
             )),
         );
 
-        let memory = Service::start(&BUSY);
+        let memory = Service::start(&[&BUSY[..], &["--max-items", "100"]].concat());
         let url = format!("redis://{redis_address}");
         let on_redis = [&BUSY[..], &["--backend", "redis", "--redis-url", &url]].concat();
         let on_redis = Service::start(&on_redis);
