@@ -86,6 +86,13 @@ async fn call_on(column: Column, cache: cache_core::Cache, caller: usize) {
                     is_right(&one, value.as_deref());
                 }
             }
+            Column::GetOrLoad => {
+                // It does not fail, and the value is the right one, loaded or not.
+                let value = value_of(&one);
+                let loader = || async move { Ok::<_, std::io::Error>(value) };
+                let value: String = cache.get_or_load(&one, loader).await.unwrap();
+                is_right(&one, Some(&value));
+            }
             Column::Set => {
                 let _ = cache.set(&one, value_of(&one)).await;
                 // What was stored is right, whatever the set was told.
