@@ -20,10 +20,11 @@ use moka::policy::EvictionPolicy;
 const ITEMS: u32 = 1_000;
 const ROOM: u64 = 2_000;
 
-const CASES: [&str; 7] = [
+const CASES: [&str; 8] = [
     "raw-moka",
     "hit",
     "hit-metrics",
+    "hit-traced",
     "miss",
     "exists",
     "raw-moka-set",
@@ -50,6 +51,8 @@ fn run(case: &str, times: usize) {
         }
         "hit" => gets(&filled(ours::bare(ROOM, HOUR), &work), keys),
         "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
+        // With nobody listening, as in production: what is paid for being able to listen.
+        "hit-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), keys),
         "miss" => gets(&ours::bare(ROOM, HOUR), keys),
         "exists" => {
             let cache = filled(ours::bare(ROOM, HOUR), &work);

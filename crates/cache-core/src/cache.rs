@@ -225,7 +225,7 @@ impl Cache {
             .map_err(|error| self.report(operation, Key::new(key).ok(), error))
     }
 
-    /// Adds to an error of a backend what this handle knows.
+    /// Adds to an error of a backend what this handle knows, and tells the observers that a caller gets it.
     #[cold]
     pub(crate) fn context(
         &self,
@@ -233,7 +233,11 @@ impl Cache {
         key: Option<Key<'_>>,
         error: CacheError,
     ) -> CacheError {
-        error.with_context(operation, &self.0.name, key)
+        let error = error.with_context(operation, &self.0.name, key);
+        for observer in &self.0.observers {
+            observer.returned(operation, &error);
+        }
+        error
     }
 
     /// Adds to an error of this handle what it knows, and tells the observers, since no layer sees it.

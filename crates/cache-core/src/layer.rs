@@ -65,4 +65,11 @@ pub trait Observer: Send + Sync {
     /// An operation failed before it came to a backend (a bad key), or after (a value that does not decode). Failures
     /// of backends are not reported: layers see them.
     fn failed(&self, operation: Operation, error: &CacheError);
+
+    /// A caller gets this error, wherever it arose: it is complete, with the operation, the cache and the key. What
+    /// [`failed`](Self::failed) hears of is heard of here too. Logs are written here, so that no layer has to look at
+    /// every answer for them. Nothing is done unless it is told.
+    fn returned(&self, operation: Operation, error: &CacheError) {
+        let _ = (operation, error);
+    }
 }
