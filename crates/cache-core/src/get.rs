@@ -1,10 +1,8 @@
 //! Reading one value.
 
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use serde::de::DeserializeOwned;
 
@@ -89,46 +87,24 @@ impl<'a, T, M> IntoFuture for Get<'a, T, M>
 where
     T: DeserializeOwned + Send + Sync + 'static,
     M: Take<T>,
+    M::Output: 'a,
 {
     type Output = Result<Option<M::Output>>;
-    type IntoFuture = GetFuture<'a, T, M>;
+    type IntoFuture = CacheFuture<'a, Option<M::Output>>;
 
+    /// Asks the backend. An answer that is ready is read on the spot, so what moves on is no larger than the caller's
+    /// answer.
     #[inline]
     fn into_future(self) -> Self::IntoFuture {
-        let answer = match self.cache.check(Operation::Get, self.key) {
-            Ok(key) => self.cache.shared().backend.get(key),
+        let Self { cache, key, .. } = self;
+        match cache.check(Operation::Get, key) {
+            Ok(checked) => cache
+                .shared()
+                .backend
+                .get(checked)
+                .map(move |answer| read::<T, M>(cache, Operation::Get, key, answer)),
             Err(error) => CacheFuture::ready(Err(error)),
-        };
-        GetFuture {
-            cache: self.cache,
-            key: self.key,
-            answer,
-            mode: PhantomData,
         }
-    }
-}
-
-/// A read that runs.
-#[derive(Debug)]
-#[must_use = "futures do nothing unless they are awaited"]
-pub struct GetFuture<'a, T, M> {
-    cache: &'a Cache,
-    key: &'a str,
-    answer: CacheFuture<'a, Option<Entry>>,
-    mode: PhantomData<fn() -> (T, M)>,
-}
-
-impl<T, M> Future for GetFuture<'_, T, M>
-where
-    T: DeserializeOwned + Send + Sync + 'static,
-    M: Take<T>,
-{
-    type Output = Result<Option<M::Output>>;
-
-    #[inline]
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = ready!(Pin::new(&mut self.answer).poll(context));
-        Poll::Ready(read::<T, M>(self.cache, Operation::Get, self.key, answer))
     }
 }
 

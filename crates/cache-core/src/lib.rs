@@ -50,7 +50,7 @@ pub use self::error::{CacheError, ErrorKind, Result};
 pub use self::expiration::Expiration;
 pub use self::fingerprint::{KeyFingerprint, TypeFingerprint};
 pub use self::future::CacheFuture;
-pub use self::get::{Get, GetFuture, Owned, Shared, Take};
+pub use self::get::{Get, Owned, Shared, Take};
 pub use self::get_many::GetMany;
 pub use self::key::Key;
 pub use self::layer::{Layer, LayerContext, Observer};

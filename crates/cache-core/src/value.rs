@@ -181,9 +181,8 @@ impl Encoded {
 /// Takes the object as what it was just found to be.
 #[inline]
 fn downcast<T: Send + Sync + 'static>(object: Arc<dyn Object>) -> Result<Arc<T>> {
-    let name = object.type_name();
     let any: Arc<dyn Any + Send + Sync> = object;
-    any.downcast().map_err(|_| mismatch::<T>(name))
+    any.downcast().map_err(|_| mismatch::<T>("another type"))
 }
 
 #[cold]

@@ -8,7 +8,7 @@ use cache_core::{BackendStats, CacheBackend, CacheFuture, Clock, Entry, Key, Ope
 
 use crate::handle::Metrics;
 use crate::instruments::Instruments;
-use crate::stripes::Event;
+use crate::stripes::{Event, Mine};
 
 /// A backend that is measured.
 pub(crate) struct MetricsBackend {
@@ -56,7 +56,7 @@ impl MetricsBackend {
     }
 
     #[inline]
-    fn count<T>(&self, operation: Operation, answer: &Result<T>, count: fn(&Instruments, &T)) {
+    fn count<T>(&self, operation: Operation, answer: &Result<T>, count: impl FnOnce(&Instruments, &T)) {
         match answer {
             Ok(answer) => count(&self.instruments, answer),
             Err(error) => self.instruments.count_error(operation, error),
@@ -89,11 +89,8 @@ fn each<T>(instruments: &Instruments, operation: Operation, answers: &[Result<T>
 }
 
 #[inline]
-fn count_lookup(instruments: &Instruments, found: bool) {
-    instruments
-        .stripes
-        .mine()
-        .add(if found { Event::Hit } else { Event::Miss }, 1);
+fn count_lookup(mine: Mine<'_>, found: bool) {
+    mine.add(if found { Event::Hit } else { Event::Miss }, 1);
 }
 
 fn count_set(instruments: &Instruments) {
@@ -116,15 +113,23 @@ impl CacheBackend for MetricsBackend {
 
     #[inline]
     fn get<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, Option<Entry>> {
-        let start = self.sample();
-        self.measure(
-            Operation::Get,
-            start,
-            self.inner().get(key),
-            |instruments, entry| {
-                count_lookup(instruments, entry.is_some());
-            },
-        )
+        let mine = self.instruments.stripes.mine();
+        let start = mine.is_sampled(self.instruments.sampling).then(Instant::now);
+        match self.inner().get(key).into_ready() {
+            // The way of a hit in memory, which looks its stripe up once.
+            Ok(answer) => {
+                if let Some(start) = start {
+                    self.time(Operation::Get, start);
+                }
+                self.count(Operation::Get, &answer, |_, entry| {
+                    count_lookup(mine, entry.is_some());
+                });
+                CacheFuture::ready(answer)
+            }
+            Err(pending) => self.measure(Operation::Get, start, pending, |instruments, entry| {
+                count_lookup(instruments.stripes.mine(), entry.is_some());
+            }),
+        }
     }
 
     fn set<'a>(&'a self, key: Key<'a>, entry: Entry) -> CacheFuture<'a, ()> {
@@ -162,7 +167,7 @@ impl CacheBackend for MetricsBackend {
             self.inner().get_many(keys),
             |instruments, answers| {
                 each(instruments, Operation::GetMany, answers, |entry| {
-                    count_lookup(instruments, entry.is_some());
+                    count_lookup(instruments.stripes.mine(), entry.is_some());
                 });
             },
         )

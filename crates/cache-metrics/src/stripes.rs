@@ -12,8 +12,8 @@ pub(crate) enum Event {
     Miss,
     Set,
     Delete,
-    /// A call that may be answered from memory and so may be timed.
-    Call,
+    /// Calls until the next one that is timed, of those that may be answered from memory.
+    Untimed,
 }
 
 const EVENTS: usize = 5;
@@ -74,12 +74,19 @@ impl Mine<'_> {
         }
     }
 
-    /// Counts a call that may be answered from memory and says whether it is one of those that are timed.
+    /// Says whether a call that may be answered from memory is one of those that are timed. It counts down, since a
+    /// division would cost a hit more than all the rest of counting.
     #[inline]
     pub(crate) fn is_sampled(self, one_in: u64) -> bool {
-        let calls = self.stripe.0[Event::Call as usize].load(Ordering::Relaxed);
-        self.add(Event::Call, 1);
-        calls.is_multiple_of(one_in)
+        let untimed = &self.stripe.0[Event::Untimed as usize];
+        // Threads that share a stripe may lose a step here, which moves a sample and no count.
+        let left = untimed.load(Ordering::Relaxed);
+        let timed = left == 0;
+        untimed.store(
+            if timed { one_in.saturating_sub(1) } else { left - 1 },
+            Ordering::Relaxed,
+        );
+        timed
     }
 }
 
