@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> Result<(), Failure> {
-    logging::install(args.log.clone());
+    logging::install(args.log.clone(), args.log_format);
     // Before the runtime and its signals, so that Ctrl-C ends it while a long trace is read.
     let trace = read_trace(&args)?;
     let runtime = Runtime::new().map_err(|error| Failure::System("cannot start the async runtime", error))?;

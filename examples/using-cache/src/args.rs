@@ -10,6 +10,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::caches::CacheSettings;
+use crate::logging::LogFormat;
 use crate::values;
 
 /// The settings of the service. `Args::command()` describes them, which the tests compare with the README.
@@ -98,6 +99,16 @@ pub struct Args {
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     #[arg(value_parser = values::log_filter)]
     pub(crate) log: EnvFilter,
+
+    /// How to log: console, in columns for people, or json, one object for each event
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "CACHE_EXAMPLE_LOG_FORMAT",
+        default_value = "console"
+    )]
+    #[arg(hide_possible_values = true)]
+    pub(crate) log_format: LogFormat,
 }
 
 impl Args {

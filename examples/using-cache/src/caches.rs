@@ -6,6 +6,7 @@ use std::time::Duration;
 use cache_core::{Cache, Result};
 use cache_memory::{EvictionPolicy, MemoryBackend};
 use cache_metrics::Metrics;
+use cache_tracing::Tracing;
 
 /// Searches are cached for so short a time that new products show up soon.
 const SEARCH_TTL: Duration = Duration::from_secs(5);
@@ -46,6 +47,7 @@ impl Caches {
             .name("products")
             .ttl(settings.ttl)
             .layer(metrics.layer())
+            .layer(Tracing::new())
             .build()?;
 
         let backend = MemoryBackend::builder().max_items(MAX_SEARCHES).build()?;
@@ -53,6 +55,7 @@ impl Caches {
             .name("searches")
             .ttl(SEARCH_TTL)
             .layer(metrics.layer())
+            .layer(Tracing::new())
             .build()?;
 
         Ok(Self { products, searches })
