@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::CacheBackend;
 use crate::batch::Batch;
-use crate::builder::CacheBuilder;
+use crate::builder::{CacheBuilder, check_name};
 use crate::clock::Clock;
 use crate::codec::Codec;
 use crate::delete_many::DeleteMany;
@@ -57,6 +57,14 @@ impl Cache {
     /// Starts to build a cache on a backend.
     pub fn builder(backend: impl CacheBackend) -> CacheBuilder {
         CacheBuilder::new(Arc::new(backend))
+    }
+
+    /// Says whether a cache may have this name, before anything is built.
+    ///
+    /// # Errors
+    /// [`InvalidName`](crate::ErrorKind::InvalidName), as [`CacheBuilder::build`] reports it.
+    pub fn check_name(name: &str) -> Result<()> {
+        check_name(name)
     }
 
     pub(crate) fn from_shared(shared: Shared) -> Self {

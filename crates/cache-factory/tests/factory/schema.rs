@@ -1,0 +1,33 @@
+//! The JSON Schema that is shipped is the one of the types.
+
+use serde_json::Value;
+
+#[test]
+fn the_shipped_schema_is_up_to_date() {
+    let shipped: Value = serde_json::from_str(include_str!("../../cache-config.schema.json")).unwrap();
+    assert!(
+        shipped == cache_factory::schema(),
+        "run `cargo run -p cache-factory --example write_schema --features schema`"
+    );
+}
+
+#[test]
+fn every_setting_is_described() {
+    fn look(path: &str, schema: &Value) {
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            assert!(property["description"].is_string(), "{path}.{name}: {property}");
+        }
+    }
+    let schema = cache_factory::schema();
+    look("configuration", &schema);
+    for (name, definition) in schema["$defs"].as_object().unwrap() {
+        look(name, definition);
+    }
+}
+
+#[test]
+fn unknown_settings_are_refused_by_it_too() {
+    let schema = cache_factory::schema();
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(schema["$defs"]["CacheConfig"]["additionalProperties"], false);
+}
