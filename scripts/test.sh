@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test. What the tests need beside a Rust toolchain it installs first: prometheus with promtool.
+# Runs every test. What the tests need beside a Rust toolchain it installs first: prometheus with promtool, redis-server.
 # Arguments go on to cargo test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,5 +29,6 @@ need() {
 
 need prometheus prometheus prometheus
 need promtool prometheus prometheus
+need redis-server redis-server redis
 
 cargo test --locked --all-features "$@"

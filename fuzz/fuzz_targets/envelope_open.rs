@@ -3,7 +3,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use cache_core::envelope::{Opened, Rejection, open, seal};
+use cache_core::envelope::{Opened, Rejection, open, peek, seal, seal_compressed};
 use cache_core::{Codec, Key, KeyFingerprint, Namespace};
 use libfuzzer_sys::fuzz_target;
 use xxhash_rust::xxh3::xxh3_64;
@@ -49,16 +49,25 @@ fn with_checksum(mut stored: Vec<u8>) -> Bytes {
 /// Opens bytes, checks that what comes out lies within them, and says whether they were an entry.
 fn check(stored: Bytes, fingerprint: KeyFingerprint) -> bool {
     let input = stored.as_ptr_range();
+    // What the head promises may be broken by the rest, never the other way round.
+    let promised = peek(&stored, fingerprint);
     match open(stored.clone(), fingerprint) {
-        Ok(Opened::Entry(entry)) => {
+        Ok(opened @ (Opened::Entry(_) | Opened::Compressed(_))) => {
+            let (entry, compressed) = match opened {
+                Opened::Compressed(entry) => (entry, true),
+                Opened::Entry(entry) => (entry, false),
+                Opened::Plain(_) => unreachable!(),
+            };
             let payload = entry
                 .value()
                 .payload(&Codec::json())
                 .expect("the bytes are there");
             let slice = payload.bytes.as_ptr_range();
             assert!(input.start <= slice.start && slice.end == input.end);
-            let resealed = seal(&entry, &payload, fingerprint).expect("inputs are small");
-            assert!(matches!(open(resealed, fingerprint), Ok(Opened::Entry(_))));
+            let again = if compressed { seal_compressed } else { seal };
+            assert_eq!(promised, Ok(Some(entry.expires_at())));
+            let resealed = again(&entry, &payload, fingerprint).expect("inputs are small");
+            assert!(matches!(open(resealed, fingerprint), Ok(Opened::Entry(_) | Opened::Compressed(_))));
             true
         }
         Ok(Opened::Plain(plain)) => {

@@ -58,5 +58,5 @@ pub use self::namespace::Namespace;
 pub use self::operation::Operation;
 pub use self::set::Set;
 pub use self::set_many::SetMany;
-pub use self::stats::BackendStats;
+pub use self::stats::{BackendStats, ConnectionStats, RejectReason, RejectedEntries};
 pub use self::value::{IntoValue, Payload, Value};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::codec::CodecId;
-use cache_core::envelope::{Opened, Rejection, open, seal};
+use cache_core::envelope::{Opened, PEEK_LEN, Rejection, open, peek, seal, seal_compressed};
 use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Timestamp, TypeFingerprint, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -31,13 +31,16 @@ impl Sample {
         fingerprint(&self.namespace, &self.key)
     }
 
-    fn seal(&self) -> Bytes {
+    fn entry(&self) -> Entry {
         let [created, stale_at, expires_at] = self.stamps.map(Timestamp::from_millis);
-        let entry = Entry::new(Value::from_payload(self.payload.clone()), created)
+        Entry::new(Value::from_payload(self.payload.clone()), created)
             .with_stale_at(stale_at)
             .with_expires_at(expires_at)
-            .with_load_cost(Duration::from_micros(u64::from(self.load_cost_micros)));
-        seal(&entry, &self.payload, self.fingerprint()).unwrap()
+            .with_load_cost(Duration::from_micros(u64::from(self.load_cost_micros)))
+    }
+
+    fn seal(&self) -> Bytes {
+        seal(&self.entry(), &self.payload, self.fingerprint()).unwrap()
     }
 
     /// Returns the same question with what an entry says.
@@ -149,7 +152,9 @@ fn lies_within(slice: &Bytes, input: &Bytes) -> bool {
 
 fn opens_within(stored: &Bytes, key: KeyFingerprint) -> Result<(), TestCaseError> {
     match open(stored.clone(), key) {
-        Ok(Opened::Entry(entry)) => prop_assert!(lies_within(&payload(&entry).bytes, stored)),
+        Ok(Opened::Entry(entry) | Opened::Compressed(entry)) => {
+            prop_assert!(lies_within(&payload(&entry).bytes, stored));
+        }
         Ok(Opened::Plain(plain)) => prop_assert!(plain == *stored && lies_within(&plain, stored)),
         Err(_) => {}
     }
@@ -185,7 +190,9 @@ proptest! {
             flipped[bit / 8] ^= 1 << (bit % 8);
             match open(flipped.into(), key) {
                 Ok(Opened::Plain(_)) => prop_assert!(bit < 3 * 8, "bit {} made it plain", bit),
-                Ok(Opened::Entry(_)) => prop_assert!(false, "bit {} went unnoticed", bit),
+                Ok(Opened::Entry(_) | Opened::Compressed(_)) => {
+                    prop_assert!(false, "bit {} went unnoticed", bit);
+                }
                 Err(_) => prop_assert!(bit >= 3 * 8, "bit {} is of the magic", bit),
             }
         }
@@ -197,7 +204,9 @@ proptest! {
         for len in 0..sealed.len() {
             match open(sealed.slice(..len), key) {
                 Ok(Opened::Plain(_)) => prop_assert!(len < 3, "{} bytes are plain", len),
-                Ok(Opened::Entry(_)) => prop_assert!(false, "{} bytes are an entry", len),
+                Ok(Opened::Entry(_) | Opened::Compressed(_)) => {
+                    prop_assert!(false, "{} bytes are an entry", len);
+                }
                 Err(rejection) => prop_assert_eq!(rejection, Rejection::WrongLength),
             }
         }
@@ -279,10 +288,41 @@ proptest! {
     }
 
     #[test]
-    fn flags_that_were_written_are_unknown(sample in samples(), flags in 1_u8..) {
+    fn flags_that_were_written_are_unknown(sample in samples(), flags in 2_u8..) {
         let forged = Forged { flags, ..Forged::new(Vec::new(), vec![1, 2, 3]) };
         let opened = open(forged.write(&sample).into(), sample.fingerprint());
         prop_assert_eq!(opened.unwrap_err(), Rejection::UnknownFlags(flags));
+    }
+
+    #[test]
+    fn a_compressed_payload_is_marked_and_comes_back_as_it_was(sample in samples()) {
+        let (entry, payload) = (sample.entry(), sample.payload.clone());
+        let sealed = seal_compressed(&entry, &payload, sample.fingerprint()).unwrap();
+        let Ok(Opened::Compressed(opened)) = open(sealed.clone(), sample.fingerprint()) else { panic!("{sample:?}") };
+        prop_assert_eq!(opened.value().payload(&Codec::json()).unwrap(), payload);
+        prop_assert_eq!(opened.expires_at(), entry.expires_at());
+        prop_assert_eq!(sealed[5], 1);
+    }
+
+    #[test]
+    fn the_head_alone_says_when_the_entry_ends(sample in samples()) {
+        let sealed = sample.seal();
+        let end = sample.entry().expires_at();
+        prop_assert_eq!(peek(&sealed[..PEEK_LEN], sample.fingerprint()), Ok(Some(end)));
+        prop_assert_eq!(peek(&sealed[..PEEK_LEN - 1], sample.fingerprint()), Err(Rejection::WrongLength));
+    }
+
+    #[test]
+    fn the_head_of_what_would_be_rejected_is_rejected(sample in samples()) {
+        let mut head = sample.seal()[..PEEK_LEN].to_vec();
+        head[3] = 9;
+        prop_assert_eq!(peek(&head, sample.fingerprint()), Err(Rejection::UnknownVersion(9)));
+        (head[3], head[5]) = (1, 2);
+        prop_assert_eq!(peek(&head, sample.fingerprint()), Err(Rejection::UnknownFlags(2)));
+        (head[5], head[40]) = (0, !head[40]);
+        prop_assert_eq!(peek(&head, sample.fingerprint()), Err(Rejection::WrongKey));
+        head[0] = b'{';
+        prop_assert_eq!(peek(&head, sample.fingerprint()), Ok(None));
     }
 
     #[test]

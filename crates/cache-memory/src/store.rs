@@ -227,6 +227,7 @@ impl Store {
         stats.max_weight = self.max_weight;
         stats.evictions = Some(self.ledger.evictions());
         stats.expirations = Some(self.ledger.expirations());
+        stats.up = Some(self.check_open().is_ok());
         stats
     }
 

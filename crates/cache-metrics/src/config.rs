@@ -10,8 +10,8 @@ use metrics::{Label, Recorder};
 use crate::error;
 use crate::handle::Metrics;
 use crate::names::{
-    BACKEND, CACHE_NAME, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, KIND, LATENCY_BUCKETS, OPERATION, VERSION,
-    alias_subsystem,
+    BACKEND, CACHE_NAME, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, KIND, LATENCY_BUCKETS, OPERATION, REASON,
+    RESULT, VERSION, alias_subsystem,
 };
 
 pub(crate) type SharedRecorder = Arc<dyn Recorder + Send + Sync>;
@@ -154,7 +154,9 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_free_label(name: &str) -> bool {
-    let taken = [CACHE_NAME, BACKEND, OPERATION, KIND, VERSION, "le", "quantile"];
+    let taken = [
+        CACHE_NAME, BACKEND, OPERATION, KIND, RESULT, REASON, VERSION, "le", "quantile",
+    ];
     is_name(name) && !name.starts_with("__") && !taken.contains(&name)
 }
 

@@ -15,6 +15,7 @@ use crate::instruments::Instruments;
 use crate::keys::prefix;
 use crate::layer::MetricsLayer;
 use crate::names::{self, ALL, BUILD_INFO, MetricKind, VERSION};
+use crate::server;
 
 /// The metrics of any number of caches, cheap to clone.
 ///
@@ -126,6 +127,7 @@ impl Metrics {
             let mut nothing = BackendStats::default();
             nothing.items = instruments.backend.stats().items.map(|_| 0);
             nothing.weight = instruments.backend.stats().weight.map(|_| 0);
+            server::zero(&mut nothing, &instruments.backend.stats());
             self.0
                 .with_recorder(|recorder| instruments.send_gauges(recorder, &nothing));
         }
@@ -257,6 +259,7 @@ fn add(sum: &mut BackendStats, one: &BackendStats) {
     plus(&mut sum.max_items, one.max_items);
     plus(&mut sum.weight, one.weight);
     plus(&mut sum.max_weight, one.max_weight);
+    server::add(sum, one);
 }
 
 impl fmt::Debug for Metrics {

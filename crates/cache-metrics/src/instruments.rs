@@ -13,6 +13,7 @@ use crate::config::MetricsBuilder;
 use crate::keys::{Keys, Names};
 use crate::latency::Latency;
 use crate::names::{self, OPERATIONS};
+use crate::server::{self, ServerCounter};
 use crate::stripes::{Event, Stripes};
 
 const KINDS: usize = ErrorKind::ALL.len();
@@ -38,6 +39,8 @@ enum Source {
     Deletes,
     Evictions,
     Expirations,
+    /// One of [`server::counters`], by its place there.
+    Server(usize),
     Error(usize),
 }
 
@@ -57,6 +60,17 @@ impl Source {
 struct Sent {
     keys: Keys,
     value: u64,
+}
+
+impl Sent {
+    /// Adds what the recorder does not have yet.
+    fn send(&mut self, recorder: &dyn Recorder, now: u64) {
+        let now = now.max(self.value);
+        for counter in self.keys.counters(recorder) {
+            counter.increment(now - self.value);
+        }
+        self.value = now;
+    }
 }
 
 impl Instruments {
@@ -128,12 +142,16 @@ impl Instruments {
                 sent.entry(Source::Error(place)).or_insert_with(new);
             }
         }
+        let server = server::counters(stats);
+        for (place, counter) in server.iter().enumerate() {
+            let new = || Sent {
+                keys: self.names.keys(&counter.metric, counter.label.as_slice()),
+                value: 0,
+            };
+            sent.entry(Source::Server(place)).or_insert_with(new);
+        }
         for (source, sent) in sent.iter_mut() {
-            let now = self.value(*source, stats).max(sent.value);
-            for counter in sent.keys.counters(recorder) {
-                counter.increment(now - sent.value);
-            }
-            sent.value = now;
+            sent.send(recorder, self.value(*source, stats, &server));
         }
     }
 
@@ -145,7 +163,7 @@ impl Instruments {
             (names::WEIGHT, stats.weight),
             (names::MAX_WEIGHT, stats.max_weight),
         ];
-        for (metric, value) in gauges {
+        for (metric, value) in gauges.into_iter().chain(server::gauges(stats)) {
             let Some(value) = value else { continue };
             for gauge in self.names.keys(&metric, &[]).gauges(recorder) {
                 gauge.set(value as f64);
@@ -153,7 +171,7 @@ impl Instruments {
         }
     }
 
-    fn value(&self, source: Source, stats: &BackendStats) -> u64 {
+    fn value(&self, source: Source, stats: &BackendStats, server: &[ServerCounter]) -> u64 {
         match source {
             Source::Hits => self.stripes.sum(Event::Hit),
             Source::Misses => self.stripes.sum(Event::Miss),
@@ -162,6 +180,7 @@ impl Instruments {
             Source::Evictions => stats.evictions.unwrap_or_default(),
             Source::Expirations => stats.expirations.unwrap_or_default(),
             Source::Error(place) => self.errors[place].load(Ordering::Relaxed),
+            Source::Server(place) => server.get(place).map_or(0, |counter| counter.value),
         }
     }
 }

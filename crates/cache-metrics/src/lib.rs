@@ -17,6 +17,7 @@ mod keys;
 mod latency;
 mod layer;
 pub mod names;
+mod server;
 mod stripes;
 
 pub use self::config::MetricsBuilder;

@@ -17,11 +17,25 @@
 //! | `max_items` | gauge | | the limit of entries, absent without one |
 //! | `weight_current` | gauge | | the weight of all entries, absent without a weigher |
 //! | `max_weight` | gauge | | the limit of weight, absent without one |
+//! | `backend_up` | gauge | | 1 if the backend was alive when it was last asked for anything, else 0; absent before |
+//! | `pool_connections` | gauge | | connections to the server now |
+//! | `pool_max_connections` | gauge | | the limit of connections |
+//! | `pool_waiting` | gauge | | callers that wait for a connection now |
+//! | `pool_waits_total` | counter | | a caller had to wait for a connection |
+//! | `pool_wait_seconds_total` | counter | | callers have waited for connections another whole second, in all |
+//! | `pool_timeouts_total` | counter | | a caller waited for a connection until its deadline |
+//! | `connects_total` | counter | `result` | an attempt to connect ended, as `success` or `error` |
+//! | `breaker_open` | gauge | | 1 while a breaker answers calls without asking the server, else 0 |
+//! | `breaker_openings_total` | counter | | a breaker opened |
+//! | `retries_total` | counter | | a command was sent again because its connection broke |
+//! | `rejected_entries_total` | counter | `reason` | a stored value was not what it had to be; a miss too |
 //! | `build_info` | gauge | `version` | always 1 |
 //!
 //! The first seven are those of the source system. It also shows them with the backend in the name and `cache_name` as
 //! the only label: `gofr_inmemory_cache_*` and `gofr_redis_cache_*`. These aliases carry the same numbers and can be
 //! switched off.
+//!
+//! What begins with `pool_`, and connects, breakers, retries and rejected entries, exist for backends on a server only.
 
 use cache_core::{ErrorKind, Operation};
 use metrics::Unit;
@@ -123,13 +137,61 @@ pub(crate) const LATENCY: Metric = Metric {
     labels: &["operation"],
     aliased: true,
 };
+pub(crate) const BACKEND_UP: Metric = gauge(
+    "backend_up",
+    "1 if the backend was alive when it was last asked for anything, else 0.",
+);
+pub(crate) const POOL_CONNECTIONS: Metric = gauge("pool_connections", "Connections to the server now.");
+pub(crate) const POOL_MAX_CONNECTIONS: Metric = gauge(
+    "pool_max_connections",
+    "The most connections that there may be to the server.",
+);
+pub(crate) const POOL_WAITING: Metric = gauge("pool_waiting", "Callers that wait for a connection now.");
+pub(crate) const POOL_WAITS: Metric = counter(
+    "pool_waits_total",
+    "Times that a caller had to wait for a connection.",
+);
+pub(crate) const POOL_WAIT_SECONDS: Metric = Metric {
+    unit: Unit::Seconds,
+    ..counter(
+        "pool_wait_seconds_total",
+        "How long callers have waited for connections in all, in whole seconds.",
+    )
+};
+pub(crate) const POOL_TIMEOUTS: Metric = counter(
+    "pool_timeouts_total",
+    "Times that a caller waited for a connection until its deadline.",
+);
+pub(crate) const CONNECTS: Metric = Metric {
+    labels: &["result"],
+    ..counter(
+        "connects_total",
+        "Attempts to connect to the server, by how they ended.",
+    )
+};
+pub(crate) const BREAKER_OPEN: Metric = gauge(
+    "breaker_open",
+    "1 while a breaker answers calls without asking the server, else 0.",
+);
+pub(crate) const BREAKER_OPENINGS: Metric = counter("breaker_openings_total", "Times that a breaker opened.");
+pub(crate) const RETRIES: Metric = counter(
+    "retries_total",
+    "Commands that were sent again because their connection broke.",
+);
+pub(crate) const REJECTED: Metric = Metric {
+    labels: &["reason"],
+    ..counter(
+        "rejected_entries_total",
+        "Stored values that were not what they had to be, by reason.",
+    )
+};
 pub(crate) const BUILD_INFO: Metric = Metric {
     labels: &["version"],
     ..gauge("build_info", "The version of the cache library; always 1.")
 };
 
 /// Every metric, in the order of the table.
-pub const ALL: [Metric; 13] = [
+pub const ALL: [Metric; 25] = [
     HITS,
     MISSES,
     SETS,
@@ -142,6 +204,18 @@ pub const ALL: [Metric; 13] = [
     MAX_ITEMS,
     WEIGHT,
     MAX_WEIGHT,
+    BACKEND_UP,
+    POOL_CONNECTIONS,
+    POOL_MAX_CONNECTIONS,
+    POOL_WAITING,
+    POOL_WAITS,
+    POOL_WAIT_SECONDS,
+    POOL_TIMEOUTS,
+    CONNECTS,
+    BREAKER_OPEN,
+    BREAKER_OPENINGS,
+    RETRIES,
+    REJECTED,
     BUILD_INFO,
 ];
 
@@ -153,6 +227,10 @@ pub const BACKEND: &str = "backend";
 pub const OPERATION: &str = "operation";
 /// The label that names the kind of an error.
 pub const KIND: &str = "kind";
+/// The label that says how something ended.
+pub const RESULT: &str = "result";
+/// The label that says why something happened.
+pub const REASON: &str = "reason";
 /// The label that names the version of the library.
 pub const VERSION: &str = "version";
 

@@ -73,6 +73,11 @@
 //! | [`FailingBackend`] | fails on demand: operations, or single keys |
 //! | [`SlowBackend`] | answers when the test lets it, never at once |
 //!
+//! # Servers
+//!
+//! With the feature `servers`, which is off by default, there are `servers` (real Redis servers: single, Cluster,
+//! Sentinel) and `proxy` (what harms the connections to one).
+//!
 //! [`eventually`] waits for background work; [`ManualClock`] makes waiting for an expiry unnecessary.
 
 mod clock;
@@ -81,7 +86,11 @@ mod doubles;
 mod eventually;
 mod fixture;
 mod map_fixture;
+#[cfg(feature = "servers")]
+pub mod proxy;
 mod run;
+#[cfg(feature = "servers")]
+pub mod servers;
 mod suite;
 
 pub use self::clock::ManualClock;

@@ -28,16 +28,27 @@ pub(super) struct Header {
     pub(super) key: KeyFingerprint,
     pub(super) type_fingerprint: TypeFingerprint,
     pub(super) generation: u64,
+    pub(super) flags: u8,
 }
 
+/// The payload is compressed: a length before compression of 4 bytes, then one LZ4 block.
+pub(super) const COMPRESSED: u8 = 1;
+/// The flags that this library knows.
+const KNOWN: u8 = COMPRESSED;
+
 impl Header {
+    /// Says whether the payload means something that this library does not know.
+    pub(super) fn has_unknown_flags(&self) -> bool {
+        self.flags & !KNOWN != 0
+    }
+
     /// Writes the header and the payload into one buffer.
     pub(super) fn write(&self, payload: &[u8]) -> Bytes {
         let mut out = BytesMut::with_capacity(HEADER_LEN + payload.len());
         out.put_slice(&MAGIC);
         out.put_u8(VERSION);
         out.put_u8(self.codec.0);
-        out.put_u8(0); // No flags are defined yet.
+        out.put_u8(self.flags);
         out.put_u16_le(HEADER_LEN_FIELD);
         out.put_u64_le(self.created.as_millis());
         out.put_u64_le(self.stale_at.as_millis());
@@ -55,6 +66,25 @@ impl Header {
 
     /// Reads the header of bytes that begin with the magic, and where the payload begins. Nothing is allocated.
     pub(super) fn read(stored: &[u8]) -> Result<(Self, usize), Rejection> {
+        let (header, header_len, expected) = Self::parse(stored)?;
+        let whole = header_len.checked_add(header.payload_len as usize);
+        if header_len < HEADER_LEN || whole != Some(stored.len()) {
+            return Err(Rejection::WrongLength);
+        }
+        let (before, behind) = (&stored[..CHECKSUM_AT], &stored[HEADER_LEN..]);
+        if checksum(before, behind) != expected {
+            return Err(Rejection::WrongChecksum);
+        }
+        // Unknown flags change the meaning of the payload. They are looked at only once the checksum says that they
+        // were written so.
+        if header.has_unknown_flags() {
+            return Err(Rejection::UnknownFlags(header.flags));
+        }
+        Ok((header, header_len))
+    }
+
+    /// Reads the fields of a header without what comes behind it, and the checksum without testing it.
+    pub(super) fn parse(stored: &[u8]) -> Result<(Self, usize, u64), Rejection> {
         let mut fields = Fields(stored.get(MAGIC.len()..).unwrap_or_default());
         match fields.u8()? {
             VERSION => {}
@@ -73,22 +103,9 @@ impl Header {
             key: KeyFingerprint::from_bits(fields.u64()?),
             type_fingerprint: TypeFingerprint::from_bits(fields.u64()?),
             generation: fields.u64()?,
+            flags,
         };
-        let expected = fields.u64()?;
-        let whole = header_len.checked_add(header.payload_len as usize);
-        if header_len < HEADER_LEN || whole != Some(stored.len()) {
-            return Err(Rejection::WrongLength);
-        }
-        let (before, behind) = (&stored[..CHECKSUM_AT], &stored[HEADER_LEN..]);
-        if checksum(before, behind) != expected {
-            return Err(Rejection::WrongChecksum);
-        }
-        // Unknown flags change the meaning of the payload. They are looked at only once the checksum says that they
-        // were written so.
-        if flags != 0 {
-            return Err(Rejection::UnknownFlags(flags));
-        }
-        Ok((header, header_len))
+        Ok((header, header_len, fields.u64()?))
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::header::{Header, MAGIC};
+use self::header::{HEADER_LEN, Header, MAGIC};
 pub use self::rejection::Rejection;
+use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::{CacheError, ErrorKind, Result};
 use crate::fingerprint::KeyFingerprint;
@@ -21,6 +22,9 @@ use crate::value::{Payload, Value};
 pub enum Opened {
     /// An entry that this library stored for the key that was asked for.
     Entry(Entry),
+    /// An entry whose payload is compressed still: a length of 4 bytes, little-endian, of what was compressed, and then
+    /// one LZ4 block. Whoever cannot decompress it treats it as [`Rejection::UnknownFlags`].
+    Compressed(Entry),
     /// Bytes without our header: another program wrote them.
     Plain(Bytes),
 }
@@ -30,6 +34,7 @@ impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(entry) => f.debug_tuple("Entry").field(entry).finish(),
+            Self::Compressed(entry) => f.debug_tuple("Compressed").field(entry).finish(),
             Self::Plain(bytes) => write!(f, "Plain({} bytes)", bytes.len()),
         }
     }
@@ -40,6 +45,18 @@ impl fmt::Debug for Opened {
 /// # Errors
 /// [`ErrorKind::ValueTooLarge`] if the payload has 4 GiB or more.
 pub fn seal(entry: &Entry, payload: &Payload, key: KeyFingerprint) -> Result<Bytes> {
+    seal_flagged(entry, payload, key, 0)
+}
+
+/// Puts a header before the encoded value of an entry whose payload was compressed, as [`Opened::Compressed`] says.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_compressed(entry: &Entry, payload: &Payload, key: KeyFingerprint) -> Result<Bytes> {
+    seal_flagged(entry, payload, key, header::COMPRESSED)
+}
+
+fn seal_flagged(entry: &Entry, payload: &Payload, key: KeyFingerprint, flags: u8) -> Result<Bytes> {
     let payload_len = u32::try_from(payload.bytes.len()).map_err(|_| {
         CacheError::new(
             ErrorKind::ValueTooLarge,
@@ -56,6 +73,7 @@ pub fn seal(entry: &Entry, payload: &Payload, key: KeyFingerprint) -> Result<Byt
         key,
         type_fingerprint: payload.type_fingerprint,
         generation: 0,
+        flags,
     };
     Ok(header.write(&payload.bytes))
 }
@@ -81,5 +99,34 @@ pub fn open(stored: Bytes, key: KeyFingerprint) -> Result<Opened, Rejection> {
         .with_stale_at(header.stale_at)
         .with_expires_at(header.expires_at)
         .with_load_cost(Duration::from_micros(u64::from(header.load_cost_micros)));
-    Ok(Opened::Entry(entry))
+    Ok(if header.flags & header::COMPRESSED == 0 {
+        Opened::Entry(entry)
+    } else {
+        Opened::Compressed(entry)
+    })
+}
+
+/// The most bytes that [`peek`] looks at: those of the header.
+pub const PEEK_LEN: usize = HEADER_LEN;
+
+/// Says when the entry ends whose stored bytes begin so, without the rest of them: `None` for plain bytes, which say
+/// nothing about it. The checksum is not tested.
+///
+/// # Errors
+/// A [`Rejection`], if the header alone says that [`open`] would reject the whole.
+pub fn peek(head: &[u8], key: KeyFingerprint) -> Result<Option<Timestamp>, Rejection> {
+    if !head.starts_with(&MAGIC) {
+        return Ok(None);
+    }
+    let (header, header_len, _) = Header::parse(head)?;
+    if header_len < HEADER_LEN {
+        return Err(Rejection::WrongLength);
+    }
+    if header.has_unknown_flags() {
+        return Err(Rejection::UnknownFlags(header.flags));
+    }
+    if header.key != key {
+        return Err(Rejection::WrongKey);
+    }
+    Ok(Some(header.expires_at))
 }

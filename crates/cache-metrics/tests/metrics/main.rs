@@ -7,5 +7,6 @@ mod conformance;
 mod counts;
 mod exposition;
 mod latency;
+mod server;
 mod several;
 mod support;

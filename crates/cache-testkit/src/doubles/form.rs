@@ -51,7 +51,7 @@ impl Formed {
         // A server's bytes may be foreign, which is a miss. These never left the process, so it is a defect.
         match envelope::open(stored, fingerprint) {
             Ok(Opened::Entry(entry)) => Ok(entry),
-            Ok(Opened::Plain(_)) => Err(CacheError::new(
+            Ok(Opened::Compressed(_) | Opened::Plain(_)) => Err(CacheError::new(
                 ErrorKind::Backend,
                 "the stored form has lost its header",
             )),

@@ -1,0 +1,271 @@
+//! Where the server is and who asks: the settings of the builder, checked and made into what makes connections.
+
+use std::time::Duration;
+
+use cache_core::Result;
+use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use deadpool_redis::redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+    RedisConnectionInfo,
+};
+
+use crate::config::RedisBuilder;
+use crate::error;
+use crate::pool::Target;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use crate::secret::Secret;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
+/// Where a server is that was not told elsewhere.
+const DEFAULT_HOST: &str = "127.0.0.1";
+/// The port of a server that was not told another one.
+const DEFAULT_PORT: u16 = 6_379;
+
+/// Silence on a connection for so long makes the kernel ask whether the other side is there.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// Between two such questions, and how many may remain unanswered.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// Bytes that were sent and not acknowledged for so long end the connection.
+const USER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How callers' small requests go out at once, and how a dead peer is found.
+fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_RETRIES);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let settings = settings.set_user_timeout(USER_TIMEOUT);
+    settings
+}
+
+/// Makes of the settings what makes connections. Nothing is connected.
+pub(crate) fn target(builder: &RedisBuilder) -> Result<Target> {
+    if places(builder) > 1 {
+        return Err(error::several_places());
+    }
+    #[cfg(feature = "cluster")]
+    if let Some(nodes) = &builder.cluster {
+        return cluster(builder, nodes);
+    }
+    #[cfg(feature = "sentinel")]
+    if let Some((master, nodes)) = &builder.sentinel {
+        return sentinel(builder, master, nodes);
+    }
+    if let Some(url) = &builder.url {
+        return node(builder, parse(url.expose())?);
+    }
+    if let Some(path) = &builder.unix_socket {
+        return node(builder, info(ConnectionAddr::Unix(path.clone()))?);
+    }
+    let host = builder.host.as_deref().unwrap_or(DEFAULT_HOST);
+    let port = builder.port.unwrap_or(DEFAULT_PORT);
+    node(builder, info(ConnectionAddr::Tcp(host.to_owned(), port))?)
+}
+
+/// Counts the settings that say where the server is.
+fn places(builder: &RedisBuilder) -> usize {
+    let places = [
+        builder.url.is_some(),
+        builder.host.is_some() || builder.port.is_some(),
+        builder.unix_socket.is_some(),
+        #[cfg(feature = "cluster")]
+        builder.cluster.is_some(),
+        #[cfg(feature = "sentinel")]
+        builder.sentinel.is_some(),
+    ];
+    places.into_iter().filter(|set| *set).count()
+}
+
+fn info(addr: ConnectionAddr) -> Result<ConnectionInfo> {
+    addr.into_connection_info()
+        .map_err(|cause| error::bad_client(&cause))
+}
+
+/// Takes a URL apart. Errors do not quote it, since it may hold a password.
+fn parse(url: &str) -> Result<ConnectionInfo> {
+    let info = url.into_connection_info().map_err(|_| error::bad_url())?;
+    if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
+        return Err(error::insecure_url());
+    }
+    Ok(info)
+}
+
+fn node(builder: &RedisBuilder, found: ConnectionInfo) -> Result<Target> {
+    let info = secured(builder, with_identity(builder, found)?)?;
+    let manager = deadpool_redis::Manager::new_with_config(info, connection(builder))
+        .map_err(|cause| error::bad_client(&cause))?;
+    Ok(Target::Node(manager))
+}
+
+/// The limits of one connection. Those of a request are set with each request.
+fn connection(builder: &RedisBuilder) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(builder.connect_timeout))
+        .set_response_timeout(Some(builder.longest_budget()))
+}
+
+/// Adds user, password, database and protocol.
+fn with_identity(builder: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInfo> {
+    let redis = identity(builder, info.redis_settings().clone())?;
+    Ok(info.set_redis_settings(redis).set_tcp_settings(tcp()))
+}
+
+fn identity(builder: &RedisBuilder, mut redis: RedisConnectionInfo) -> Result<RedisConnectionInfo> {
+    if let Some(user) = &builder.user {
+        redis = redis.set_username(user);
+    }
+    if let Some(password) = &builder.password {
+        redis = redis.set_password(password.expose());
+    }
+    if let Some(db) = builder.db {
+        redis = redis.set_db(db);
+    }
+    if builder.resp3 {
+        redis = redis.set_protocol(ProtocolVersion::RESP3);
+    }
+    if redis.username().is_some() && redis.password().is_none() {
+        return Err(error::user_without_password());
+    }
+    if redis.db() < 0 {
+        return Err(error::bad_db(redis.db()));
+    }
+    Ok(redis.set_lib_name("cache-redis", env!("CARGO_PKG_VERSION")))
+}
+
+/// Adds TLS, if the settings or the URL ask for it.
+#[cfg(feature = "tls")]
+fn secured(builder: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInfo> {
+    use deadpool_redis::redis::Client;
+
+    let is_secured = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
+    let tls = builder.tls.clone().or_else(|| is_secured.then(Tls::new));
+    let Some(tls) = tls else {
+        return Ok(info);
+    };
+    let secured = match info.addr().clone() {
+        ConnectionAddr::Tcp(host, port) => ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: false,
+            tls_params: None,
+        },
+        ConnectionAddr::Unix(_) => return Err(error::tls_on_a_socket()),
+        secured => secured,
+    };
+    let client = Client::build_with_tls(info.set_addr(secured), tls.load()?);
+    let client = client.map_err(|cause| error::bad_client(&cause))?;
+    Ok(client.get_connection_info().clone())
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unnecessary_wraps, reason = "with TLS it may fail")]
+fn secured(_: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInfo> {
+    Ok(info)
+}
+
+/// Takes the address of a node apart, `host:port` or a URL.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+fn parse_node(node: &str) -> Result<ConnectionInfo> {
+    if node.contains("://") {
+        return parse(node);
+    }
+    let (host, port) = node.rsplit_once(':').ok_or_else(error::bad_node)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().map_err(|_| error::bad_node())?;
+    if host.is_empty() {
+        return Err(error::bad_node());
+    }
+    info(ConnectionAddr::Tcp(host.to_owned(), port))
+}
+
+#[cfg(feature = "cluster")]
+fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
+    use deadpool_redis::redis::cluster::ClusterClientBuilder;
+
+    /// A request is sent so often before its error is reported, as far as its deadline allows.
+    const RETRIES: u32 = 4;
+
+    if nodes.is_empty() {
+        return Err(error::no_nodes("cluster"));
+    }
+    let mut infos = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let info = secured(builder, with_identity(builder, parse_node(node.expose())?)?)?;
+        if info.redis_settings().db() != 0 {
+            return Err(error::db_on_cluster());
+        }
+        infos.push(info);
+    }
+    #[cfg(feature = "tls")]
+    let is_secured = matches!(
+        infos.first().map(ConnectionInfo::addr),
+        Some(ConnectionAddr::TcpTls { .. })
+    );
+    #[cfg(feature = "tls")]
+    let tls = is_secured.then(|| builder.tls.clone().unwrap_or_default());
+    let client = ClusterClientBuilder::new(infos)
+        .tcp_settings(tcp())
+        .connection_timeout(builder.connect_timeout)
+        .response_timeout(builder.longest_budget())
+        .retries(RETRIES)
+        .min_retry_wait(5)
+        .max_retry_wait(50);
+    #[cfg(feature = "tls")]
+    let client = match tls {
+        Some(tls) => client.certs(tls.load()?),
+        None => client,
+    };
+    let client = client.build().map_err(|cause| error::bad_client(&cause))?;
+    Ok(Target::Cluster(client))
+}
+
+#[cfg(feature = "sentinel")]
+fn sentinel(builder: &RedisBuilder, master: &str, nodes: &[Secret]) -> Result<Target> {
+    use deadpool_redis::redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+
+    if nodes.is_empty() {
+        return Err(error::no_nodes("sentinel"));
+    }
+    if master.is_empty() {
+        return Err(error::no_master_name());
+    }
+    let addresses = nodes
+        .iter()
+        .map(|node| parse_node(node.expose()).map(|info| info.addr().clone()))
+        .collect::<Result<Vec<_>>>()?;
+    let redis = identity(builder, RedisConnectionInfo::default())?;
+    let mut client = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)
+        .map_err(|cause| error::bad_client(&cause))?
+        .set_client_to_redis_tcp_settings(tcp())
+        .set_client_to_sentinel_tcp_settings(tcp())
+        .set_client_to_redis_db(redis.db())
+        .set_client_to_redis_protocol(redis.protocol());
+    if let Some(user) = redis.username() {
+        client = client.set_client_to_redis_username(user);
+    }
+    if let Some(password) = redis.password() {
+        client = client.set_client_to_redis_password(password);
+    }
+    if let Some(user) = &builder.sentinel_user {
+        client = client.set_client_to_sentinel_username(user);
+    }
+    if let Some(password) = &builder.sentinel_password {
+        client = client.set_client_to_sentinel_password(password.expose());
+    }
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &builder.tls {
+        use deadpool_redis::redis::TlsMode;
+
+        client = client
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_redis_certificates(tls.load()?)
+            .set_client_to_sentinel_tls_mode(TlsMode::Secure)
+            .set_client_to_sentinel_certificates(tls.load()?);
+    }
+    let client = client.build().map_err(|cause| error::bad_client(&cause))?;
+    Ok(Target::Sentinel(Box::new(client.into()), connection(builder)))
+}

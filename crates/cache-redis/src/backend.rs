@@ -1,0 +1,305 @@
+//! The contract on top of requests: which command each operation is, and what its answer means.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cache_core::{
+    BackendStats, CacheBackend, CacheError, CacheFuture, Clock, ConnectionStats, Entry, ErrorKind, Key,
+    RejectReason, Result, envelope,
+};
+use deadpool_redis::redis::Value;
+
+use crate::breaker::BreakerSettings;
+use crate::call::{Caller, Origin, Way};
+use crate::command;
+use crate::config::{Budgets, RedisBuilder};
+use crate::error;
+use crate::pool::Pool;
+use crate::slot;
+use crate::stored::{Form, Found};
+
+/// Entries on a Redis server, a Cluster, or the master that Sentinels know.
+///
+/// It connects when it is first used, and again whenever it has to. Dropping it ends its connections and its attempts to
+/// make some; [`close`](CacheBackend::close) does so too and waits for them.
+///
+/// `items` of its stats is unknown: counting keys would cost a command for each write, or a look at all of them.
+pub struct RedisBackend {
+    pub(crate) form: Form,
+    pub(crate) caller: Caller,
+    pub(crate) budgets: Budgets,
+    /// Keys are spread over several servers by their slots.
+    pub(crate) sharded: bool,
+    closed: AtomicBool,
+}
+
+impl RedisBackend {
+    /// Starts to build a backend: one server at `127.0.0.1:6379`, namespace `cache`.
+    pub fn builder() -> RedisBuilder {
+        RedisBuilder::default()
+    }
+
+    pub(crate) fn new(
+        form: Form,
+        pool: Pool,
+        lanes: usize,
+        breaker: &BreakerSettings,
+        budgets: Budgets,
+        sharded: bool,
+    ) -> Self {
+        let groups = if sharded { usize::from(slot::GROUPS) } else { 1 };
+        Self {
+            form,
+            caller: Caller::new(pool, lanes, groups, breaker),
+            budgets,
+            sharded,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits for the first sign of life.
+    pub(crate) async fn first_contact(&self, limit: Duration) -> Result<()> {
+        let ask = command::ping();
+        self.caller.call(Way::Read, 0, &ask, limit).await.map(drop)
+    }
+
+    /// Returns the group of slots that a key belongs to.
+    pub(crate) fn group(&self, key: Key<'_>) -> usize {
+        if self.sharded {
+            slot::group(self.slot(key))
+        } else {
+            0
+        }
+    }
+
+    pub(crate) fn slot(&self, key: Key<'_>) -> u16 {
+        slot::of(self.form.namespace.prefix().as_bytes(), key.as_str().as_bytes())
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            Err(CacheError::closed())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Boxes an operation of an open backend.
+    fn open<'a, T>(&self, operation: impl Future<Output = Result<T>> + Send + 'a) -> CacheFuture<'a, T> {
+        match self.check_open() {
+            Ok(()) => CacheFuture::boxed(operation),
+            Err(error) => CacheFuture::ready(Err(error)),
+        }
+    }
+
+    async fn get_one(&self, key: Key<'_>) -> Result<Option<Entry>> {
+        let ask = command::get(self.form.key(key));
+        match self
+            .caller
+            .call(Way::Read, self.group(key), &ask, self.budgets.read)
+            .await
+        {
+            Ok(answer) => self.found(key, answer.reply, &answer.origin),
+            Err(error) => self.unless_wrong_type(error, None),
+        }
+    }
+
+    /// Says what a reply to a read means.
+    pub(crate) fn found(&self, key: Key<'_>, reply: Value, origin: &Origin) -> Result<Option<Entry>> {
+        let stored = match reply {
+            Value::Nil => return Ok(None),
+            Value::BulkString(stored) => stored,
+            other => return Err(self.out_of_step(other, origin)),
+        };
+        match self.form.open(key, stored)? {
+            Found::Entry(entry) => Ok(Some(entry)),
+            Found::Over => Ok(None),
+            Found::Rejected { reason, desync } => {
+                self.reject(reason, desync, origin);
+                Ok(None)
+            }
+        }
+    }
+
+    /// A reply that does not fit its command comes from a connection that is out of step.
+    pub(crate) fn out_of_step(&self, reply: Value, origin: &Origin) -> CacheError {
+        match reply.extract_error() {
+            Err(refusal) => error::of(&refusal),
+            Ok(_) => {
+                origin.distrust();
+                error::unexpected_reply()
+            }
+        }
+    }
+
+    fn reject(&self, reason: RejectReason, desync: bool, origin: &Origin) {
+        self.caller.reject(reason);
+        if desync {
+            origin.distrust();
+        }
+    }
+
+    /// Counts a key that holds another kind of value, which is a miss.
+    fn unless_wrong_type<T>(&self, error: CacheError, miss: T) -> Result<T> {
+        if error.kind() == ErrorKind::Decode {
+            self.caller.reject(RejectReason::WrongType);
+            Ok(miss)
+        } else {
+            Err(error)
+        }
+    }
+
+    async fn set_one(&self, key: Key<'_>, entry: &Entry) -> Result<()> {
+        let Some(sealed) = self.form.seal(key, entry)? else {
+            return self.delete_one(key).await.map(drop);
+        };
+        let ask = command::set(self.form.key(key), &sealed.bytes, sealed.millis);
+        let answer = self
+            .caller
+            .call(Way::Write, self.group(key), &ask, self.budgets.write)
+            .await?;
+        self.stored(answer.reply, &answer.origin)
+    }
+
+    /// Says what a reply to a set means.
+    pub(crate) fn stored(&self, reply: Value, origin: &Origin) -> Result<()> {
+        match reply {
+            Value::Okay => Ok(()),
+            other => Err(self.out_of_step(other, origin)),
+        }
+    }
+
+    async fn delete_one(&self, key: Key<'_>) -> Result<bool> {
+        let ask = command::unlink(self.form.key(key));
+        let answer = self
+            .caller
+            .call(Way::Write, self.group(key), &ask, self.budgets.write)
+            .await?;
+        self.went(answer.reply, &answer.origin)
+    }
+
+    /// Says what a reply to a removal means.
+    pub(crate) fn went(&self, reply: Value, origin: &Origin) -> Result<bool> {
+        match reply {
+            Value::Int(0) => Ok(false),
+            Value::Int(1) => Ok(true),
+            other => Err(self.out_of_step(other, origin)),
+        }
+    }
+
+    /// Looks at the header and not only whether the key is there, so that it agrees with a get.
+    async fn exists_one(&self, key: Key<'_>) -> Result<bool> {
+        let stored = self.form.key(key);
+        let ask = if self.form.raw {
+            command::exists(stored)
+        } else {
+            command::head(stored, envelope::PEEK_LEN)
+        };
+        let answer = self
+            .caller
+            .call(Way::Read, self.group(key), &ask, self.budgets.read)
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return self.unless_wrong_type(error, false),
+        };
+        match answer.reply {
+            Value::Int(count @ (0 | 1)) if self.form.raw => Ok(count == 1),
+            Value::BulkString(head) if !self.form.raw => match self.form.exists(key, &head) {
+                Ok(there) => Ok(there),
+                Err(rejection) => {
+                    self.reject(rejection.into(), rejection.is_desync(), &answer.origin);
+                    Ok(false)
+                }
+            },
+            other => Err(self.out_of_step(other, &answer.origin)),
+        }
+    }
+}
+
+impl CacheBackend for RedisBackend {
+    fn kind(&self) -> &'static str {
+        "redis"
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.form.clock)
+    }
+
+    fn get<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, Option<Entry>> {
+        self.open(self.get_one(key))
+    }
+
+    fn set<'a>(&'a self, key: Key<'a>, entry: Entry) -> CacheFuture<'a, ()> {
+        self.open(async move { self.set_one(key, &entry).await })
+    }
+
+    fn delete<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, bool> {
+        self.open(self.delete_one(key))
+    }
+
+    fn exists<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, bool> {
+        self.open(self.exists_one(key))
+    }
+
+    fn get_many<'a>(&'a self, keys: Vec<Key<'a>>) -> CacheFuture<'a, Vec<Result<Option<Entry>>>> {
+        self.open(async move { Ok(self.get_all(&keys).await) })
+    }
+
+    fn set_many<'a>(&'a self, entries: Vec<(Key<'a>, Entry)>) -> CacheFuture<'a, Vec<Result<()>>> {
+        self.open(async move { Ok(self.set_all(&entries).await) })
+    }
+
+    fn delete_many<'a>(&'a self, keys: Vec<Key<'a>>) -> CacheFuture<'a, Vec<Result<bool>>> {
+        self.open(async move { Ok(self.delete_all(&keys).await) })
+    }
+
+    fn clear(&self) -> CacheFuture<'_, ()> {
+        self.open(self.clear_all())
+    }
+
+    fn stats(&self) -> BackendStats {
+        let status = self.caller.pool.status();
+        let mut connections = ConnectionStats::default();
+        connections.open = status.size as u64;
+        connections.max = status.max_size as u64;
+        connections.breaker_open = self.caller.is_open();
+        let mut stats = BackendStats::default();
+        self.caller.counters.report(&mut stats, &mut connections);
+        if self.check_open().is_err() {
+            stats.up = Some(false);
+        }
+        stats.connections = Some(connections);
+        stats
+    }
+
+    fn ping(&self) -> CacheFuture<'_, ()> {
+        self.open(self.first_contact(self.budgets.read))
+    }
+
+    fn close(&self) -> CacheFuture<'_, ()> {
+        self.closed.store(true, Ordering::Release);
+        CacheFuture::boxed(async {
+            self.caller.close().await;
+            Ok(())
+        })
+    }
+}
+
+impl Drop for RedisBackend {
+    fn drop(&mut self) {
+        self.caller.pool.close();
+        drop(self.caller.stop());
+    }
+}
+
+impl fmt::Debug for RedisBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisBackend")
+            .field("target", self.caller.pool.manager())
+            .field("namespace", &self.form.namespace)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,372 @@
+//! The settings of a Redis cache, checked before anything is connected.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{CacheBackend, Clock, Codec, Namespace, Result, SystemClock};
+
+use crate::address;
+use crate::backend::RedisBackend;
+use crate::breaker::BreakerSettings;
+use crate::error;
+use crate::pool::{self, Connector};
+use crate::secret::Secret;
+use crate::stored::Form;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
+
+/// The settings of a [`RedisBackend`]. Of a setting that is given twice the last counts.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until build or connect is called"]
+pub struct RedisBuilder {
+    pub(crate) url: Option<Secret>,
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) unix_socket: Option<PathBuf>,
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: Option<Vec<Secret>>,
+    #[cfg(feature = "sentinel")]
+    pub(crate) sentinel: Option<(String, Vec<Secret>)>,
+    #[cfg(feature = "sentinel")]
+    pub(crate) sentinel_user: Option<String>,
+    #[cfg(feature = "sentinel")]
+    pub(crate) sentinel_password: Option<Secret>,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<Tls>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) db: Option<i64>,
+    pub(crate) resp3: bool,
+    pub(crate) connect_timeout: Duration,
+    namespace: String,
+    connections: usize,
+    max_connections: usize,
+    budgets: Budgets,
+    breaker: BreakerSettings,
+    codec: Codec,
+    raw: bool,
+    max_value_len: usize,
+    #[cfg(feature = "compression")]
+    compress_from: Option<usize>,
+    clock: Arc<dyn Clock>,
+}
+
+/// How long operations may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budgets {
+    pub(crate) read: Duration,
+    pub(crate) write: Duration,
+    pub(crate) clear: Duration,
+}
+
+impl Default for RedisBuilder {
+    fn default() -> Self {
+        Self {
+            url: None,
+            host: None,
+            port: None,
+            unix_socket: None,
+            #[cfg(feature = "cluster")]
+            cluster: None,
+            #[cfg(feature = "sentinel")]
+            sentinel: None,
+            #[cfg(feature = "sentinel")]
+            sentinel_user: None,
+            #[cfg(feature = "sentinel")]
+            sentinel_password: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            user: None,
+            password: None,
+            db: None,
+            resp3: false,
+            connect_timeout: Duration::from_secs(1),
+            namespace: "cache".to_owned(),
+            connections: 1,
+            max_connections: 8,
+            budgets: Budgets {
+                read: Duration::from_millis(100),
+                write: Duration::from_millis(250),
+                clear: Duration::from_secs(30),
+            },
+            breaker: BreakerSettings::default(),
+            codec: Codec::default(),
+            raw: false,
+            max_value_len: Codec::DEFAULT_MAX_LEN,
+            #[cfg(feature = "compression")]
+            compress_from: None,
+            clock: SystemClock::shared(),
+        }
+    }
+}
+
+/// Where the server is, and who asks. Without a word it is `127.0.0.1:6379`, without TLS, user or password.
+impl RedisBuilder {
+    /// Sets where the server is by a URL: `redis://user:password@host:6379/0`, `unix:///path?db=0`, with the feature
+    /// `tls` also `rediss://`. `?protocol=resp3` is as [`resp3`](Self::resp3). What [`user`](Self::user),
+    /// [`password`](Self::password) and [`db`](Self::db) say counts before what stands in the URL.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(Secret::new(url));
+        self
+    }
+
+    /// Sets the host, `127.0.0.1` unless it is told.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.host = Some(host.into());
+        self
+    }
+
+    /// Sets the port, 6379 unless it is told.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Sets the path of the server's unix socket, for a server on this machine.
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.unix_socket = Some(path.into());
+        self
+    }
+
+    /// Sets some nodes of a Cluster, each as `host:port` or a URL. They name the others, which must be reachable by the
+    /// names that they give.
+    #[cfg(feature = "cluster")]
+    pub fn cluster(mut self, nodes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.cluster = Some(nodes.into_iter().map(Secret::new).collect());
+        self
+    }
+
+    /// Sets the Sentinels, each as `host:port`, and the name of the master that they watch. Connections go to
+    /// whichever server is the master at the time.
+    #[cfg(feature = "sentinel")]
+    pub fn sentinel(
+        mut self,
+        master: impl Into<String>,
+        nodes: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.sentinel = Some((master.into(), nodes.into_iter().map(Secret::new).collect()));
+        self
+    }
+
+    /// Sets user and password for the Sentinels themselves, if they ask for one. An empty user is none.
+    #[cfg(feature = "sentinel")]
+    pub fn sentinel_credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.sentinel_user = Some(user.into()).filter(|user| !user.is_empty());
+        self.sentinel_password = Some(Secret::new(password));
+        self
+    }
+
+    /// Secures the connections. A `rediss://` URL does so too, with [`Tls::new`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Sets the user, for servers with an access control list. `docs/redis.md` lists the rights that it needs.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Sets the password.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(Secret::new(password));
+        self
+    }
+
+    /// Sets the number of the database, 0 unless it is told. A Cluster has only that.
+    pub fn db(mut self, db: i64) -> Self {
+        self.db = Some(db);
+        self
+    }
+
+    /// Says whether RESP3 is spoken, which servers do from version 6 on. RESP2 unless it is told; the cache does the
+    /// same with both.
+    pub fn resp3(mut self, resp3: bool) -> Self {
+        self.resp3 = resp3;
+        self
+    }
+}
+
+/// How it is used.
+impl RedisBuilder {
+    /// Sets the namespace, `cache` unless it is told. Every key of this cache begins with it, and nothing outside of it
+    /// is read, changed or removed. Two caches on one server have two namespaces, or they are the same cache.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Sets how many connections carry the commands, 1 unless it is told. One carries the requests of any number of
+    /// callers and batches them best; more help where one core cannot serve one, or where values are large.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Sets how many connections there may be at all, 8 unless it is told: those that carry commands and those that
+    /// clears use for themselves. A connection to a Cluster counts as one and has one to each node.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// Sets how long a get, an exists, a get of many and a ping take at most, all included: 100 ms unless it is told.
+    pub fn read_budget(mut self, budget: Duration) -> Self {
+        self.budgets.read = budget;
+        self
+    }
+
+    /// Sets how long sets and deletes take at most, all included: 250 ms unless it is told. Each step of a clear has as
+    /// long.
+    pub fn write_budget(mut self, budget: Duration) -> Self {
+        self.budgets.write = budget;
+        self
+    }
+
+    /// Sets how long a whole clear takes at most: 30 s unless it is told. It looks at every key of the server.
+    pub fn clear_budget(mut self, budget: Duration) -> Self {
+        self.budgets.clear = budget;
+        self
+    }
+
+    /// Sets how long an attempt to connect goes on in the background: 1 s unless it is told. Callers wait for it no
+    /// longer than their budget.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Sets when the breaker opens.
+    pub fn breaker(mut self, breaker: BreakerSettings) -> Self {
+        self.breaker = breaker;
+        self
+    }
+
+    /// Sets the codec that values are stored with, JSON unless it is told. Give the cache the same one.
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Says whether values are stored without a header, as other programs store and read them. Then nothing tells
+    /// whether a value belongs to its key, arrived whole or is stale, and types are not checked. Off unless it is told;
+    /// values without a header are read in any case.
+    pub fn raw(mut self, raw: bool) -> Self {
+        self.raw = raw;
+        self
+    }
+
+    /// Sets how long an encoded value may be in bytes, 64 MiB unless it is told. Longer ones are refused before they
+    /// are sent, and before they are decoded or decompressed.
+    pub fn max_value_len(mut self, bytes: usize) -> Self {
+        self.max_value_len = bytes;
+        self
+    }
+
+    /// Compresses values from this length in bytes on, if that makes them smaller. Off unless it is told; compressed
+    /// values are read in any case. Values without a header are not compressed.
+    #[cfg(feature = "compression")]
+    pub fn compress_from(mut self, bytes: usize) -> Self {
+        self.compress_from = Some(bytes);
+        self
+    }
+
+    /// Sets the clock, that of the machine unless it is told.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks the settings and makes the backend. It connects when it is first used.
+    ///
+    /// # Errors
+    /// [`InvalidConfig`](cache_core::ErrorKind::InvalidConfig) for an address, an identity or a duration that makes no
+    /// sense and for files that are not there; [`InvalidName`](cache_core::ErrorKind::InvalidName) for an empty
+    /// namespace; [`InvalidLimit`](cache_core::ErrorKind::InvalidLimit) for limits that contradict each other.
+    pub fn build(self) -> Result<RedisBackend> {
+        self.check()?;
+        let target = address::target(&self)?;
+        let pool = pool::build(Connector::new(target, self.connect_timeout), self.max_connections)?;
+        let form = Form {
+            namespace: Namespace::new(&self.namespace)?,
+            codec: self.codec.clone(),
+            clock: Arc::clone(&self.clock),
+            raw: self.raw,
+            max_value_len: self.max_value_len,
+            #[cfg(feature = "compression")]
+            compress_from: self.compress_from.filter(|_| !self.raw),
+        };
+        let sharded = self.is_sharded();
+        Ok(RedisBackend::new(
+            form,
+            pool,
+            self.connections,
+            &self.breaker,
+            self.budgets,
+            sharded,
+        ))
+    }
+
+    /// Checks the settings, makes the backend and asks the server for a sign of life.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), and [`Unavailable`](cache_core::ErrorKind::Unavailable),
+    /// [`Timeout`](cache_core::ErrorKind::Timeout) or [`Denied`](cache_core::ErrorKind::Denied) if the server does not
+    /// answer, or not to this user.
+    pub async fn connect(self) -> Result<RedisBackend> {
+        let limit = self.connect_timeout.max(self.budgets.read);
+        let backend = self.build()?;
+        match backend.first_contact(limit).await {
+            Ok(()) => Ok(backend),
+            Err(error) => {
+                backend.close().await?;
+                Err(error)
+            }
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.connections == 0 {
+            return Err(error::limit(
+                "connections is 0, so no command could be sent; give 1 or more",
+            ));
+        }
+        if self.max_connections <= self.connections {
+            let message =
+                "max_connections must be above connections, for replacing them and for clears; raise it";
+            return Err(error::limit(message));
+        }
+        if self.max_value_len == 0 {
+            return Err(error::limit(
+                "max_value_len is 0, so nothing could be stored; give the most bytes of a value",
+            ));
+        }
+        for (setting, given) in [
+            ("read_budget", self.budgets.read),
+            ("write_budget", self.budgets.write),
+            ("clear_budget", self.budgets.clear),
+            ("connect_timeout", self.connect_timeout),
+        ] {
+            if given < Duration::from_millis(1) || given > Duration::from_secs(3_600) {
+                return Err(error::bad_duration(setting, given));
+            }
+        }
+        self.breaker.check()
+    }
+
+    /// Returns the longest time that a request may take.
+    pub(crate) fn longest_budget(&self) -> Duration {
+        self.budgets.read.max(self.budgets.write)
+    }
+
+    /// Says whether the keys are spread over several servers.
+    fn is_sharded(&self) -> bool {
+        #[cfg(feature = "cluster")]
+        return self.cluster.is_some();
+        #[cfg(not(feature = "cluster"))]
+        false
+    }
+}

@@ -1,0 +1,333 @@
+//! A lane: one held connection that commands of all callers run on, and how it is made and replaced.
+//!
+//! One task at a time connects, in the background: whoever waits for it may give up without stopping it, and while an
+//! attempt has just failed, callers get its error at once instead of starting the next one.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cache_core::{CacheError, Result};
+use deadpool::managed::{Object, PoolError, TimeoutType};
+use deadpool_redis::redis::RedisError;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::error;
+use crate::link::Link;
+use crate::pool::{Pool, Pooled};
+
+/// After so many requests in a row without an answer a connection is replaced: one that lost its way never fails by
+/// itself.
+const SILENT_REQUESTS: u32 = 3;
+
+/// The first pause after a failed attempt to connect, doubled with each one up to the longest. The breaker spaces out
+/// attempts beyond that.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// A held connection and its replacement.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pool: Pool,
+    slot: Mutex<Slot>,
+    /// The attempt to connect, for `close`.
+    task: Mutex<Option<JoinHandle<()>>>,
+    /// Told at the end of each attempt to connect.
+    settled: watch::Sender<()>,
+    /// Requests in a row without an answer, for each group of slots.
+    silent: Box<[AtomicU32]>,
+}
+
+#[derive(Default)]
+struct Slot {
+    held: Option<Held>,
+    /// Counts connections, so that a late failure of one is not taken for a failure of the next.
+    number: u64,
+    connecting: bool,
+    failure: Option<Failure>,
+    closed: bool,
+}
+
+struct Held {
+    link: Link,
+    /// Keeps the place in the pool.
+    pooled: Pooled,
+}
+
+#[derive(Debug)]
+struct Failure {
+    error: CacheError,
+    attempts: u32,
+    not_before: Instant,
+}
+
+/// A connection to run one request on.
+pub(crate) struct Leased {
+    pub(crate) link: Link,
+    pub(crate) number: u64,
+}
+
+/// How an attempt to connect ended.
+type Outcome = std::result::Result<Pooled, PoolError<RedisError>>;
+
+/// What a look at the slot says.
+enum Look {
+    Ready(Leased),
+    Wait,
+    Failed(CacheError),
+}
+
+impl Lane {
+    pub(crate) fn new(pool: Pool, groups: usize) -> Arc<Self> {
+        Arc::new(Self {
+            pool,
+            slot: Mutex::default(),
+            task: Mutex::default(),
+            settled: watch::Sender::new(()),
+            silent: (0..groups).map(|_| AtomicU32::new(0)).collect(),
+        })
+    }
+
+    /// Returns the connection if it is there.
+    #[inline]
+    pub(crate) fn ready(&self) -> Option<Leased> {
+        self.slot().lease()
+    }
+
+    /// Waits for the connection, which is made if need be. A call that looks whether the server is back does not heed
+    /// the pause after a failure.
+    pub(crate) async fn connected(self: &Arc<Self>, urgent: bool) -> Result<Leased> {
+        let mut settled = self.settled.subscribe();
+        let mut urgent = urgent;
+        loop {
+            match self.look(urgent) {
+                Look::Ready(leased) => return Ok(leased),
+                Look::Failed(error) => return Err(error),
+                Look::Wait => {}
+            }
+            // The next failure is the answer.
+            urgent = false;
+            if settled.changed().await.is_err() {
+                return Err(CacheError::closed());
+            }
+        }
+    }
+
+    fn look(self: &Arc<Self>, urgent: bool) -> Look {
+        let slot = self.slot();
+        if slot.closed {
+            return Look::Failed(CacheError::closed());
+        }
+        if let Some(leased) = slot.lease() {
+            return Look::Ready(leased);
+        }
+        if slot.connecting {
+            return Look::Wait;
+        }
+        if let Some(failure) = &slot.failure
+            && !urgent
+            && Instant::now() < failure.not_before
+        {
+            return Look::Failed(failure.error.clone());
+        }
+        match self.start(slot) {
+            Ok(()) => Look::Wait,
+            Err(error) => Look::Failed(error),
+        }
+    }
+
+    /// Starts an attempt to connect. The slot is left before: where a runtime is ending, the attempt settles at once.
+    fn start(self: &Arc<Self>, mut slot: MutexGuard<'_, Slot>) -> Result<()> {
+        let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
+        slot.connecting = true;
+        drop(slot);
+        let attempt = Attempt(Some(Arc::clone(self)));
+        let pool = self.pool.clone();
+        let task = runtime.spawn(async move {
+            let result = pool.get().await;
+            attempt.end(result);
+        });
+        *self.task() = Some(task);
+        if self.slot().closed
+            && let Some(task) = self.task().take()
+        {
+            task.abort();
+        }
+        Ok(())
+    }
+
+    /// Takes in how an attempt ended. `None` is one that was stopped.
+    fn settle(&self, result: Option<Outcome>) {
+        let mut slot = self.slot();
+        slot.connecting = false;
+        match result {
+            Some(Ok(pooled)) => {
+                if slot.closed {
+                    drop(Object::take(pooled));
+                } else {
+                    slot.hold(pooled);
+                    for silent in &self.silent {
+                        silent.store(0, Relaxed);
+                    }
+                }
+            }
+            Some(Err(cause)) => slot.fail(of_pool(&cause)),
+            None => {}
+        }
+        drop(slot);
+        self.settled.send_replace(());
+    }
+
+    /// Notes that a request was answered.
+    #[inline]
+    pub(crate) fn note_answer(&self, group: usize) {
+        let silent = &self.silent[group];
+        if silent.load(Relaxed) != 0 {
+            silent.store(0, Relaxed);
+        }
+    }
+
+    /// Notes that a request was not answered in time. After some of them the connection is replaced, but serves until
+    /// the next one is there: it may be the server that is slow.
+    pub(crate) fn note_silence(self: &Arc<Self>, group: usize, number: u64) {
+        if self.silent[group].fetch_add(1, Relaxed) + 1 < SILENT_REQUESTS {
+            return;
+        }
+        let slot = self.slot();
+        let resting = slot
+            .failure
+            .as_ref()
+            .is_some_and(|failure| Instant::now() < failure.not_before);
+        if slot.number == number && slot.held.is_some() && !slot.connecting && !slot.closed && !resting {
+            self.silent[group].store(0, Relaxed);
+            // Without a runtime the next call says so.
+            drop(self.start(slot));
+        }
+    }
+
+    /// Gives up a connection that broke or is out of step.
+    pub(crate) fn note_broken(&self, number: u64) {
+        let mut slot = self.slot();
+        if slot.number == number
+            && let Some(held) = slot.held.take()
+        {
+            held.discard();
+            drop(slot);
+            // Those that wait in the pool went the same way, most likely.
+            self.pool.retain(|_, _| false);
+        }
+    }
+
+    /// Gives up the connection and the attempt to make one, and refuses to make others.
+    pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
+        let mut slot = self.slot();
+        slot.closed = true;
+        if let Some(held) = slot.held.take() {
+            held.discard();
+        }
+        drop(slot);
+        let task = self.task().take();
+        if let Some(task) = &task {
+            task.abort();
+        }
+        self.settled.send_replace(());
+        task
+    }
+
+    fn task(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt to connect. However it ends, its lane learns of it.
+struct Attempt(Option<Arc<Lane>>);
+
+impl Attempt {
+    fn end(mut self, result: Outcome) {
+        if let Some(lane) = self.0.take() {
+            lane.settle(Some(result));
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(lane) = self.0.take() {
+            lane.settle(None);
+        }
+    }
+}
+
+impl Slot {
+    #[inline]
+    fn lease(&self) -> Option<Leased> {
+        self.held.as_ref().map(|held| Leased {
+            link: held.link.clone(),
+            number: self.number,
+        })
+    }
+
+    fn hold(&mut self, pooled: Pooled) {
+        let link = Link::clone(&pooled);
+        if let Some(old) = self.held.replace(Held { link, pooled }) {
+            old.discard();
+        }
+        self.number += 1;
+        self.failure = None;
+    }
+
+    fn fail(&mut self, error: CacheError) {
+        let attempts = self
+            .failure
+            .as_ref()
+            .map_or(0, |failure| failure.attempts)
+            .saturating_add(1);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << attempts.min(8))
+            .min(LONGEST_PAUSE);
+        let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.failure = Some(Failure {
+            error,
+            attempts,
+            not_before: Instant::now() + jittered,
+        });
+    }
+}
+
+impl Held {
+    /// Takes the connection out of the pool for good.
+    fn discard(self) {
+        drop(Object::take(self.pooled));
+    }
+}
+
+/// Makes the error of a pool that gave no connection.
+pub(crate) fn of_pool(cause: &PoolError<RedisError>) -> CacheError {
+    match cause {
+        PoolError::Backend(cause) if cause.is_timeout() => error::no_connection_in_time(),
+        PoolError::Backend(cause) => error::of(cause),
+        PoolError::Timeout(TimeoutType::Wait) => error::no_connection_free(),
+        PoolError::Timeout(_) => error::no_connection_in_time(),
+        PoolError::Closed => CacheError::closed(),
+        PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => error::no_runtime(),
+    }
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Slot")
+            .field("connected", &self.held.is_some())
+            .field("number", &self.number)
+            .field("connecting", &self.connecting)
+            .field("failure", &self.failure)
+            .field("closed", &self.closed)
+            .finish()
+    }
+}

@@ -1,0 +1,96 @@
+//! A connection as commands see it: to one server, or to all nodes of a Cluster. Clones share it.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+#[cfg(feature = "cluster")]
+use deadpool_redis::redis::aio::ConnectionLike;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+#[cfg(feature = "cluster")]
+use deadpool_redis::redis::cluster_async::ClusterConnection;
+use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
+
+use crate::error::{self, Damage};
+
+/// A connection that carries the requests of many callers at once.
+#[derive(Clone)]
+pub(crate) enum Link {
+    /// To one server.
+    Node(MultiplexedConnection),
+    /// To the nodes of a Cluster.
+    #[cfg(feature = "cluster")]
+    Cluster(ClusterConnection),
+}
+
+/// What can be sent over a link.
+pub(crate) trait Ask: Sync {
+    /// What comes back.
+    type Reply: Send;
+
+    /// Sends it and waits for the reply, for so long.
+    fn send(&self, link: &mut Link, limit: Duration)
+    -> impl Future<Output = RedisResult<Self::Reply>> + Send;
+}
+
+/// One command.
+impl Ask for Cmd {
+    type Reply = Value;
+
+    async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Value> {
+        match link {
+            Link::Node(node) => {
+                // The timer of the connection is the deadline of the call: a second one would cost a tenth of it.
+                node.set_response_timeout(limit);
+                node.send_packed_command(self).await
+            }
+            #[cfg(feature = "cluster")]
+            Link::Cluster(cluster) => within(limit, cluster.req_packed_command(self)).await,
+        }?
+        .extract_error()
+    }
+}
+
+/// Some commands that are sent together; each has its own answer. In a Cluster all their keys have one slot.
+impl Ask for Pipeline {
+    type Reply = Vec<Value>;
+
+    async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Vec<Value>> {
+        let replies = match link {
+            Link::Node(node) => {
+                node.set_response_timeout(limit);
+                node.send_packed_commands(self, 0, self.len()).await
+            }
+            #[cfg(feature = "cluster")]
+            Link::Cluster(cluster) => within(limit, cluster.req_packed_commands(self, 0, self.len())).await,
+        }?;
+        // A server that is not ready refuses each command for the same reason, which is that of the whole.
+        match replies.first() {
+            Some(Value::ServerError(refusal)) => {
+                let refusal = RedisError::from(refusal.clone());
+                if error::damage(&refusal) == Damage::None {
+                    Ok(replies)
+                } else {
+                    Err(refusal)
+                }
+            }
+            _ => Ok(replies),
+        }
+    }
+}
+
+/// Waits for a request, for so long.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    request: impl Future<Output = RedisResult<T>>,
+) -> RedisResult<T> {
+    tokio::time::timeout(limit, request)
+        .await
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Link")
+    }
+}

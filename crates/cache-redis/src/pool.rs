@@ -1,0 +1,123 @@
+//! The pool: what makes, bounds and checks connections. Commands do not pass through it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{self, Metrics, Object, PoolConfig, QueueMode, RecycleError, RecycleResult};
+#[cfg(feature = "sentinel")]
+use deadpool_redis::redis::AsyncConnectionConfig;
+#[cfg(feature = "cluster")]
+use deadpool_redis::redis::cluster::ClusterClient;
+#[cfg(feature = "sentinel")]
+use deadpool_redis::redis::sentinel::SentinelClient;
+use deadpool_redis::redis::{self, RedisError};
+
+use crate::counters::Counters;
+use crate::error;
+use crate::link::{Ask, Link, within};
+
+pub(crate) type Pool = managed::Pool<Connector>;
+pub(crate) type Pooled = Object<Connector>;
+
+/// After so long without use a connection is asked for a sign of life before it is handed out.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// What makes connections, and for how long it may try.
+pub(crate) struct Connector {
+    target: Target,
+    limit: Duration,
+    counters: Arc<Counters>,
+}
+
+/// Where connections go.
+pub(crate) enum Target {
+    /// One server, by the manager of deadpool-redis.
+    Node(deadpool_redis::Manager),
+    /// The nodes of a Cluster.
+    #[cfg(feature = "cluster")]
+    Cluster(ClusterClient),
+    /// The master that the Sentinels name at the time.
+    #[cfg(feature = "sentinel")]
+    Sentinel(Box<tokio::sync::Mutex<SentinelClient>>, AsyncConnectionConfig),
+}
+
+impl Connector {
+    pub(crate) fn new(target: Target, limit: Duration) -> Self {
+        Self {
+            target,
+            limit,
+            counters: Arc::default(),
+        }
+    }
+
+    /// Returns where everything about the connections is counted.
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    async fn connect(&self) -> Result<Link, RedisError> {
+        match &self.target {
+            Target::Node(manager) => managed::Manager::create(manager).await.map(Link::Node),
+            #[cfg(feature = "cluster")]
+            Target::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
+            #[cfg(feature = "sentinel")]
+            Target::Sentinel(client, config) => client
+                .lock()
+                .await
+                .get_async_connection_with_config(config)
+                .await
+                .map(Link::Node),
+        }
+    }
+}
+
+impl managed::Manager for Connector {
+    type Type = Link;
+    type Error = RedisError;
+
+    async fn create(&self) -> Result<Link, RedisError> {
+        // The manager's own limits are one per stage.
+        let connected = within(self.limit, self.connect()).await;
+        self.counters.note_connect(connected.is_ok());
+        connected
+    }
+
+    /// Checks a connection that was given back. One that was used lately is well: those that broke do not come back.
+    /// The manager of deadpool-redis would send two commands each time.
+    async fn recycle(&self, link: &mut Link, metrics: &Metrics) -> RecycleResult<RedisError> {
+        if metrics.last_used() < IDLE {
+            return Ok(());
+        }
+        redis::cmd("PING")
+            .send(link, self.limit)
+            .await
+            .map(drop)
+            .map_err(RecycleError::Backend)
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.target {
+            Target::Node(_) => "node",
+            #[cfg(feature = "cluster")]
+            Target::Cluster(_) => "cluster",
+            #[cfg(feature = "sentinel")]
+            Target::Sentinel(..) => "sentinel",
+        })
+    }
+}
+
+/// Makes the pool. Nothing is connected yet.
+pub(crate) fn build(connector: Connector, most: usize) -> cache_core::Result<Pool> {
+    let mut config = PoolConfig::new(most);
+    config.timeouts.wait = Some(connector.limit);
+    // Connections that are used stay well; those beyond need can age.
+    config.queue_mode = QueueMode::Lifo;
+    Pool::builder(connector)
+        .config(config)
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+        .map_err(|_| error::no_runtime())
+}

@@ -1,0 +1,180 @@
+//! A server, perhaps a proxy, and a cache that uses it: what a cell begins with, and how it ends.
+
+use std::time::{Duration, Instant};
+
+use cache_core::{Cache, ErrorKind};
+use cache_redis::{RedisBackend, RedisBuilder};
+use cache_testkit::proxy::FaultProxy;
+use cache_testkit::servers::RedisServer;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+
+use crate::call::{BUDGET, Call, KEYS, Outcome, value_of};
+
+/// How long it may take until calls succeed again after the server is well.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(1);
+
+/// The namespace of every cache here.
+pub(crate) const NAMESPACE: &str = "faults";
+
+/// A cache on a server of its own.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) server: RedisServer,
+    pub(crate) cache: Cache,
+    proxy: Option<FaultProxy>,
+    /// Tasks that there were before the cache.
+    tasks: usize,
+}
+
+/// Returns the settings of every cache here: one budget for everything.
+pub(crate) fn settings() -> RedisBuilder {
+    RedisBackend::builder()
+        .namespace(NAMESPACE)
+        .read_budget(BUDGET)
+        .write_budget(BUDGET)
+        .clear_budget(BUDGET)
+        .connect_timeout(BUDGET)
+}
+
+pub(crate) fn cache_of(settings: RedisBuilder) -> Cache {
+    Cache::builder(settings.build().unwrap())
+        .name("faults")
+        .build()
+        .unwrap()
+}
+
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+impl Bench {
+    /// Makes a cache that talks to the server itself.
+    pub(crate) async fn new() -> Self {
+        Self::on(RedisServer::builder().start(), |settings| settings).await
+    }
+
+    /// Makes a cache that talks to a server of a given kind.
+    pub(crate) async fn on(server: RedisServer, change: impl FnOnce(RedisBuilder) -> RedisBuilder) -> Self {
+        let bench = Self::unconnected(server, change);
+        bench.fill().await;
+        bench
+    }
+
+    /// Makes a cache that has not used its server yet.
+    pub(crate) fn unconnected(
+        server: RedisServer,
+        change: impl FnOnce(RedisBuilder) -> RedisBuilder,
+    ) -> Self {
+        let url = server.url();
+        Self::of(server, None, change(settings().url(url)))
+    }
+
+    /// Makes a cache that talks to the server by a proxy.
+    pub(crate) async fn proxied() -> Self {
+        Self::proxied_with(|settings| settings).await
+    }
+
+    /// Makes a cache that talks to the server by a proxy and is set up in another way.
+    pub(crate) async fn proxied_with(change: impl FnOnce(RedisBuilder) -> RedisBuilder) -> Self {
+        let server = RedisServer::builder().start();
+        let proxy = FaultProxy::start(server.address(), 7).await;
+        let settings = change(settings().url(proxy.url()));
+        let bench = Self::of(server, Some(proxy), settings);
+        bench.fill().await;
+        bench
+    }
+
+    fn of(server: RedisServer, proxy: Option<FaultProxy>, settings: RedisBuilder) -> Self {
+        Self {
+            tasks: tasks(),
+            cache: cache_of(settings),
+            server,
+            proxy,
+        }
+    }
+
+    /// Stores all keys.
+    pub(crate) async fn fill(&self) {
+        for key in KEYS {
+            self.cache.set(key, value_of(key)).await.unwrap();
+        }
+    }
+
+    pub(crate) fn proxy(&self) -> &FaultProxy {
+        self.proxy.as_ref().unwrap()
+    }
+
+    /// Runs a call.
+    pub(crate) async fn ask(&self, call: Call) -> Outcome {
+        call.run(&self.cache).await
+    }
+
+    /// Runs a call some times. At first calls wait for an answer; then a breaker may speak for the server.
+    pub(crate) async fn fails(&self, call: Call, kinds: &[ErrorKind]) {
+        for _ in 0..3 {
+            let outcome = self.ask(call).await;
+            outcome.fails_with(kinds);
+        }
+    }
+
+    /// Returns how the name of a key is stored on the server.
+    pub(crate) fn stored_key(&self, key: &str) -> String {
+        let keys = self.server.command(["KEYS", &format!("*{key}")]);
+        keys.items().first().unwrap().text()
+    }
+
+    /// Checks that reads and writes succeed again within a time from now.
+    pub(crate) async fn recovers(&self) {
+        recovers(&self.cache, RECOVERY).await;
+    }
+
+    /// Checks that the server is well for the cache and that nothing is left behind: connections, waiting callers, and
+    /// after the close tasks.
+    pub(crate) async fn ends_clean(self) {
+        until("the connections are those that are needed", || {
+            let connections = self.cache.stats().connections.unwrap();
+            connections.open <= 2 && connections.waiting == 0
+        })
+        .await;
+        assert_eq!(self.cache.stats().up, Some(true));
+        self.ends_unwell().await;
+    }
+
+    /// Checks that nothing is left behind where the server did not get well.
+    pub(crate) async fn ends_unwell(self) {
+        self.cache.close().await.unwrap();
+        until("no task is left", || tasks() <= self.tasks).await;
+        if self.server.is_running() {
+            until("no client is left", || {
+                self.server.info("clients")["connected_clients"] == "1"
+            })
+            .await;
+        }
+    }
+}
+
+/// Checks that reads and writes succeed again within a time from now.
+pub(crate) async fn recovers(cache: &Cache, within: Duration) {
+    let start = Instant::now();
+    for call in [Call::Set, Call::Get, Call::SetMany, Call::GetMany, Call::Clear] {
+        loop {
+            let outcome = call.run(cache).await;
+            if outcome.answers.iter().all(|answer| matches!(answer, Ok(true))) {
+                break;
+            }
+            assert!(
+                start.elapsed() < within,
+                "after {:?} there still is {outcome:?}",
+                start.elapsed()
+            );
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+    assert!(start.elapsed() < within + BUDGET, "it took {:?}", start.elapsed());
+}
+
+/// Waits for what comes to rest by itself.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    cache_testkit::eventually(what, &mut holds).await;
+}

@@ -1,0 +1,134 @@
+//! The breaker: it answers at once while the server is down, and asks it seldom.
+
+use std::time::{Duration, Instant};
+
+use cache_core::ErrorKind;
+use cache_redis::BreakerSettings;
+use cache_testkit::proxy::Fault;
+
+use crate::bench::Bench;
+use crate::call::Call;
+
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Calls until the breaker of reads is open.
+async fn open(bench: &Bench) {
+    for _ in 0..5 {
+        bench
+            .ask(Call::Get)
+            .await
+            .fails_with(&[ErrorKind::Unavailable, ErrorKind::Timeout]);
+    }
+    assert!(bench.cache.stats().connections.unwrap().breaker_open);
+}
+
+#[test]
+fn an_open_breaker_answers_in_less_than_a_millisecond() {
+    crate::cell::run(async {
+        let bench = Bench::new().await;
+        bench.server.kill();
+        open(&bench).await;
+        let mut times = Vec::new();
+        for _ in 0..200 {
+            let start = Instant::now();
+            let error = bench.cache.get::<String>("a").await.unwrap_err();
+            times.push(start.elapsed());
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+        }
+        times.sort();
+        // Of 200 calls a few are probes or were not given the processor at once.
+        assert!(times[180] < Duration::from_millis(1), "{times:?}");
+        bench.server.start();
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
+#[test]
+fn a_frozen_server_is_asked_once_per_interval() {
+    crate::cell::run(async {
+        let bench = Bench::proxied_with(|settings| {
+            settings.breaker(BreakerSettings::default().probe_interval(INTERVAL))
+        })
+        .await;
+        bench.proxy().requests(Fault::BlackHole);
+        open(&bench).await;
+        let before = bench.proxy().harmed();
+        let start = Instant::now();
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let cache = bench.cache.clone();
+                tokio::spawn(async move {
+                    while start.elapsed() < 6 * INTERVAL {
+                        let _ = cache.get::<String>("a").await;
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        // Half an interval to a whole one lies between two looks. A new connection introduces itself by some commands,
+        // each of which the black hole swallows; it is made at most as often.
+        let asked = bench.proxy().harmed() - before;
+        let connections = bench.proxy().accepted();
+        assert!((1..=13 * 4).contains(&asked), "{asked} requests were sent");
+        assert!(connections <= 14, "{connections} connections were made");
+        bench.proxy().heal();
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
+#[test]
+fn a_server_that_is_down_is_not_flooded_with_connects() {
+    crate::cell::run(async {
+        let bench = Bench::new().await;
+        bench.server.kill();
+        let start = Instant::now();
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let cache = bench.cache.clone();
+                tokio::spawn(async move {
+                    while start.elapsed() < Duration::from_millis(1_500) {
+                        let _ = cache.get::<String>("a").await;
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        let failures = bench.cache.stats().connections.unwrap().connect_failures;
+        assert!(
+            (1..=20).contains(&failures),
+            "{failures} attempts to connect in 1.5 s"
+        );
+        assert_eq!(bench.cache.stats().up, Some(false));
+        bench.server.start();
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
+/// Reads and writes have a breaker each.
+#[test]
+fn writes_that_fail_do_not_stop_reads() {
+    crate::cell::run(async {
+        let bench = Bench::new().await;
+        bench.server.command(["CLIENT", "PAUSE", "60000", "WRITE"]);
+        for _ in 0..7 {
+            bench
+                .ask(Call::Set)
+                .await
+                .fails_with(&[ErrorKind::Timeout, ErrorKind::Unavailable]);
+            bench.ask(Call::Get).await.is_well();
+        }
+        assert!(bench.cache.stats().connections.unwrap().breaker_open);
+        bench.server.command(["CLIENT", "UNPAUSE"]);
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}

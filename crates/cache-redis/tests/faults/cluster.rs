@@ -1,0 +1,304 @@
+//! A Cluster whose slots move and whose nodes die. All cells share one, one after the other, and leave it well.
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use cache_core::{Cache, ErrorKind, Namespace};
+use cache_testkit::servers::{RedisCluster, RedisServer, Reply};
+
+use crate::bench::{NAMESPACE, cache_of, recovers, settings};
+use crate::call::{Call, Column, Outcome, value_of};
+
+/// How long it may take after a new primary is there.
+const RECOVERY: Duration = Duration::from_secs(2);
+
+const UNREADY: [ErrorKind; 2] = [ErrorKind::Unavailable, ErrorKind::Timeout];
+
+/// Makes a test of each cell of a row, as `row!` does. Each waits for its turn before it begins.
+macro_rules! cluster_row {
+    ($name:ident, $fault:path) => {
+        mod $name {
+            use super::*;
+
+            fn cell(column: Column) {
+                let turn = turn();
+                crate::cell::run(async { $fault(column, ClusterBench::new(&turn).await).await });
+            }
+
+            #[test]
+            fn get() {
+                cell(Column::Get);
+            }
+
+            #[test]
+            fn set() {
+                cell(Column::Set);
+            }
+
+            #[test]
+            fn delete_and_clear() {
+                cell(Column::DeleteAndClear);
+            }
+
+            #[test]
+            fn many_keys() {
+                cell(Column::ManyKeys);
+            }
+        }
+    };
+}
+
+cluster_row!(a_slot_that_moved, moved);
+cluster_row!(a_slot_that_is_moving, moving);
+cluster_row!(a_shard_that_is_down, shard_down);
+cluster_row!(a_cluster_that_is_down, cluster_down);
+
+/// The right to harm the Cluster.
+type Turn = MutexGuard<'static, &'static RedisCluster>;
+
+/// Waits until the Cluster is there and nobody else harms it. A cell that failed may have left it unwell.
+fn turn() -> Turn {
+    static CLUSTER: OnceLock<RedisCluster> = OnceLock::new();
+    static TURN: OnceLock<Mutex<&'static RedisCluster>> = OnceLock::new();
+    let turn = TURN.get_or_init(|| Mutex::new(CLUSTER.get_or_init(RedisCluster::start)));
+    let turn = turn.lock().unwrap_or_else(|failed| {
+        turn.clear_poison();
+        let turn: Turn = PoisonError::into_inner(failed);
+        mend(&turn);
+        turn
+    });
+    turn.wait_until_well();
+    turn
+}
+
+/// Ends what a cell that failed did not end.
+fn mend(cluster: &RedisCluster) {
+    for node in cluster.nodes() {
+        node.start();
+        node.command(["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+    }
+}
+
+/// A cache on the Cluster, which it has for itself.
+struct ClusterBench {
+    cluster: &'static RedisCluster,
+    cache: Cache,
+    /// A key of each primary.
+    keys: [String; 3],
+}
+
+impl ClusterBench {
+    async fn new(cluster: &'static RedisCluster) -> Self {
+        let cache = cache_of(settings().cluster(cluster.urls()));
+        recovers(&cache, RECOVERY).await;
+        let bench = Self {
+            keys: keys(cluster),
+            cluster,
+            cache,
+        };
+        bench.fill().await;
+        bench
+    }
+
+    async fn fill(&self) {
+        for key in &self.keys {
+            self.cache.set(key, value_of(key)).await.unwrap();
+        }
+    }
+
+    /// Runs a call on all keys, or on the first.
+    async fn ask(&self, call: Call) -> Outcome {
+        let [a, b, c] = &self.keys;
+        call.run_on(&self.cache, &[a, b, c]).await
+    }
+
+    /// Runs a call on all keys but the first.
+    async fn ask_others(&self, call: Call) -> Outcome {
+        let [_, b, c] = &self.keys;
+        call.run_on(&self.cache, &[b, c]).await
+    }
+
+    /// Returns the slot of the first key.
+    fn slot(&self) -> u16 {
+        self.cluster.slot(&stored(&self.keys[0]))
+    }
+
+    /// Returns a primary that the first key does not belong to.
+    fn other(&self) -> &'static RedisServer {
+        self.cluster.primary(self.cluster.slot(&stored(&self.keys[1])))
+    }
+
+    async fn ends(self) {
+        recovers(&self.cache, RECOVERY).await;
+        self.cache.close().await.unwrap();
+    }
+}
+
+fn stored(key: &str) -> String {
+    format!("{}{key}", Namespace::new(NAMESPACE).unwrap().prefix())
+}
+
+/// Finds a key of each primary. A key that begins with one of them has the same slot.
+fn keys(cluster: &RedisCluster) -> [String; 3] {
+    let mut keys: Vec<(u16, String)> = Vec::new();
+    for key in (0..).map(|n| format!("{{{n}}}")) {
+        let port = cluster.primary(cluster.slot(&stored(&key))).port();
+        if keys.iter().all(|(other, _)| *other != port) {
+            keys.push((port, key));
+        }
+        if keys.len() == 3 {
+            break;
+        }
+    }
+    let mut keys = keys.into_iter().map(|(_, key)| key);
+    [(); 3].map(|()| keys.next().unwrap())
+}
+
+/// The client is told where the slot is now, and asks there.
+async fn moved(column: Column, bench: ClusterBench) {
+    let (home, slot) = (bench.cluster.primary(bench.slot()), bench.slot());
+    for call in column.calls() {
+        bench.fill().await;
+        bench.cluster.move_slot(slot, bench.other());
+        bench.ask(*call).await.is_well();
+        bench.cluster.move_slot(slot, home);
+    }
+    bench.ends().await;
+}
+
+/// The keys of the slot are at the new node already, the slot is not.
+async fn moving(column: Column, bench: ClusterBench) {
+    let (home, slot) = (bench.cluster.primary(bench.slot()), bench.slot());
+    for call in column.calls() {
+        bench.fill().await;
+        bench.cluster.begin_move(slot, bench.other());
+        bench.cluster.move_keys(slot, bench.other());
+        let outcome = bench.ask(*call).await;
+        bench.cluster.end_move(slot, bench.other());
+        bench.cluster.move_slot(slot, home);
+        outcome.is_well();
+    }
+    bench.ends().await;
+}
+
+/// The primary of the first key and its replica are dead; what the others hold is as before.
+async fn shard_down(column: Column, bench: ClusterBench) {
+    let dead = [
+        bench.cluster.primary(bench.slot()),
+        bench.cluster.replica(bench.slot()),
+    ];
+    for node in dead {
+        node.kill();
+    }
+    for call in column.calls() {
+        for _ in 0..6 {
+            let outcome = bench.ask(*call).await;
+            let others = outcome.answers.iter().skip(1);
+            assert!(outcome.answers[0].is_err(), "{outcome:?}");
+            assert!(others.clone().all(Result::is_ok), "{outcome:?}");
+            outcome.fails_at_most_with(&UNREADY);
+            if *call != Call::Clear {
+                bench.ask_others(*call).await.has_no_error();
+            }
+        }
+    }
+    if column == Column::DeleteAndClear {
+        let left = bench.ask_others(Call::GetMany).await;
+        assert!(
+            left.answers.iter().all(|answer| matches!(answer, Ok(false))),
+            "a clear removes what it can: {left:?}"
+        );
+    }
+    for node in dead {
+        node.start();
+    }
+    bench.cluster.wait_until_well();
+    bench.ends().await;
+}
+
+/// A slot belongs to nobody, and all nodes refuse to serve any.
+async fn cluster_down(column: Column, bench: ClusterBench) {
+    let (home, slot) = (bench.cluster.primary(bench.slot()), bench.slot().to_string());
+    for node in bench.cluster.nodes() {
+        node.command(["CONFIG", "SET", "cluster-require-full-coverage", "yes"]);
+        node.command(["CLUSTER", "DELSLOTS", &slot]);
+    }
+    for node in bench.cluster.primaries() {
+        node.wait_until("the cluster is still well", |node| {
+            matches!(node.command(["GET", &stored("a")]), Reply::Error(error) if error.starts_with("CLUSTERDOWN"))
+        });
+    }
+    for call in column.calls() {
+        for _ in 0..3 {
+            let outcome = bench.ask(*call).await;
+            outcome.fails_with(&UNREADY);
+            assert!(outcome.errors().all(cache_core::CacheError::is_transient));
+        }
+    }
+    home.command(["CLUSTER", "ADDSLOTS", &slot]);
+    bench.cluster.wait_until_well();
+    for node in bench.cluster.nodes() {
+        node.command(["CONFIG", "SET", "cluster-require-full-coverage", "no"]);
+    }
+    bench.ends().await;
+}
+
+/// A read of several keys of a slot of which some have moved cannot be answered now, and others can.
+#[test]
+fn keys_of_a_slot_that_is_moving_in_parts_fail_for_now_and_other_slots_do_not() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let (home, slot) = (bench.cluster.primary(bench.slot()), bench.slot());
+        let twin = format!("{}-twin", bench.keys[0]);
+        bench.cache.set(&twin, value_of(&twin)).await.unwrap();
+        bench.cluster.begin_move(slot, bench.other());
+        let port = bench.other().port().to_string();
+        home.command(["MIGRATE", "127.0.0.1", &port, &stored(&twin), "0", "5000"]);
+        let keys = [&*bench.keys[0], &*twin, &*bench.keys[1]];
+        let outcome = Call::GetMany.run_on(&bench.cache, &keys).await;
+        bench.cluster.move_keys(slot, bench.other());
+        bench.cluster.end_move(slot, bench.other());
+        let after = Call::GetMany.run_on(&bench.cache, &keys).await;
+        bench.cluster.move_slot(slot, home);
+        outcome.fails_at_most_with(&UNREADY);
+        assert!(matches!(outcome.answers[2], Ok(true)), "{outcome:?}");
+        after.is_well();
+        bench.ends().await;
+    });
+}
+
+#[test]
+fn after_a_primary_has_died_calls_succeed_as_soon_as_there_is_a_new_one() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let slot = bench.slot();
+        let old = bench.cluster.primary(slot);
+        let callers: Vec<_> = [Call::Get, Call::Set, Call::GetMany, Call::SetMany]
+            .into_iter()
+            .map(|call| {
+                let (cache, keys) = (bench.cache.clone(), bench.keys.clone());
+                tokio::spawn(async move {
+                    let [a, b, c] = &keys;
+                    loop {
+                        call.run_on(&cache, &[a, b, c]).await.fails_at_most_with(&UNREADY);
+                        tokio::time::sleep(Duration::from_millis(2)).await;
+                    }
+                })
+            })
+            .collect();
+        tokio::task::block_in_place(|| bench.cluster.failover(slot));
+        recovers(&bench.cache, RECOVERY).await;
+        for caller in callers {
+            caller.abort();
+            assert!(
+                caller.await.unwrap_err().is_cancelled(),
+                "a call took too long or was wrong"
+            );
+        }
+        old.start();
+        bench.cluster.wait_until_well();
+        bench.ends().await;
+    });
+}

@@ -1,0 +1,1 @@
+//! The table in `docs/faults.md` names tests that exist.

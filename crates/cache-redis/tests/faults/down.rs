@@ -1,0 +1,107 @@
+//! A server that is not there: nobody listens, or it was killed and comes back.
+
+use std::time::{Duration, Instant};
+
+use cache_core::ErrorKind;
+use cache_testkit::proxy::SilentAddress;
+use cache_testkit::servers::RedisServer;
+
+use crate::bench::{Bench, cache_of, settings};
+use crate::call::{BUDGET, Call, Column};
+
+row!(a_server_that_is_down, down);
+row!(a_server_that_was_killed_and_came_back, killed);
+row!(a_host_that_does_not_answer_to_connects, silent);
+
+async fn down(column: Column) {
+    let bench = Bench::new().await;
+    bench.server.kill();
+    for call in column.calls() {
+        for _ in 0..10 {
+            let outcome = bench.ask(*call).await;
+            outcome.fails_with(&[ErrorKind::Unavailable]);
+            // 5 ms is the promise; the rest is for a machine that runs other tests.
+            assert!(outcome.took < Duration::from_millis(100), "{outcome:?}");
+        }
+    }
+    bench.server.start();
+    bench.recovers().await;
+    bench.ends_clean().await;
+}
+
+async fn killed(column: Column) {
+    let bench = Bench::new().await;
+    for call in column.calls() {
+        bench.server.restart();
+        let mut errors = 0;
+        for _ in 0..20 {
+            errors += bench.ask(*call).await.errors().count().min(1);
+        }
+        assert!(
+            errors <= 1,
+            "{errors} calls failed after the server had come back"
+        );
+    }
+    bench.recovers().await;
+    bench.ends_clean().await;
+}
+
+async fn silent(column: Column) {
+    let silent = SilentAddress::new().await;
+    let cache = cache_of(settings().url(format!("redis://{}", silent.address())));
+    for call in column.calls() {
+        for _ in 0..3 {
+            let outcome = call.run(&cache).await;
+            outcome.fails_with(&[ErrorKind::Timeout, ErrorKind::Unavailable]);
+        }
+    }
+    cache.close().await.unwrap();
+}
+
+/// Calls go on while the server is killed and comes back: none hangs, and the first success is soon.
+#[test]
+fn callers_go_on_while_the_server_is_killed_and_comes_back() {
+    crate::cell::run(async {
+        let bench = Bench::new().await;
+        let callers: Vec<_> = (0..16)
+            .map(|n| {
+                let cache = bench.cache.clone();
+                let call = [Call::Get, Call::Set, Call::GetMany, Call::SetMany][n % 4];
+                tokio::spawn(async move {
+                    let start = Instant::now();
+                    let mut last = true;
+                    while start.elapsed() < Duration::from_millis(1_800) {
+                        last = call.run(&cache).await.errors().next().is_none();
+                        tokio::task::yield_now().await;
+                    }
+                    last
+                })
+            })
+            .collect();
+        tokio::time::sleep(BUDGET).await;
+        tokio::task::block_in_place(|| bench.server.kill());
+        tokio::time::sleep(BUDGET).await;
+        tokio::task::block_in_place(|| bench.server.start());
+        for caller in callers {
+            assert!(
+                caller.await.unwrap(),
+                "more than a second after its return calls still fail"
+            );
+        }
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
+#[test]
+fn a_cache_that_was_made_before_its_server_is_well_once_the_server_is_there() {
+    crate::cell::run(async {
+        let server = RedisServer::builder().start();
+        server.kill();
+        let bench = Bench::unconnected(server, |settings| settings);
+        bench.fails(Call::Get, &[ErrorKind::Unavailable]).await;
+        bench.server.start();
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}

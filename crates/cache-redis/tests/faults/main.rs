@@ -1,0 +1,23 @@
+//! The fault matrix: what a caller sees of each fault, for each kind of call, against a real server. `docs/faults.md`
+//! is the table.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[macro_use]
+mod cell;
+mod bench;
+mod call;
+
+mod breaker;
+mod broken;
+mod cluster;
+mod corrupt;
+mod docs;
+mod down;
+mod frozen;
+mod limits;
+mod refused;
+mod sentinel;
+mod slow;
+mod stored;
+mod tls;
+mod unready;

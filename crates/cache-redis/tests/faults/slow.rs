@@ -1,0 +1,87 @@
+//! A network that is slow or loses everything without a word.
+
+use std::time::Duration;
+
+use cache_core::ErrorKind;
+use cache_testkit::proxy::Fault;
+
+use crate::bench::Bench;
+use crate::call::Column;
+
+row!(a_black_hole, black_hole);
+row!(a_network_that_holds_everything_back_for_a_while, held);
+row!(a_delay_beyond_the_budget, long_delay);
+row!(a_delay_within_the_budget, short_delay);
+row!(replies_that_drip, drip);
+row!(a_narrow_band, narrow);
+
+const LATE: [ErrorKind; 2] = [ErrorKind::Timeout, ErrorKind::Unavailable];
+
+/// Both directions of the connection are dead for ever; only a new one helps.
+async fn black_hole(column: Column) {
+    let bench = Bench::proxied().await;
+    bench.proxy().requests(Fault::BlackHole);
+    bench.proxy().replies(Fault::BlackHole);
+    for call in column.calls() {
+        for _ in 0..4 {
+            bench.ask(*call).await.fails_with(&LATE);
+        }
+    }
+    bench.proxy().heal();
+    bench.recovers().await;
+    assert!(
+        bench.proxy().accepted() > 1,
+        "the dead connection was not replaced"
+    );
+    bench.ends_clean().await;
+}
+
+async fn held(column: Column) {
+    let bench = Bench::proxied().await;
+    bench.proxy().requests(Fault::Hold);
+    for call in column.calls() {
+        bench.fails(*call, &LATE).await;
+    }
+    bench.proxy().heal();
+    bench.recovers().await;
+    bench.ends_clean().await;
+}
+
+async fn long_delay(column: Column) {
+    slowed(column, Fault::Delay(Duration::from_millis(300))).await;
+}
+
+async fn drip(column: Column) {
+    slowed(column, Fault::Drip(Duration::from_millis(2))).await;
+}
+
+async fn narrow(column: Column) {
+    slowed(column, Fault::Bandwidth(1_000)).await;
+}
+
+/// What comes in time is right, what does not is late.
+async fn slowed(column: Column, fault: Fault) {
+    let bench = Bench::proxied().await;
+    bench.proxy().replies(fault);
+    for call in column.calls() {
+        for _ in 0..4 {
+            bench.ask(*call).await.fails_at_most_with(&LATE);
+        }
+    }
+    assert!(bench.proxy().harmed() > 0);
+    bench.proxy().heal();
+    bench.recovers().await;
+    bench.ends_clean().await;
+}
+
+async fn short_delay(column: Column) {
+    let bench = Bench::proxied().await;
+    bench.proxy().replies(Fault::Delay(Duration::from_millis(20)));
+    for call in column.calls() {
+        bench.fill().await;
+        bench.ask(*call).await.is_well();
+    }
+    bench.proxy().heal();
+    bench.recovers().await;
+    bench.ends_clean().await;
+}

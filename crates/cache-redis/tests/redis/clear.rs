@@ -1,0 +1,111 @@
+//! What a clear removes, and what it must not touch.
+
+use std::sync::Arc;
+
+use cache_core::{Cache, CacheBackend};
+use cache_redis::{RedisBuilder, Tls};
+use cache_testkit::servers::{RedisCluster, RedisServer};
+
+use crate::support::{PASSWORD, USER, namespace, patient, secured};
+
+fn cache(builder: RedisBuilder) -> Cache {
+    Cache::builder(builder.build().unwrap()).build().unwrap()
+}
+
+async fn fill(cache: &Cache, count: usize) {
+    let keys: Vec<_> = (0..count).map(|n| format!("key {n}")).collect();
+    let stored = cache.set_many(keys.iter().map(|key| (key.as_str(), 1_i64))).await;
+    assert!(stored.into_iter().all(|answer| answer.is_ok()));
+}
+
+/// Counts the keys on all primaries that begin so.
+fn count(servers: &[&RedisServer], prefix: &str) -> usize {
+    let keys = |server: &&RedisServer| server.command(["KEYS", &format!("{prefix}*")]).items().len();
+    servers.iter().map(keys).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_keys_over_a_cluster_go_and_foreign_ones_stay() {
+    let cluster = RedisCluster::shared();
+    let (ours, theirs) = (namespace(), namespace());
+    let builder = || patient().cluster(cluster.urls());
+    let (cache, neighbour) = (
+        cache(builder().namespace(&ours)),
+        cache(builder().namespace(&theirs)),
+    );
+    fill(&cache, 10_000).await;
+    fill(&neighbour, 500).await;
+    let primaries = cluster.primaries();
+    let each: Vec<_> = primaries
+        .iter()
+        .map(|server| count(&[server], &format!("{ours}:")))
+        .collect();
+    assert!(each.iter().all(|keys| *keys > 2_000), "they are spread: {each:?}");
+    cache.clear().await.unwrap();
+    assert_eq!(count(&primaries, &format!("{ours}:")), 0);
+    assert_eq!(count(&primaries, &format!("{theirs}:")), 500);
+}
+
+/// A name with characters that mean something in a pattern matches itself only.
+#[tokio::test]
+async fn glob_characters_in_a_namespace_match_only_themselves() {
+    let server = RedisServer::shared();
+    let base = namespace();
+    for (name, look_alike) in [
+        ("*", "abc"),
+        ("?", "a"),
+        ("[ab]", "a"),
+        ("[^x]", "a"),
+        ("a-z", "b"),
+        (r"\*", "*"),
+        (r"a\", "a"),
+        ("é*", "éa"),
+    ] {
+        let (ours, theirs) = (format!("{base}{name}"), format!("{base}{look_alike}"));
+        let builder = || patient().url(server.url());
+        let (cache, neighbour) = (
+            cache(builder().namespace(&ours)),
+            cache(builder().namespace(&theirs)),
+        );
+        fill(&cache, 10).await;
+        fill(&neighbour, 10).await;
+        cache.clear().await.unwrap();
+        assert!(!cache.exists("key 1").await.unwrap(), "{name}");
+        assert!(
+            neighbour.exists("key 1").await.unwrap(),
+            "{name} has removed {look_alike}"
+        );
+        neighbour.clear().await.unwrap();
+    }
+}
+
+/// A user who may only touch one prefix clears a cache below it. A key beside it is as it was.
+#[tokio::test]
+async fn a_confined_user_clears_its_own_and_leaves_a_foreign_key() {
+    let server = secured();
+    server.command(["SET", "foreign", "untouched"]);
+    let tls = Tls::new().ca_file(&server.certificates().ca);
+    let builder = patient().url(server.url()).tls(tls).user(USER).password(PASSWORD);
+    let cache = cache(builder);
+    fill(&cache, 2_000).await;
+    cache.clear().await.unwrap();
+    assert!(!cache.exists("key 1").await.unwrap());
+    assert_eq!(server.command(["GET", "foreign"]).text(), "untouched");
+}
+
+#[tokio::test]
+async fn a_closed_backend_ends_a_clear_that_runs() {
+    let server = RedisServer::shared();
+    let backend = Arc::new(patient().url(server.url()).build().unwrap());
+    let cache = Cache::builder(Arc::clone(&backend)).build().unwrap();
+    fill(&cache, 5_000).await;
+    let clearing = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.clear().await }
+    });
+    tokio::task::yield_now().await;
+    backend.close().await.unwrap();
+    // It may have been done before; it must not go on for long and must not panic.
+    drop(clearing.await.unwrap());
+    assert!(cache.clear().await.is_err());
+}

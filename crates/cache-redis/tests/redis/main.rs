@@ -1,0 +1,18 @@
+//! The Redis backend against real servers. One program, so that it links once.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cancel;
+mod clear;
+mod commands;
+#[cfg(feature = "compression")]
+mod compression;
+mod config;
+mod conformance;
+mod foreign;
+mod lifetime;
+mod limits;
+mod reconnect;
+mod secrets;
+mod start;
+mod stats;
+mod support;
