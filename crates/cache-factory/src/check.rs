@@ -2,7 +2,7 @@
 
 use cache_core::Cache;
 
-use crate::config::{CacheConfig, Config};
+use crate::config::{CacheConfig, Config, RedisConfig};
 use crate::error::ConfigError;
 use crate::kind::{BackendContext, Kinds, is_built_in};
 use crate::section::Section;
@@ -17,6 +17,45 @@ pub(crate) fn check(config: &Config, kinds: &Kinds) -> Vec<ConfigError> {
     }
     for (name, own) in &config.caches {
         errors.extend(check_cache(name, own, &config.filled(own), kinds));
+    }
+    errors.extend(shared_namespaces(config, kinds));
+    errors
+}
+
+/// Finds caches that would see each other's keys.
+fn shared_namespaces(config: &Config, kinds: &Kinds) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    let mut seen: Vec<(RedisConfig, &str)> = Vec::new();
+    for (name, own) in &config.caches {
+        let filled = config.filled(own);
+        if filled
+            .backend
+            .as_deref()
+            .and_then(|word| kinds.resolve(word).ok())
+            != Some("redis")
+        {
+            continue;
+        }
+        let redis = filled.redis.unwrap_or_default();
+        let place = RedisConfig {
+            url: redis.url,
+            address: redis.address,
+            unix_socket: redis.unix_socket,
+            cluster: redis.cluster,
+            sentinel: redis.sentinel,
+            db: redis.db,
+            namespace: redis.namespace.or_else(|| Some(name.clone())),
+            ..RedisConfig::default()
+        };
+        if let Some((_, other)) = seen.iter().find(|(other, _)| *other == place) {
+            let message =
+                format!("is that of the cache `{other}` on the same server; give each cache its own");
+            errors.push(ConfigError::new(
+                format!("caches.{name}.redis.namespace"),
+                message,
+            ));
+        }
+        seen.push((place, name));
     }
     errors
 }
@@ -94,6 +133,9 @@ fn foreign(own: &CacheConfig, kind: &str) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(memory) = own.memory.as_ref().filter(|_| kind != "memory") {
         memory.given("memory", &mut found);
+    }
+    if let Some(redis) = own.redis.as_ref().filter(|_| kind != "redis") {
+        redis.given("redis", &mut found);
     }
     if own.options.is_some() && is_built_in(kind) {
         found.push("options".to_owned());

@@ -13,7 +13,7 @@ use crate::error::{ConfigError, ConfigErrors};
 use crate::expand::Lookup;
 use crate::reader::Reader;
 use crate::section::{Section, section};
-use crate::setting::{Options, Size, Span, Ttl, words};
+use crate::setting::{Options, Secret, Size, Span, Ttl, words};
 
 /// Several named caches, with what they have in common.
 ///
@@ -51,6 +51,8 @@ section! {
         keys_in_logs: KeysInLogs,
         /// Settings of the backend `memory`.
         memory: MemoryConfig,
+        /// Settings of the backend `redis`.
+        redis: RedisConfig,
         /// Settings of a backend that the program has registered.
         options: Options,
     }
@@ -70,6 +72,99 @@ section! {
         time_to_idle: Span,
         /// How often entries whose time has ended are freed without traffic. 500 ms.
         maintenance_interval: Span,
+    }
+}
+
+section! {
+    /// Settings of the backend `redis`. Where the server is, one of `url`, `address`, `unix_socket`, `cluster` and
+    /// `sentinel` says; without a word it is `127.0.0.1:6379`.
+    pub struct RedisConfig {
+        /// A URL: `redis://user:password@host:6379/0`, `rediss://` for TLS, `unix:///path`. It is never printed.
+        url: Secret,
+        /// Host and port: `localhost:6379`.
+        address: String,
+        /// The path of a unix socket.
+        unix_socket: String,
+        /// Some nodes of a Cluster, each as `host:port` or a URL.
+        cluster: Vec<Secret>,
+        /// Sentinels that know the master.
+        sentinel: SentinelConfig,
+        /// TLS, which a URL that begins with `rediss` asks for too.
+        tls: TlsConfig,
+        /// The user, for servers with an access control list.
+        user: String,
+        /// The password. Give it as `${NAME}`, or by `password_file`.
+        password: Secret,
+        /// A file that holds the password.
+        password_file: String,
+        /// The number of the database. 0.
+        db: i64,
+        /// Whether RESP3 is spoken. Off.
+        resp3: bool,
+        /// What the keys of this cache begin with on the server. The name of the cache.
+        namespace: String,
+        /// How many connections carry commands. 1.
+        connections: usize,
+        /// How many connections there may be at all. 8.
+        max_connections: usize,
+        /// How long a read takes at most, all included. 100 ms.
+        read_budget: Span,
+        /// How long a write takes at most, all included. 250 ms.
+        write_budget: Span,
+        /// How long a clear takes at most. 30 s.
+        clear_budget: Span,
+        /// How long an attempt to connect goes on in the background. 1 s.
+        connect_timeout: Span,
+        /// When calls fail at once because the server does not answer.
+        breaker: BreakerConfig,
+        /// Whether values are stored without a header, for other programs. Off.
+        raw: bool,
+        /// The longest encoded value. 64 MiB.
+        max_value_len: Size,
+        /// From which length on values are compressed. Off.
+        compress_from: Size,
+    }
+}
+
+section! {
+    /// Sentinels, which know the address of a master.
+    pub struct SentinelConfig {
+        /// The name of the master.
+        master: String,
+        /// The Sentinels, each as `host:port`.
+        nodes: Vec<Secret>,
+        /// The user for the Sentinels themselves.
+        user: String,
+        /// The password for the Sentinels themselves.
+        password: Secret,
+        /// A file that holds that password.
+        password_file: String,
+    }
+}
+
+section! {
+    /// TLS. The certificate of the server and its host name are always verified.
+    pub struct TlsConfig {
+        /// The path of a PEM file of the authorities that are trusted. Those of the system.
+        ca: String,
+        /// The path of a PEM file of the certificate that is shown to the server.
+        certificate: String,
+        /// The path of a PEM file of its private key.
+        key: String,
+    }
+}
+
+section! {
+    /// When calls fail at once because the server does not answer.
+    pub struct BreakerConfig {
+        /// Whether there is a breaker. On.
+        enabled: bool,
+        /// How many failures in a row open it. 5.
+        failures_in_a_row: u32,
+        /// Of how many calls in a second at least half must have failed. 20.
+        calls_in_window: u64,
+        /// The longest time between two calls that are let through while it is open. 500 ms.
+        probe_interval: Span,
     }
 }
 

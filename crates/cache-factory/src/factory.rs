@@ -155,6 +155,12 @@ impl Factory {
         self.cache("memory", name)
     }
 
+    /// Starts to set up a cache on a Redis server.
+    #[cfg(feature = "redis")]
+    pub fn redis(&self, name: impl Into<String>) -> Setup {
+        self.cache("redis", name)
+    }
+
     /// Checks a cache by itself and makes it.
     pub(crate) fn make_alone(&self, name: &str, config: &CacheConfig) -> Result<Cache, ConfigErrors> {
         ConfigErrors::check(check_cache(name, config, config, &self.kinds))?;

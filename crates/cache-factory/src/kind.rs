@@ -80,6 +80,8 @@ pub(crate) fn is_built_in(kind: &str) -> bool {
 const FEATURES: &[&str] = &[
     #[cfg(feature = "memory")]
     "memory",
+    #[cfg(feature = "redis")]
+    "redis",
     #[cfg(feature = "metrics")]
     "metrics",
     #[cfg(feature = "tracing")]
@@ -99,6 +101,14 @@ impl Kinds {
             Kind {
                 make: Arc::new(crate::memory::make),
                 check: crate::memory::check,
+            },
+        );
+        #[cfg(feature = "redis")]
+        kinds.0.insert(
+            "redis".to_owned(),
+            Kind {
+                make: Arc::new(crate::redis::make),
+                check: crate::redis::check,
             },
         );
         kinds

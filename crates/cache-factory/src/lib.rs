@@ -45,6 +45,7 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `memory` | the backend `memory`; on unless default features are off |
+//! | `redis` | the backend `redis`, with Cluster, Sentinel, TLS and compression |
 //! | `metrics` | each cache is measured, unless its configuration says `metrics = false` |
 //! | `tracing` | each cache tells of itself in spans and events, unless its configuration says `tracing = false` |
 //! | `schema` | `schema()`, the JSON Schema of the configuration |
@@ -62,6 +63,8 @@ mod kind;
 mod memory;
 mod nearest;
 mod reader;
+#[cfg(feature = "redis")]
+mod redis;
 mod registry;
 #[cfg(feature = "schema")]
 mod schema;
@@ -69,11 +72,16 @@ mod section;
 mod setting;
 mod stack;
 
-pub use self::builder::Setup;
-pub use self::builder::cache;
+#[cfg(feature = "memory")]
 #[cfg(feature = "memory")]
 pub use self::builder::in_memory;
-pub use self::config::{CacheConfig, Config, KeysInLogs, MemoryConfig, Policy};
+#[cfg(feature = "redis")]
+pub use self::builder::redis;
+pub use self::builder::{Setup, cache};
+pub use self::config::{
+    BreakerConfig, CacheConfig, Config, KeysInLogs, MemoryConfig, Policy, RedisConfig, SentinelConfig,
+    TlsConfig,
+};
 pub use self::draft::Draft;
 pub use self::error::{CloseErrors, ConfigError, ConfigErrors};
 pub use self::factory::Factory;

@@ -135,7 +135,7 @@ impl Registry {
 }
 
 /// Waits for a first answer. Making a connection may take longer than an operation may, so a timeout is asked again.
-async fn first_sign(cache: &Cache) -> Result<()> {
+pub(crate) async fn first_sign(cache: &Cache) -> Result<()> {
     let begin = Instant::now();
     loop {
         match cache.ping().await {

@@ -175,14 +175,16 @@ macro_rules! whole_numbers {
     )+};
 }
 
-whole_numbers!(u16: "from 0 to 65535", u32: "from 0 to 4294967295", u64: "from 0 on", i64: "of 64 bits");
+whole_numbers!(u16: "from 0 to 65535", u32: "from 0 to 4294967295", u64: "from 0 on", usize: "from 0 on", i64: "of 64 bits");
 
-impl Setting for Vec<String> {
+impl<T: Setting> Setting for Vec<T> {
+    const SECRET: bool = T::SECRET;
+
     fn read(value: &Value) -> Result<Self, String> {
         match value {
-            Value::Array(parts) => parts.iter().map(String::read).collect(),
-            Value::String(text) => Ok(text.split(',').map(|part| part.trim().to_owned()).collect()),
-            _ => Err("is no list of texts; give one, or a text with commas".to_owned()),
+            Value::Array(parts) => parts.iter().map(T::read).collect(),
+            Value::String(text) => text.split(',').map(|part| T::read(&part.trim().into())).collect(),
+            _ => Err("is no list; give one, or a text with commas".to_owned()),
         }
     }
 }

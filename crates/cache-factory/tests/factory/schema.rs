@@ -31,3 +31,23 @@ fn unknown_settings_are_refused_by_it_too() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["$defs"]["CacheConfig"]["additionalProperties"], false);
 }
+
+#[test]
+fn the_documentation_names_every_setting() {
+    let text = include_str!("../../../../docs/configuration.md");
+    let schema = cache_factory::schema();
+    for (section, definition) in schema["$defs"].as_object().unwrap() {
+        for name in definition["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name)
+        {
+            let is_named = ["`", "."]
+                .iter()
+                .any(|before| text.contains(&format!("{before}{name}`")));
+            let is_section = text.contains(&format!("## `{name}`")) || text.contains(&format!("`{name}."));
+            assert!(is_named || is_section, "{section}.{name}");
+        }
+    }
+}
