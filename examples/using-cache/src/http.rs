@@ -28,10 +28,12 @@ use crate::telemetry::Telemetry;
 pub(crate) struct App {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) telemetry: Telemetry,
+    pub(crate) stop: Stop,
 }
 
 /// Answers requests until it is told to stop, and returns when the last of them has its answer.
-pub(crate) async fn serve(listener: TcpListener, app: App, mut stop: Stop) -> io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, app: App) -> io::Result<()> {
+    let mut stop = app.stop.clone();
     axum::serve(listener, router(app))
         .with_graceful_shutdown(async move { stop.told().await })
         .await
@@ -46,6 +48,8 @@ fn router(app: App) -> Router {
         .route("/cache", delete(products::clear))
         .route("/cache/products/{id}", delete(products::forget))
         .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)

@@ -16,6 +16,7 @@ mod ids;
 mod logging;
 mod lookups;
 mod product;
+mod settings;
 mod shutdown;
 mod source;
 mod telemetry;
@@ -26,7 +27,7 @@ mod zipf;
 
 pub use self::app::main;
 pub use self::args::Args;
-pub use self::caches::{CacheSettings, Caches};
+pub use self::caches::Caches;
 pub use self::catalogue::{Answer, Catalogue};
 pub use self::lookups::{CacheReport, CacheStatus};
 pub use self::product::{Change, Product};

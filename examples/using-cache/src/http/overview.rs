@@ -10,7 +10,7 @@ use super::error::ApiError;
 use crate::lookups::CacheReport;
 
 /// The endpoints, for people who look at the service for the first time.
-const ENDPOINTS: [Endpoint; 9] = [
+const ENDPOINTS: [Endpoint; 11] = [
     Endpoint::new("GET /", "this overview"),
     Endpoint::new(
         "GET /products/{id}",
@@ -31,6 +31,11 @@ const ENDPOINTS: [Endpoint; 9] = [
     Endpoint::new("DELETE /cache/products/{id}", "takes a product out of the cache"),
     Endpoint::new("DELETE /cache", "empties the cache of products"),
     Endpoint::new("GET /health", "200 while both caches answer, 503 otherwise"),
+    Endpoint::new("GET /health/live", "200 while the process answers"),
+    Endpoint::new(
+        "GET /health/ready",
+        "200 while requests should be sent here, 503 otherwise",
+    ),
     Endpoint::new("GET /metrics", "the metrics, for Prometheus"),
 ];
 
@@ -52,7 +57,7 @@ struct Overview {
     version: &'static str,
     caches: [CacheReport; 2],
     source: SourceReport,
-    endpoints: [Endpoint; 9],
+    endpoints: [Endpoint; 11],
 }
 
 #[derive(Serialize)]

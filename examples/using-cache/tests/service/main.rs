@@ -5,9 +5,11 @@
     reason = "the helpers of these files fail the test that calls them"
 )]
 
+mod configuration;
 mod endpoints;
 mod metrics;
 mod prometheus;
+mod redis;
 mod settings;
 mod shutdown;
 mod support;

@@ -1,0 +1,93 @@
+//! The configuration of the caches, out of four places. The last one that names a setting counts:
+//!
+//! 1. `cache.toml` beside the manifest, which is compiled in,
+//! 2. the file that `--config` names,
+//! 3. variables that begin with `CACHE_EXAMPLE__`, such as `CACHE_EXAMPLE__CACHES__PRODUCTS__TTL`,
+//! 4. flags such as `--ttl`, and the variables that stand for flags.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use cache_factory::Draft;
+
+use crate::args::Args;
+use crate::failure::Failure;
+
+/// What the variables of the caches begin with.
+const PREFIX: &str = "CACHE_EXAMPLE";
+
+/// The caches of the service.
+const CACHES: [&str; 2] = ["products", "searches"];
+
+/// Lays the four places over each other.
+pub(crate) fn draft(args: &Args) -> Result<Draft, Failure> {
+    let built_in = parse(include_str!("../cache.toml"), "the built-in cache.toml")?;
+    let file = match &args.config {
+        Some(path) => read(path)?,
+        None => Draft::default(),
+    };
+    let environment = Draft::from_env(
+        PREFIX,
+        env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    );
+    Ok(built_in.overlay(file).overlay(environment).overlay(flags(args)))
+}
+
+fn read(path: &Path) -> Result<Draft, Failure> {
+    let name = format!("file {}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::Usage(format!(
+            "cannot read the {name}: {error}; check the path that --config gives"
+        ))
+    })?;
+    parse(&text, &name)
+}
+
+fn parse(text: &str, name: &str) -> Result<Draft, Failure> {
+    let draft: Draft = toml::from_str(text).map_err(|error| {
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start].lines().count().max(1));
+        Failure::Usage(format!("{name} is no TOML: line {line}: {}", error.message()))
+    })?;
+    Ok(draft.origin(name))
+}
+
+/// Returns what the flags say. Those that are not given say nothing.
+fn flags(args: &Args) -> Draft {
+    let mut draft = Draft::default();
+    let mut set = |path: &str, value: Option<String>| {
+        if let Some(value) = value {
+            draft.set(path, value);
+        }
+    };
+    let on_redis = args.redis_url.is_some().then(|| "redis".to_owned());
+    let backend = args.backend.clone().or(on_redis);
+    // For each cache and not as defaults, so that they win over what a file says of one cache.
+    for cache in CACHES {
+        set(&format!("caches.{cache}.backend"), backend.clone());
+        set(
+            &format!("caches.{cache}.redis.url"),
+            args.redis_url.as_ref().map(|url| url.0.clone()),
+        );
+        set(
+            &format!("caches.{cache}.required"),
+            args.required.then(|| "true".to_owned()),
+        );
+    }
+    set(
+        "caches.products.ttl",
+        args.ttl.map(|ttl| format!("{}ms", ttl.as_millis())),
+    );
+    set(
+        "caches.products.memory.max_items",
+        args.max_items.map(|items| items.to_string()),
+    );
+    set(
+        "caches.products.memory.policy",
+        args.policy.map(|policy| policy.to_string()),
+    );
+    draft.origin("a flag, or the variable that stands for it")
+}
