@@ -7,6 +7,36 @@ _list:
 run-example *args:
     cargo run -p using-cache -- {{ args }}
 
+# Starts Prometheus, Grafana and the example in containers, and waits until all is well. `host` scrapes an example on this machine; `alerting` adds an Alertmanager.
+[no-exit-message]
+monitoring-up mode="app" alerting="":
+    @scripts/monitoring.sh up {{ mode }} {{ alerting }}
+
+# Stops it and keeps its data.
+monitoring-down:
+    @scripts/monitoring.sh down
+
+# Stops it and deletes its data, the password of Grafana included.
+monitoring-reset:
+    @scripts/monitoring.sh reset
+
+# Shows what the services logged, or one of them.
+monitoring-logs service="":
+    @scripts/monitoring.sh logs {{ service }}
+
+# Runs a Prometheus of this machine against the example, without containers; arguments go on to the example.
+[no-exit-message]
+monitoring-local *args:
+    @scripts/monitoring.sh local {{ args }}
+
+# Writes the dashboards and docs/metrics.md anew from the code.
+dashboards:
+    cargo run -p cache-dashboards
+
+# Checks dashboards, rules and the stack, on a running Prometheus too. It installs what it needs.
+check-monitoring:
+    scripts/check-monitoring.sh
+
 # Runs every test, after installing what they need.
 test *args:
     scripts/test.sh {{ args }}

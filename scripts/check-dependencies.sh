@@ -20,10 +20,11 @@ absent() {
   echo "$what: none of $*"
 }
 
-absent cache-core moka tokio metrics redis deadpool-redis tracing cache-memory cache-metrics cache-testkit
+# Of tokio it has the tasks, locks and timers, and nothing that does I/O: that would bring mio and socket2.
+absent cache-core moka mio socket2 metrics redis deadpool-redis tracing cache-memory cache-metrics cache-testkit
 absent cache-memory redis deadpool-redis metrics tracing cache-metrics cache-testkit
-absent cache-metrics redis deadpool-redis moka tokio cache-memory cache-testkit
-absent cache-tracing redis deadpool-redis moka tokio metrics cache-memory cache-testkit
+absent cache-metrics redis deadpool-redis moka mio socket2 cache-memory cache-testkit
+absent cache-tracing redis deadpool-redis moka mio socket2 metrics cache-memory cache-testkit
 absent cache-factory:memory,metrics,tracing,schema redis deadpool-redis deadpool cache-redis rustls cache-testkit
 absent cache-factory:redis moka cache-memory metrics cache-metrics tracing cache-tracing schemars cache-testkit
 absent cache-factory:memory metrics cache-metrics tracing cache-tracing cache-redis schemars

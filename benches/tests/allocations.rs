@@ -15,8 +15,8 @@ use cache_bench::ours::{self, HOUR};
 use cache_bench::wait::wait;
 use cache_bench::workload::{User, Workload};
 use cache_core::{
-    BackendStats, Cache, CacheBackend, CacheFuture, Clock, Entry, Key, Layer, LayerContext, Result,
-    SystemClock, Timestamp, Value,
+    BackendStats, Cache, CacheBackend, CacheFuture, Clock, Entry, Key, Layer, LayerContext, LoadContext,
+    LoadOptions, Result, SystemClock, Timestamp, Value,
 };
 use cache_metrics::Metrics;
 use metrics::{Counter, Gauge, Histogram, HistogramFn, KeyName, Metadata, Recorder, SharedString, Unit};
@@ -75,6 +75,28 @@ fn a_shared_hit_through_two_layers_allocates_nothing() {
 #[test]
 fn an_owned_hit_of_a_copy_type_through_two_layers_allocates_nothing() {
     assert_none(|cache| assert_eq!(wait(cache.get::<i64>("there")).unwrap(), Some(7)));
+}
+
+#[test]
+fn a_hit_of_get_or_load_through_two_layers_allocates_nothing() {
+    assert_none(|cache| {
+        let found = wait(
+            cache
+                .get_or_load::<i64, _, _>("there", || async { Err("there is a value") })
+                .shared(),
+        );
+        assert_eq!(*black_box(found).unwrap(), 7);
+    });
+}
+
+#[test]
+fn a_hit_of_get_or_load_with_options_and_details_allocates_nothing() {
+    let options = LoadOptions::new().refresh_ahead(1.0);
+    assert_none(|cache| {
+        let call = cache.get_or_load("there", |_: LoadContext<i64>| async { Err("there is a value") });
+        let found = wait(call.options(&options).shared().detailed());
+        assert_eq!(*black_box(found).unwrap().unwrap().value, 7);
+    });
 }
 
 #[test]
@@ -149,6 +171,17 @@ impl Pair {
 fn a_shared_hit_allocates_as_often_as_raw_moka() {
     Pair::new().assert_same(
         |pair, key| assert!(wait(pair.ours.get::<User>(key).shared()).unwrap().is_some()),
+        |pair, key| assert!(pair.raw.get(key).is_some()),
+    );
+}
+
+#[test]
+fn a_hit_of_get_or_load_allocates_as_often_as_raw_moka() {
+    Pair::new().assert_same(
+        |pair, key| {
+            let load = || async { Err::<User, _>("there is a value") };
+            assert!(wait(pair.ours.get_or_load(key, load).shared()).is_ok());
+        },
         |pair, key| assert!(pair.raw.get(key).is_some()),
     );
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backend::CacheBackend;
 use crate::cache::{Cache, Shared};
@@ -10,6 +11,7 @@ use crate::error::{CacheError, ErrorKind, Result};
 use crate::expiration::{DefaultExpiration, Expiration};
 use crate::key::Key;
 use crate::layer::{Layer, LayerContext};
+use crate::loading::{LoadOptions, LoadSettings, Random};
 use crate::operation::Operation;
 
 /// The settings of a cache. Of a setting that is given twice the last counts.
@@ -21,6 +23,7 @@ pub struct CacheBuilder {
     codec: Codec,
     max_key_len: usize,
     layers: Vec<Box<dyn Layer>>,
+    loading: LoadSettings,
 }
 
 impl CacheBuilder {
@@ -32,6 +35,7 @@ impl CacheBuilder {
             codec: Codec::default(),
             max_key_len: Key::DEFAULT_MAX_LEN,
             layers: Vec::new(),
+            loading: LoadSettings::default(),
         }
     }
 
@@ -62,6 +66,34 @@ impl CacheBuilder {
         self
     }
 
+    /// Sets how [`get_or_load`](Cache::get_or_load) loads values, unless a call says otherwise.
+    pub fn loading(mut self, options: LoadOptions) -> Self {
+        self.loading.options = options;
+        self
+    }
+
+    /// Lets at most so many loads run at the same time, which protects the source when the cache is empty or its
+    /// backend is down. A batch counts as one. No limit unless it is told.
+    ///
+    /// Callers over the limit get a stale value where that is allowed. Others wait, up to
+    /// [`load_wait`](Self::load_wait), and fail then with [`ErrorKind::Exhausted`].
+    pub fn max_concurrent_loads(mut self, most: usize) -> Self {
+        self.loading.most = Some(most);
+        self
+    }
+
+    /// Sets how long a load waits for others to end where there is a limit: 1 s unless it is told. Zero does not wait.
+    pub fn load_wait(mut self, wait: Duration) -> Self {
+        self.loading.wait = wait;
+        self
+    }
+
+    /// Sets where jitter and refreshing ahead take their chance from: a generator of the library unless it is told.
+    pub fn random(mut self, random: Arc<dyn Random>) -> Self {
+        self.loading.random = Some(random);
+        self
+    }
+
     /// Wraps a layer around the backend and the layers added before: the last one is the outermost.
     pub fn layer(mut self, layer: impl Layer + 'static) -> Self {
         self.layers.push(Box::new(layer));
@@ -72,7 +104,7 @@ impl CacheBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidName`], [`ErrorKind::InvalidTtl`] for a default of zero, [`ErrorKind::InvalidLimit`] for a
-    /// key limit of zero, and what a layer reports.
+    /// key limit of zero, both for load options that are zero or contradict each other, and what a layer reports.
     pub fn build(self) -> Result<Cache> {
         let name: Arc<str> = Arc::from(self.name.as_str());
         // A bad name may be of any length, and the error shows it.
@@ -88,6 +120,8 @@ impl CacheBuilder {
             let message = "max_key_len is 0, so no key would be short enough; give the longest key in bytes";
             return Err(CacheError::new(ErrorKind::InvalidLimit, message));
         }
+        self.loading.options.check(expiration)?;
+        let loads = self.loading.build()?;
         let mut context = LayerContext::new(Arc::clone(&name));
         let mut backend = self.backend;
         for layer in &self.layers {
@@ -101,6 +135,7 @@ impl CacheBuilder {
             codec: self.codec,
             max_key_len: self.max_key_len,
             observers: context.into_observers(),
+            loads,
         }))
     }
 }
@@ -130,6 +165,7 @@ impl fmt::Debug for CacheBuilder {
             .field("codec", &self.codec)
             .field("max_key_len", &self.max_key_len)
             .field("layers", &self.layers.len())
+            .field("loading", &self.loading)
             .finish()
     }
 }

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use crate::backend::CacheBackend;
 use crate::batch::Batch;
 use crate::builder::{CacheBuilder, check_name};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::codec::Codec;
 use crate::delete_many::DeleteMany;
+use crate::entry::Entry;
 use crate::error::{CacheError, Result};
-use crate::expiration::{DefaultExpiration, Expiration};
+use crate::expiration::{DefaultExpiration, Expiration, Life};
 use crate::future::CacheFuture;
 use crate::get::Get;
 use crate::get_many::GetMany;
 use crate::key::Key;
 use crate::layer::Observer;
+use crate::loading::Loads;
 use crate::operation::Operation;
 use crate::set::Set;
 use crate::set_many::SetMany;
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) codec: Codec,
     pub(crate) max_key_len: usize,
     pub(crate) observers: Box<[Arc<dyn Observer>]>,
+    pub(crate) loads: Loads,
 }
 
 impl Cache {
@@ -115,7 +118,10 @@ impl Cache {
     /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong), what the backend
     /// reports.
     pub fn delete<'a>(&'a self, key: &'a str) -> CacheFuture<'a, bool> {
-        self.keyed(Operation::Delete, key, |key| self.0.backend.delete(key))
+        match self.check(Operation::Delete, key) {
+            Ok(key) => self.fenced(Operation::Delete, key, move || self.0.backend.delete(key)),
+            Err(error) => CacheFuture::ready(Err(error)),
+        }
     }
 
     /// Says whether a get would return a value. It is neither a hit nor a miss, and no use for eviction.
@@ -177,7 +183,7 @@ impl Cache {
     /// # Errors
     /// What the backend reports.
     pub fn clear(&self) -> CacheFuture<'_, ()> {
-        self.whole(Operation::Clear, self.0.backend.clear())
+        self.whole(Operation::Clear, self.fenced_clear())
     }
 
     /// Asks the backend for a sign of life.
@@ -194,7 +200,7 @@ impl Cache {
     /// # Errors
     /// What the backend reports.
     pub fn close(&self) -> CacheFuture<'_, ()> {
-        self.whole(Operation::Close, self.0.backend.close())
+        self.whole(Operation::Close, self.close_loads())
     }
 
     /// Returns what the backend knows about itself, at no cost to others.
@@ -258,8 +264,19 @@ impl Cache {
         error
     }
 
+    /// Returns the time, exact to the millisecond.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Says whether an entry is still there but no longer fresh.
+    #[cold]
+    pub(crate) fn is_stale(&self, entry: &Entry) -> bool {
+        self.0.clock.coarse() >= entry.stale_at()
+    }
+
     /// Makes the life of a write that was told to live so long.
-    pub(crate) fn life(&self, expiration: Expiration) -> (crate::clock::Timestamp, crate::expiration::Life) {
+    pub(crate) fn life(&self, expiration: Expiration) -> (Timestamp, Life) {
         let now = self.0.clock.now();
         (now, expiration.resolve(self.0.expiration, now))
     }

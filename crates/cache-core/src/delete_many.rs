@@ -24,7 +24,7 @@ impl<'a> IntoFuture for DeleteMany<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         self.batch.check().ask(
-            |cache, keys| cache.shared().backend.delete_many(keys),
+            |cache, keys| cache.fenced_many(keys, |keys| cache.shared().backend.delete_many(keys)),
             |_, _, answer| answer,
         )
     }

@@ -53,11 +53,23 @@ pub enum ErrorKind {
     Closed,
     /// The backend failed in another way.
     Backend,
+    /// The loader failed. Its error is the cause: [`CacheError::downcast_ref`].
+    Load,
+    /// The loader panicked.
+    Panic,
+    /// The load was given up.
+    Cancelled,
+    /// A loader waits for itself.
+    Reentrant,
+    /// There is nothing, and the caller has no other way to hear of it.
+    NotFound,
+    /// There is no runtime to load in.
+    NoRuntime,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of the declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::EmptyKey,
         Self::KeyTooLong,
         Self::InvalidName,
@@ -76,6 +88,12 @@ impl ErrorKind {
         Self::Denied,
         Self::Closed,
         Self::Backend,
+        Self::Load,
+        Self::Panic,
+        Self::Cancelled,
+        Self::Reentrant,
+        Self::NotFound,
+        Self::NoRuntime,
     ];
 
     /// Returns the word for metrics and logs, in snake case.
@@ -99,6 +117,12 @@ impl ErrorKind {
             Self::Denied => "denied",
             Self::Closed => "closed",
             Self::Backend => "backend",
+            Self::Load => "load",
+            Self::Panic => "panic",
+            Self::Cancelled => "cancelled",
+            Self::Reentrant => "reentrant",
+            Self::NotFound => "not_found",
+            Self::NoRuntime => "no_runtime",
         }
     }
 }
@@ -155,6 +179,11 @@ impl CacheError {
     /// Adds what the caller was doing, unless an inner level has said so already.
     #[must_use]
     pub fn with_context(mut self, operation: Operation, cache: &Arc<str>, key: Option<Key<'_>>) -> Self {
+        let said = &*self.0;
+        if said.operation.is_some() && said.cache.is_some() && said.key.is_some() {
+            // Many callers may share the error. There is nothing to add, so none gets a copy of its own.
+            return self;
+        }
         let inner = Arc::make_mut(&mut self.0);
         inner.operation.get_or_insert(operation);
         inner.cache.get_or_insert_with(|| Arc::clone(cache));
@@ -185,11 +214,35 @@ impl CacheError {
         &self.0.message
     }
 
+    /// Returns the cause of this type, at whatever depth, such as the error of a loader as the loader returned it.
+    ///
+    /// ```
+    /// # use cache_core::{CacheError, ErrorKind};
+    /// # use std::io;
+    /// let cause = io::Error::new(io::ErrorKind::NotFound, "no such row");
+    /// let error = CacheError::new(ErrorKind::Load, "the loader failed").with_source(cause);
+    /// assert_eq!(error.downcast_ref::<io::Error>().unwrap().kind(), io::ErrorKind::NotFound);
+    /// ```
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            cause = error.source();
+        }
+        None
+    }
+
     /// Says whether the same call may succeed later without any change by the caller.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.0.kind,
-            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Exhausted | ErrorKind::Full
+            ErrorKind::Unavailable
+                | ErrorKind::Timeout
+                | ErrorKind::Exhausted
+                | ErrorKind::Full
+                | ErrorKind::Cancelled
         )
     }
 
@@ -290,6 +343,12 @@ mod tests {
             ErrorKind::Denied => neither(15),
             ErrorKind::Closed => neither(16),
             ErrorKind::Backend => neither(17),
+            ErrorKind::Load => neither(18),
+            ErrorKind::Panic => neither(19),
+            ErrorKind::Cancelled => transient(20),
+            ErrorKind::Reentrant => neither(21),
+            ErrorKind::NotFound => neither(22),
+            ErrorKind::NoRuntime => neither(23),
         }
     }
 
@@ -307,7 +366,7 @@ mod tests {
         for (place, kind) in ErrorKind::ALL.into_iter().enumerate() {
             assert_eq!(expected(kind).place, place, "{kind:?}");
         }
-        assert_eq!(expected(ErrorKind::Backend).place + 1, ErrorKind::ALL.len());
+        assert_eq!(expected(ErrorKind::NoRuntime).place + 1, ErrorKind::ALL.len());
     }
 
     #[test]

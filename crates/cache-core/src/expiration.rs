@@ -58,6 +58,17 @@ impl Expiration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DefaultExpiration(Option<Duration>);
 
+impl DefaultExpiration {
+    /// Returns how long an expiration lets live, `None` for no end.
+    pub(crate) fn ttl_of(self, expiration: Expiration) -> Option<Duration> {
+        match expiration {
+            Expiration::Default => self.0,
+            Expiration::Never => None,
+            Expiration::After(ttl) => (ttl <= FOR_EVER).then_some(ttl),
+        }
+    }
+}
+
 impl TryFrom<Expiration> for DefaultExpiration {
     type Error = CacheError;
 

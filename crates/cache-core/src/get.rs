@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::cache::Cache;
+use crate::clock::Timestamp;
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::future::CacheFuture;
 use crate::key::Key;
 use crate::operation::Operation;
@@ -121,8 +122,11 @@ where
     M: Take<T>,
 {
     match answer {
+        // A stale value is given by those calls only that say so.
+        Ok(Some(entry)) if entry.stale_at() != Timestamp::MAX && cache.is_stale(&entry) => Ok(None),
         Ok(Some(entry)) => match entry.into_value().read::<T>(&cache.shared().codec) {
             Ok(object) => Ok(Some(M::take(object))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(cache.report(operation, Key::new(key).ok(), error)),
         },
         Ok(None) => Ok(None),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::backend::CacheBackend;
 use crate::error::{CacheError, Result};
+use crate::key::Key;
+use crate::loading::LoadEvent;
 use crate::operation::Operation;
 
 /// Makes a backend out of another one, to count, to trace, to limit.
@@ -71,5 +73,11 @@ pub trait Observer: Send + Sync {
     /// every answer for them. Nothing is done unless it is told.
     fn returned(&self, operation: Operation, error: &CacheError) {
         let _ = (operation, error);
+    }
+
+    /// Something happened to a load of a key. Who does not care for loads leaves this as it is. It is called while
+    /// callers wait, so it must neither block nor panic.
+    fn load(&self, key: Key<'_>, event: LoadEvent) {
+        let _ = (key, event);
     }
 }

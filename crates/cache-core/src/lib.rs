@@ -1,7 +1,8 @@
 //! The contract of the cache: one interface over memory and servers, with typed values.
 //!
 //! People who use a cache hold a [`Cache`]. People who write a backend implement [`CacheBackend`]; those who watch
-//! or limit one implement [`Layer`]. This crate does no I/O and starts nothing.
+//! or limit one implement [`Layer`]. This crate does no I/O; [`Cache::get_or_load`] runs loaders as tasks of tokio, and
+//! nothing else is started.
 //!
 //! ```
 //! # async fn example(backend: impl cache_core::CacheBackend) -> cache_core::Result<()> {
@@ -31,7 +32,9 @@ mod get;
 mod get_many;
 mod key;
 mod layer;
+mod loading;
 mod namespace;
+mod negative;
 mod operation;
 mod set;
 mod set_many;
@@ -54,6 +57,11 @@ pub use self::get::{Get, Owned, Shared, Take};
 pub use self::get_many::GetMany;
 pub use self::key::Key;
 pub use self::layer::{Layer, LayerContext, Observer};
+pub use self::loading::{
+    Abandon, Answer, BatchLoader, Choosing, Detailed, Form, Found, GetOrLoad, GetOrLoadFuture, GetOrLoadMany,
+    GetOrLoadManyFuture, Give, LoadContext, LoadEvent, LoadOptions, LoadResult, Loadable, Loaded, Loader,
+    Plain, Random, Source, StaleReason,
+};
 pub use self::namespace::Namespace;
 pub use self::operation::Operation;
 pub use self::set::Set;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// An operation of [`CacheBackend`](crate::CacheBackend).
+/// An operation of a [`Cache`](crate::Cache). All but the loading ones are also those of a
+/// [`CacheBackend`](crate::CacheBackend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -28,11 +29,15 @@ pub enum Operation {
     Close,
     /// Make the cache.
     Build,
+    /// Read one value, or load it.
+    GetOrLoad,
+    /// Read several values, or load them.
+    GetOrLoadMany,
 }
 
 impl Operation {
     /// Every operation, in the order of the declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Get,
         Self::Set,
         Self::Delete,
@@ -44,6 +49,8 @@ impl Operation {
         Self::Ping,
         Self::Close,
         Self::Build,
+        Self::GetOrLoad,
+        Self::GetOrLoadMany,
     ];
 
     /// Returns the word for metrics and logs, in snake case.
@@ -60,6 +67,8 @@ impl Operation {
             Self::Ping => "ping",
             Self::Close => "close",
             Self::Build => "build",
+            Self::GetOrLoad => "get_or_load",
+            Self::GetOrLoadMany => "get_or_load_many",
         }
     }
 }
@@ -90,6 +99,8 @@ mod tests {
             Operation::Ping => 8,
             Operation::Close => 9,
             Operation::Build => 10,
+            Operation::GetOrLoad => 11,
+            Operation::GetOrLoadMany => 12,
         }
     }
 
@@ -98,7 +109,7 @@ mod tests {
         for (expected, operation) in Operation::ALL.into_iter().enumerate() {
             assert_eq!(place(operation), expected, "{operation:?}");
         }
-        assert_eq!(place(Operation::Build) + 1, Operation::ALL.len());
+        assert_eq!(place(Operation::GetOrLoadMany) + 1, Operation::ALL.len());
     }
 
     #[test]

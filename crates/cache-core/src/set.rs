@@ -60,10 +60,10 @@ impl<'a> IntoFuture for Set<'a> {
         };
         let backend = &cache.shared().backend;
         let (now, life) = cache.life(expiration);
-        let stored = match life {
+        let write = move || match life {
             Life::Until(end) => backend.set(key, Entry::new(value, now).with_expires_at(end)),
             Life::Ended => backend.delete(key).map(|went| went.map(|_| ())),
         };
-        stored.map(move |answer| answer.map_err(|error| cache.context(Operation::Set, Some(key), error)))
+        cache.fenced(Operation::Set, key, write)
     }
 }

@@ -59,14 +59,16 @@ impl<'a> IntoFuture for SetMany<'a> {
         batch.ask(
             move |cache, keys| {
                 let backend = &cache.shared().backend;
-                let Life::Until(end) = life else {
-                    let forget = |went: Result<bool>| went.map(|_| ());
-                    return backend.delete_many(keys).map(move |answers| {
-                        answers.map(|answers| answers.into_iter().map(forget).collect())
-                    });
-                };
-                let entry = |value| Entry::new(value, now).with_expires_at(end);
-                backend.set_many(keys.into_iter().zip(values.into_iter().map(entry)).collect())
+                cache.fenced_many(keys, move |keys| {
+                    let Life::Until(end) = life else {
+                        let forget = |went: Result<bool>| went.map(|_| ());
+                        return backend.delete_many(keys).map(move |answers| {
+                            answers.map(|answers| answers.into_iter().map(forget).collect())
+                        });
+                    };
+                    let entry = |value| Entry::new(value, now).with_expires_at(end);
+                    backend.set_many(keys.into_iter().zip(values.into_iter().map(entry)).collect())
+                })
             },
             |_, _, answer| answer,
         )

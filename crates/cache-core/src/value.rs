@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::{Codec, CodecId};
 use crate::error::{CacheError, ErrorKind, Result};
 use crate::fingerprint::TypeFingerprint;
+use crate::negative::{self, NotFound};
 
 /// A value that is cheap to clone: two words, one of them a reference count.
 #[derive(Clone)]
@@ -85,6 +86,19 @@ impl Value {
         })))
     }
 
+    /// Makes the value that stands for the answer of a loader that there is nothing. No type reads it.
+    pub fn not_found() -> Self {
+        Self::new(NotFound)
+    }
+
+    /// Says whether this is the answer of a loader that there is nothing.
+    pub fn is_not_found(&self) -> bool {
+        match &self.0 {
+            Repr::Object(_) => self.downcast_ref::<NotFound>().is_some(),
+            Repr::Encoded(encoded) => encoded.payload.codec == CodecId::NOT_FOUND,
+        }
+    }
+
     /// Returns the object as a `T`.
     ///
     /// If the value holds a `T`, this is a check of the type. If it holds bytes, they are decoded, and the object is
@@ -94,7 +108,7 @@ impl Value {
     /// # Errors
     /// [`ErrorKind::TypeMismatch`] if the value was stored as another type and does not read as a `T`,
     /// [`ErrorKind::Decode`] if it was stored as a `T` and its bytes do not decode, [`ErrorKind::Encode`] if it holds
-    /// an object of another type that does not encode.
+    /// an object of another type that does not encode, [`ErrorKind::NotFound`] if it is [`not_found`](Self::not_found).
     #[inline]
     pub fn read<T>(self, codec: &Codec) -> Result<Arc<T>>
     where
@@ -121,6 +135,7 @@ impl Value {
     /// [`ErrorKind::Encode`] if the object does not encode, [`ErrorKind::ValueTooLarge`] above the limit of the codec.
     pub fn payload(&self, codec: &Codec) -> Result<Payload> {
         match &self.0 {
+            Repr::Object(_) if self.is_not_found() => Ok(negative::payload()),
             Repr::Object(object) => object.encode(codec),
             Repr::Encoded(encoded) => Ok(encoded.payload.clone()),
         }
@@ -131,6 +146,9 @@ impl Value {
     /// # Errors
     /// As [`payload`](Self::payload).
     pub fn encoded(self, codec: &Codec) -> Result<Self> {
+        if self.is_not_found() {
+            return Ok(Self::from_payload(negative::payload()));
+        }
         match self.0 {
             Repr::Object(object) => {
                 let payload = object.encode(codec)?;
@@ -187,6 +205,10 @@ fn downcast<T: Send + Sync + 'static>(object: Arc<dyn Object>) -> Result<Arc<T>>
 
 #[cold]
 fn convert<T: DeserializeOwned>(object: &dyn Object, codec: &Codec) -> Result<Arc<T>> {
+    let any: &dyn Any = object;
+    if any.is::<NotFound>() {
+        return Err(negative::is_not_found());
+    }
     let payload = object.encode(codec)?;
     codec
         .decode(&payload)

@@ -5,6 +5,7 @@ use cache_core::Cache;
 use crate::config::{CacheConfig, Config, RedisConfig};
 use crate::error::ConfigError;
 use crate::kind::{BackendContext, Kinds, is_built_in};
+use crate::loading;
 use crate::section::Section;
 use crate::setting::Size;
 
@@ -121,6 +122,9 @@ pub(crate) fn check_cache(
             "keys_in_logs",
             "means nothing while tracing is false; drop one of them".to_owned(),
         );
+    }
+    if let Err(error) = loading::check(filled) {
+        errors.push(ConfigError::of(format!("{path}.loading"), &error));
     }
     if let Err(error) = Cache::check_name(name) {
         errors.push(ConfigError::of(path, &error));

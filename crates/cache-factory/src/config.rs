@@ -13,7 +13,7 @@ use crate::error::{ConfigError, ConfigErrors};
 use crate::expand::Lookup;
 use crate::reader::Reader;
 use crate::section::{Section, section};
-use crate::setting::{Options, Secret, Size, Span, Ttl, words};
+use crate::setting::{Bound, Options, Secret, Size, Span, Ttl, words};
 
 /// Several named caches, with what they have in common.
 ///
@@ -49,12 +49,48 @@ section! {
         tracing: bool,
         /// What spans and log events say of keys. `redacted`.
         keys_in_logs: KeysInLogs,
+        /// How `get_or_load` loads values, unless a call says otherwise.
+        loading: LoadingConfig,
         /// Settings of the backend `memory`.
         memory: MemoryConfig,
         /// Settings of the backend `redis`.
         redis: RedisConfig,
         /// Settings of a backend that the program has registered.
         options: Options,
+    }
+}
+
+section! {
+    /// How `get_or_load` loads values. `docs/loading.md` explains it with a picture.
+    pub struct LoadingConfig {
+        /// How long a loaded value is fresh. The `ttl` of the cache.
+        ttl: Ttl,
+        /// How long the answer that there is nothing is remembered, or `off`. 5 s.
+        negative_ttl: Bound,
+        /// The share of the TTL, 0 to 0.5, by which a loaded value may live shorter, by chance. 0.05.
+        jitter: f64,
+        /// Up to which age, counted from its load, a stale value is given at once while a new one is loaded. Off.
+        stale_while_revalidate: Bound,
+        /// Up to which age, counted from its load, a stale value is given if the load fails. Off.
+        stale_if_error: Bound,
+        /// How long after a failed load the next is tried if there is a stale value to give. 1 s.
+        retry_after: Span,
+        /// After which wait callers get the stale value. Off.
+        soft_timeout: Bound,
+        /// How long a load may run, or `off`. 30 s.
+        hard_timeout: Bound,
+        /// How eagerly values are renewed shortly before their TTL ends: the beta of XFetch, 1.0 to begin with. Off.
+        refresh_ahead: f64,
+        /// How long the error of a failed load is given instead of loading again. Off.
+        error_memory: Bound,
+        /// What becomes of a load when all who waited for it have gone. `abort`.
+        on_abandon: OnAbandon,
+        /// Whether a failure of the backend is an error and not a reason to load. Off.
+        strict: bool,
+        /// How many loads may run at the same time. No limit.
+        max_concurrent_loads: usize,
+        /// How long a load waits for others to end where there is a limit. 1 s.
+        load_wait: Span,
     }
 }
 
@@ -175,6 +211,16 @@ words! {
         Lru = "lru",
         /// The least frequently used one.
         TinyLfu = "tinylfu",
+    }
+}
+
+words! {
+    /// What becomes of a load when all who waited for it have gone.
+    pub enum OnAbandon {
+        /// It is given up.
+        Abort = "abort",
+        /// It goes on, and its value is stored.
+        Finish = "finish",
     }
 }
 

@@ -59,6 +59,7 @@ mod expand;
 mod factory;
 mod health;
 mod kind;
+mod loading;
 #[cfg(feature = "memory")]
 mod memory;
 mod nearest;
@@ -79,8 +80,8 @@ pub use self::builder::in_memory;
 pub use self::builder::redis;
 pub use self::builder::{Setup, cache};
 pub use self::config::{
-    BreakerConfig, CacheConfig, Config, KeysInLogs, MemoryConfig, Policy, RedisConfig, SentinelConfig,
-    TlsConfig,
+    BreakerConfig, CacheConfig, Config, KeysInLogs, LoadingConfig, MemoryConfig, OnAbandon, Policy,
+    RedisConfig, SentinelConfig, TlsConfig,
 };
 pub use self::draft::Draft;
 pub use self::error::{CloseErrors, ConfigError, ConfigErrors};
@@ -90,4 +91,4 @@ pub use self::kind::BackendContext;
 pub use self::registry::Registry;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
-pub use self::setting::{Options, Secret, Size, Span, Ttl};
+pub use self::setting::{Bound, Options, Secret, Size, Span, Ttl};

@@ -14,9 +14,9 @@ fn likeness(one: &str, other: &str) -> f64 {
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wrong = wrong.to_ascii_lowercase();
     let alike = |name: &str| {
-        // Of `memory.max_items` the last part may be what was given.
+        // Of `memory.max_items` the last part may be what was given, though a whole name is the better guess.
         let last = name.rsplit('.').next().unwrap_or(name);
-        likeness(&wrong, name).max(likeness(&wrong, last))
+        likeness(&wrong, name).max(likeness(&wrong, last) - 0.005)
     };
     known
         .into_iter()
@@ -44,7 +44,7 @@ pub(crate) fn list(names: &[&str]) -> String {
 mod tests {
     use super::*;
 
-    const KNOWN: [&str; 4] = ["backend", "ttl", "memory.max_items", "redis.url"];
+    const KNOWN: [&str; 5] = ["backend", "ttl", "loading.ttl", "memory.max_items", "redis.url"];
 
     #[test]
     fn a_typing_error_finds_its_name() {

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::setting::{Options, Secret, Size, Span, Ttl};
+use crate::setting::{Bound, Options, Secret, Size, Span, Ttl};
 
 /// Returns the schema (draft 2020-12). `cache-config.schema.json` beside this crate's manifest is what it returns.
 pub fn schema() -> Value {
@@ -42,6 +42,17 @@ described!(
         "description": "whole numbers with the units ms, s, m, h or d",
         "pattern": format!("^([0-9]+(ms|s|m|h|d))+$|{VARIABLE}"),
         "examples": ["500ms", "30s", "1h30m"],
+    })
+);
+
+described!(
+    Bound,
+    "Bound",
+    json_schema!({
+        "type": "string",
+        "description": "a duration, or off",
+        "pattern": format!("^([0-9]+(ms|s|m|h|d))+$|^off$|{VARIABLE}"),
+        "examples": ["500ms", "off"],
     })
 );
 

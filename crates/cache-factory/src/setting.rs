@@ -26,6 +26,10 @@ pub struct Span(pub Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ttl(pub Expiration);
 
+/// How long something is done, as a [`Span`], or `off` for not at all or without an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound(pub Option<Duration>);
+
 /// So many bytes: `64MiB`, `10KB`, or a plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
@@ -91,6 +95,29 @@ impl Setting for Span {
     fn read(value: &Value) -> Result<Self, String> {
         let read = value.as_str().and_then(duration);
         read.map(Self).ok_or_else(|| DURATION.to_owned())
+    }
+}
+
+impl Setting for Bound {
+    fn read(value: &Value) -> Result<Self, String> {
+        if value
+            .as_str()
+            .is_some_and(|text| text.trim().eq_ignore_ascii_case("off"))
+        {
+            return Ok(Self(None));
+        }
+        match Span::read(value) {
+            Ok(span) => Ok(Self(Some(span.0))),
+            Err(message) => Err(format!("{message}, or off")),
+        }
+    }
+}
+
+impl Setting for f64 {
+    fn read(value: &Value) -> Result<Self, String> {
+        let read = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
+        read.filter(|number| number.is_finite())
+            .ok_or_else(|| "is no number; give one, such as 0.05".to_owned())
     }
 }
 

@@ -4,6 +4,7 @@ use cache_core::{Cache, CacheBackend, Result};
 
 use crate::config::CacheConfig;
 use crate::factory::Factory;
+use crate::loading;
 
 impl Factory {
     /// Makes a cache of a backend with all that this factory puts around it. From the inside out:
@@ -11,7 +12,8 @@ impl Factory {
     /// 1. **The backend**, where entries live.
     /// 2. **Metrics**, next to it, so that they count and time exactly what the backend does and nothing else.
     /// 3. **Spans and events**, around the metrics, so that a span covers all that an operation costs.
-    /// 4. **The handle**, [`Cache`], which checks keys, decodes values and tells the layers of failures there.
+    /// 4. **The handle**, [`Cache`], which checks keys, decodes values and loads what is not there. It stands above the
+    ///    layers, so each caller counts and is told of, and the load that they share once.
     ///
     /// `Debug` of the cache prints the stack in this order, the outermost first:
     /// `Cache { name: "users", backend: Tracing(Metrics(MemoryBackend { .. })), .. }`.
@@ -27,6 +29,9 @@ impl Factory {
         }
         if let Some(max) = config.max_key_len {
             cache = cache.max_key_len(usize::try_from(max.0).unwrap_or(usize::MAX));
+        }
+        if let Some(loading) = &config.loading {
+            cache = loading::configure(cache, loading);
         }
         #[cfg(feature = "metrics")]
         if config.metrics != Some(false) {

@@ -122,12 +122,12 @@ impl CacheBackend for MetricsBackend {
                     self.time(Operation::Get, start);
                 }
                 self.count(Operation::Get, &answer, |_, entry| {
-                    count_lookup(mine, entry.is_some());
+                    count_lookup(mine, self.instruments.is_fresh(entry.as_ref()));
                 });
                 CacheFuture::ready(answer)
             }
             Err(pending) => self.measure(Operation::Get, start, pending, |instruments, entry| {
-                count_lookup(instruments.stripes.mine(), entry.is_some());
+                count_lookup(instruments.stripes.mine(), instruments.is_fresh(entry.as_ref()));
             }),
         }
     }
@@ -167,7 +167,7 @@ impl CacheBackend for MetricsBackend {
             self.inner().get_many(keys),
             |instruments, answers| {
                 each(instruments, Operation::GetMany, answers, |entry| {
-                    count_lookup(instruments.stripes.mine(), entry.is_some());
+                    count_lookup(instruments.stripes.mine(), instruments.is_fresh(entry.as_ref()));
                 });
             },
         )

@@ -87,9 +87,11 @@ impl Metrics {
     pub fn buckets(&self) -> Vec<(String, Vec<f64>)> {
         let config = &self.0.config;
         let name = |subsystem| prefix(&config.namespace, subsystem) + names::LATENCY.suffix;
+        let loads = prefix(&config.namespace, &config.subsystem) + names::LOAD_DURATION.suffix;
         config
             .subsystems()
             .map(|subsystem| (name(subsystem), config.latency_buckets.clone()))
+            .chain([(loads, names::LOAD_BUCKETS.to_vec())])
             .collect()
     }
 

@@ -6,12 +6,16 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cache_core::{BackendStats, CacheBackend, CacheError, ErrorKind, Observer, Operation};
+use cache_core::{
+    BackendStats, CacheBackend, CacheError, Clock, Entry, ErrorKind, Key, LoadEvent, Observer, Operation,
+    Timestamp,
+};
 use metrics::Recorder;
 
 use crate::config::MetricsBuilder;
 use crate::keys::{Keys, Names};
 use crate::latency::Latency;
+use crate::loading::Loading;
 use crate::names::{self, OPERATIONS};
 use crate::server::{self, ServerCounter};
 use crate::stripes::{Event, Stripes};
@@ -22,6 +26,8 @@ pub(crate) struct Instruments {
     pub(crate) stripes: Stripes,
     pub(crate) sampling: u64,
     pub(crate) backend: Arc<dyn CacheBackend>,
+    clock: Arc<dyn Clock>,
+    loading: Loading,
     cache_name: Arc<str>,
     names: Names,
     latencies: Box<[Latency]>,
@@ -99,6 +105,8 @@ impl Instruments {
         Self {
             stripes: Stripes::default(),
             sampling: u64::from(config.latency_sampling),
+            clock: backend.clock(),
+            loading: Loading::new(&names),
             backend,
             cache_name: Arc::clone(cache_name),
             latencies,
@@ -120,6 +128,15 @@ impl Instruments {
         self.latencies.get(at)
     }
 
+    /// Says whether a get found what it looked for. A stale entry is there, but is no hit.
+    #[inline]
+    pub(crate) fn is_fresh(&self, found: Option<&Entry>) -> bool {
+        found.is_some_and(|entry| {
+            // Most entries never become stale, so most hits need no clock.
+            entry.stale_at() == Timestamp::MAX || self.clock.coarse() < entry.stale_at()
+        })
+    }
+
     #[cold]
     pub(crate) fn count_error(&self, operation: Operation, error: &CacheError) {
         if let Some(counter) = place(operation, error.kind()).and_then(|place| self.errors.get(place)) {
@@ -132,6 +149,7 @@ impl Instruments {
         for latency in &self.latencies {
             latency.connect(recorder);
         }
+        self.loading.send(recorder);
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, errors) in self.errors.iter().enumerate() {
             if errors.load(Ordering::Relaxed) > 0 {
@@ -185,10 +203,14 @@ impl Instruments {
     }
 }
 
-/// Counts what the handle reports: keys and values that no layer sees.
+/// Counts what the handle reports: keys, values and loads that no layer sees.
 impl Observer for Instruments {
     fn failed(&self, operation: Operation, error: &CacheError) {
         self.count_error(operation, error);
+    }
+
+    fn load(&self, _: Key<'_>, event: LoadEvent) {
+        self.loading.count(event);
     }
 }
 

@@ -5,8 +5,8 @@
 //!
 //! | suffix | kind | further labels | moves when |
 //! |---|---|---|---|
-//! | `hits_total` | counter | | a get finds a live entry; each key of a `get_many` counts |
-//! | `misses_total` | counter | | a get finds none, or one that is over |
+//! | `hits_total` | counter | | a get finds a fresh entry; each key of a `get_many` counts, and each caller of `get_or_load` |
+//! | `misses_total` | counter | | a get finds none, or one that is over or stale. Hits and misses are all gets |
 //! | `sets_total` | counter | | a value was stored |
 //! | `deletes_total` | counter | | a delete removed a live entry |
 //! | `evictions_total` | counter | | a live entry was taken for room |
@@ -29,6 +29,16 @@
 //! | `breaker_openings_total` | counter | | a breaker opened |
 //! | `retries_total` | counter | | a command was sent again because its connection broke |
 //! | `rejected_entries_total` | counter | `reason` | a stored value was not what it had to be; a miss too |
+//! | `loads_total` | counter | `result` | a loader ended; callers that shared it count once, refreshes too |
+//! | `load_duration_seconds` | histogram | | a loader ended, however |
+//! | `loads_in_flight` | gauge | | loaders that run now |
+//! | `coalesced_total` | counter | | a caller joined the load of another one |
+//! | `coalesced_waiting` | gauge | | callers that wait for the load of another one now |
+//! | `stale_served_total` | counter | `reason` | a caller got a stale value |
+//! | `refreshes_total` | counter | `result` | a loader ended that ran in the background to renew a value |
+//! | `negative_hits_total` | counter | | a caller got the remembered answer that there is nothing; it is a hit too |
+//! | `load_store_failures_total` | counter | | a loaded value could not be stored; its callers got it |
+//! | `loads_refused_total` | counter | | the limit of concurrent loads refused a load |
 //! | `build_info` | gauge | `version` | always 1 |
 //!
 //! The first seven are those of the source system. It also shows them with the backend in the name and `cache_name` as
@@ -99,10 +109,10 @@ const fn aliased(metric: Metric) -> Metric {
     }
 }
 
-pub(crate) const HITS: Metric = aliased(counter("hits_total", "Gets that found a live entry."));
+pub(crate) const HITS: Metric = aliased(counter("hits_total", "Gets that found a fresh entry."));
 pub(crate) const MISSES: Metric = aliased(counter(
     "misses_total",
-    "Gets that found no entry, or one whose time had ended.",
+    "Gets that found no entry, or one that was over or stale.",
 ));
 pub(crate) const SETS: Metric = aliased(counter("sets_total", "Values that were stored."));
 pub(crate) const DELETES: Metric = aliased(counter("deletes_total", "Deletes that removed a live entry."));
@@ -185,13 +195,60 @@ pub(crate) const REJECTED: Metric = Metric {
         "Stored values that were not what they had to be, by reason.",
     )
 };
+pub(crate) const LOADS: Metric = Metric {
+    labels: &["result"],
+    ..counter(
+        "loads_total",
+        "Loaders that ended, by result, refreshes included.",
+    )
+};
+pub(crate) const LOAD_DURATION: Metric = Metric {
+    suffix: "load_duration_seconds",
+    kind: MetricKind::Histogram,
+    unit: Unit::Seconds,
+    help: "How long loaders ran, however they ended.",
+    labels: &[],
+    aliased: false,
+};
+pub(crate) const LOADS_IN_FLIGHT: Metric = gauge("loads_in_flight", "Loaders that run now.");
+pub(crate) const COALESCED: Metric = counter(
+    "coalesced_total",
+    "Callers that joined the load of another caller.",
+);
+pub(crate) const COALESCED_WAITING: Metric = gauge(
+    "coalesced_waiting",
+    "Callers that wait for the load of another caller now.",
+);
+pub(crate) const STALE_SERVED: Metric = Metric {
+    labels: &["reason"],
+    ..counter("stale_served_total", "Stale values that were given, by reason.")
+};
+pub(crate) const REFRESHES: Metric = Metric {
+    labels: &["result"],
+    ..counter(
+        "refreshes_total",
+        "Loaders that ended and had run in the background to renew a value, by result.",
+    )
+};
+pub(crate) const NEGATIVE_HITS: Metric = counter(
+    "negative_hits_total",
+    "Remembered answers that there is nothing, which were given.",
+);
+pub(crate) const LOAD_STORE_FAILURES: Metric = counter(
+    "load_store_failures_total",
+    "Loaded values that could not be stored.",
+);
+pub(crate) const LOADS_REFUSED: Metric = counter(
+    "loads_refused_total",
+    "Loads that the limit of concurrent loads refused.",
+);
 pub(crate) const BUILD_INFO: Metric = Metric {
     labels: &["version"],
     ..gauge("build_info", "The version of the cache library; always 1.")
 };
 
 /// Every metric, in the order of the table.
-pub const ALL: [Metric; 25] = [
+pub const ALL: [Metric; 35] = [
     HITS,
     MISSES,
     SETS,
@@ -216,6 +273,16 @@ pub const ALL: [Metric; 25] = [
     BREAKER_OPENINGS,
     RETRIES,
     REJECTED,
+    LOADS,
+    LOAD_DURATION,
+    LOADS_IN_FLIGHT,
+    COALESCED,
+    COALESCED_WAITING,
+    STALE_SERVED,
+    REFRESHES,
+    NEGATIVE_HITS,
+    LOAD_STORE_FAILURES,
+    LOADS_REFUSED,
     BUILD_INFO,
 ];
 
@@ -244,6 +311,12 @@ pub const DEFAULT_SUBSYSTEM: &str = "cache";
 pub const LATENCY_BUCKETS: [f64; 22] = [
     2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
     2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+
+/// Upper bounds of the buckets of `load_duration_seconds`, in seconds: 1 ms, below which nothing is worth a cache, to
+/// 30 s, the hard timeout unless it is told.
+pub const LOAD_BUCKETS: [f64; 14] = [
+    1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
 /// Returns the subsystem under which the source system shows a backend of this kind.

@@ -15,8 +15,8 @@ use crate::breaker::BreakerSettings;
 use crate::call::{Caller, Origin, Way};
 use crate::command;
 use crate::config::{Budgets, RedisBuilder};
-use crate::error;
 use crate::pool::Pool;
+use crate::reply::{out_of_step, stored, went};
 use crate::slot;
 use crate::stored::{Form, Found};
 
@@ -59,10 +59,15 @@ impl RedisBackend {
         }
     }
 
-    /// Waits for the first sign of life.
+    /// Waits for a sign of life on the connections of reads and of writes.
     pub(crate) async fn first_contact(&self, limit: Duration) -> Result<()> {
+        self.alive(Way::Read, limit).await?;
+        self.alive(Way::Write, limit).await
+    }
+
+    async fn alive(&self, way: Way, limit: Duration) -> Result<()> {
         let ask = command::ping();
-        self.caller.call(Way::Read, 0, &ask, limit).await.map(drop)
+        self.caller.call(way, 0, &ask, limit).await.map(drop)
     }
 
     /// Returns the group of slots that a key belongs to.
@@ -111,7 +116,7 @@ impl RedisBackend {
         let stored = match reply {
             Value::Nil => return Ok(None),
             Value::BulkString(stored) => stored,
-            other => return Err(self.out_of_step(other, origin)),
+            other => return Err(out_of_step(other, origin)),
         };
         match self.form.open(key, stored)? {
             Found::Entry(entry) => Ok(Some(entry)),
@@ -119,17 +124,6 @@ impl RedisBackend {
             Found::Rejected { reason, desync } => {
                 self.reject(reason, desync, origin);
                 Ok(None)
-            }
-        }
-    }
-
-    /// A reply that does not fit its command comes from a connection that is out of step.
-    pub(crate) fn out_of_step(&self, reply: Value, origin: &Origin) -> CacheError {
-        match reply.extract_error() {
-            Err(refusal) => error::of(&refusal),
-            Ok(_) => {
-                origin.distrust();
-                error::unexpected_reply()
             }
         }
     }
@@ -160,15 +154,7 @@ impl RedisBackend {
             .caller
             .call(Way::Write, self.group(key), &ask, self.budgets.write)
             .await?;
-        self.stored(answer.reply, &answer.origin)
-    }
-
-    /// Says what a reply to a set means.
-    pub(crate) fn stored(&self, reply: Value, origin: &Origin) -> Result<()> {
-        match reply {
-            Value::Okay => Ok(()),
-            other => Err(self.out_of_step(other, origin)),
-        }
+        stored(answer.reply, &answer.origin)
     }
 
     async fn delete_one(&self, key: Key<'_>) -> Result<bool> {
@@ -177,16 +163,7 @@ impl RedisBackend {
             .caller
             .call(Way::Write, self.group(key), &ask, self.budgets.write)
             .await?;
-        self.went(answer.reply, &answer.origin)
-    }
-
-    /// Says what a reply to a removal means.
-    pub(crate) fn went(&self, reply: Value, origin: &Origin) -> Result<bool> {
-        match reply {
-            Value::Int(0) => Ok(false),
-            Value::Int(1) => Ok(true),
-            other => Err(self.out_of_step(other, origin)),
-        }
+        went(answer.reply, &answer.origin)
     }
 
     /// Looks at the header and not only whether the key is there, so that it agrees with a get.
@@ -214,7 +191,7 @@ impl RedisBackend {
                     Ok(false)
                 }
             },
-            other => Err(self.out_of_step(other, &answer.origin)),
+            other => Err(out_of_step(other, &answer.origin)),
         }
     }
 }
@@ -261,10 +238,10 @@ impl CacheBackend for RedisBackend {
     }
 
     fn stats(&self) -> BackendStats {
-        let status = self.caller.pool.status();
+        let pool = self.caller.pool.status();
         let mut connections = ConnectionStats::default();
-        connections.open = status.size as u64;
-        connections.max = status.max_size as u64;
+        connections.open = pool.size as u64;
+        connections.max = pool.max_size as u64;
         connections.breaker_open = self.caller.is_open();
         let mut stats = BackendStats::default();
         self.caller.counters.report(&mut stats, &mut connections);
@@ -276,7 +253,7 @@ impl CacheBackend for RedisBackend {
     }
 
     fn ping(&self) -> CacheFuture<'_, ()> {
-        self.open(self.first_contact(self.budgets.read))
+        self.open(self.alive(Way::Read, self.budgets.read))
     }
 
     fn close(&self) -> CacheFuture<'_, ()> {

@@ -3,42 +3,89 @@
 
 use std::time::Duration;
 
-use cache_core::{ErrorKind, Result};
+use cache_core::{CacheError, ErrorKind, Result};
 use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::Value;
-use deadpool_redis::redis::{FromRedisValue, Pipeline, RedisResult};
+use deadpool_redis::redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::command;
-use crate::error::{self, Damage};
-use crate::lane::of_pool;
+use crate::failure::{self, Damage};
 use crate::link::{Ask, Link};
-use crate::pool::Pooled;
+use crate::pool::{Pooled, of_pool};
 
 /// A scan tells where it goes on, and what it has found.
 type Page = (u64, Vec<Vec<u8>>);
 
+/// What ended a clear.
+struct Failed {
+    cause: RedisError,
+    /// The node of a Cluster that could not be cleared.
+    #[cfg(feature = "cluster")]
+    node: Option<String>,
+}
+
+impl Failed {
+    fn from_timeout() -> Self {
+        RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)).into()
+    }
+}
+
+impl From<RedisError> for Failed {
+    fn from(cause: RedisError) -> Self {
+        Self {
+            cause,
+            #[cfg(feature = "cluster")]
+            node: None,
+        }
+    }
+}
+
+impl From<Failed> for CacheError {
+    fn from(failed: Failed) -> Self {
+        #[cfg(feature = "cluster")]
+        if let Some(node) = &failed.node {
+            return failure::not_cleared(node, &failed.cause);
+        }
+        failure::of(&failed.cause)
+    }
+}
+
 impl RedisBackend {
     pub(crate) async fn clear_all(&self) -> Result<()> {
         let deadline = Instant::now() + self.budgets.clear;
-        let mut pooled = self.checkout(deadline).await?;
-        let cleared = timeout_at(deadline, self.clear_over(&mut pooled)).await;
-        let cleared =
-            cleared.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()));
-        if let Err(cause) = &cleared
-            && error::damage(cause) != Damage::None
-        {
-            drop(Object::take(pooled));
+        let mut retried = false;
+        loop {
+            let mut pooled = match self.checkout(deadline).await {
+                Err(error) if error.kind() == ErrorKind::Unavailable && !retried => {
+                    retried = true;
+                    continue;
+                }
+                pooled => pooled?,
+            };
+            let cleared = timeout_at(deadline, self.clear_over(&mut pooled)).await;
+            let cleared = cleared.unwrap_or_else(|_| Err(Failed::from_timeout()));
+            self.check_open()?;
+            let Err(failed) = cleared else { return Ok(()) };
+            let damage = failure::damage(&failed.cause);
+            if damage != Damage::None {
+                drop(Object::take(pooled));
+            }
+            if damage != Damage::Broken || retried || Instant::now() >= deadline {
+                return Err(failed.into());
+            }
+            // Those that wait in the pool went the same way, most likely.
+            self.caller.pool.retain(|_, _| false);
+            self.caller.counters.note_retry();
+            retried = true;
         }
-        self.check_open()?;
-        cleared.map_err(|cause| error::of(&cause))
     }
 
-    async fn clear_over(&self, link: &mut Link) -> RedisResult<()> {
+    async fn clear_over(&self, link: &mut Link) -> std::result::Result<(), Failed> {
         match link {
-            Link::Node(_) => self.clear_node(link).await,
+            Link::Node(_) => Ok(self.clear_node(link).await?),
             #[cfg(feature = "cluster")]
             Link::Cluster(cluster) => self.clear_cluster(cluster).await,
         }
@@ -65,8 +112,19 @@ impl RedisBackend {
         }
     }
 
-    /// Takes a connection out of the pool for as long as it is needed.
+    /// Takes a connection out of the pool for as long as it is needed. Waiting for one and connecting are one step.
     async fn checkout(&self, deadline: Instant) -> Result<Pooled> {
+        let deadline = deadline.min(Instant::now() + self.budgets.write);
+        let found = timeout_at(deadline, self.wait_for_pooled(deadline)).await;
+        let found = found.unwrap_or_else(|_| Err(failure::no_connection_in_time()));
+        found.inspect_err(|error| {
+            if matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout) {
+                self.caller.counters.note_wait_timeout();
+            }
+        })
+    }
+
+    async fn wait_for_pooled(&self, deadline: Instant) -> Result<Pooled> {
         let pool = &self.caller.pool;
         let mut timeouts = Timeouts {
             wait: Some(Duration::ZERO),
@@ -75,19 +133,14 @@ impl RedisBackend {
         let found = match pool.timeout_get(&timeouts).await {
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
                 let _waiting = self.caller.counters.wait();
+                // A little less than the time left, so that the error is the one that says what was missing.
                 let left = deadline.saturating_duration_since(Instant::now());
-                timeouts.wait = Some(left.min(self.budgets.write));
+                timeouts.wait = Some(left.mul_f64(0.98));
                 pool.timeout_get(&timeouts).await
             }
             found => found,
         };
-        found.map_err(|cause| {
-            let error = of_pool(&cause);
-            if error.kind() == ErrorKind::Exhausted {
-                self.caller.counters.note_wait_timeout();
-            }
-            error
-        })
+        found.map_err(|cause| of_pool(&cause))
     }
 }
 
@@ -107,13 +160,13 @@ mod cluster {
 
     use std::collections::BTreeSet;
 
+    use deadpool_redis::redis::aio::ConnectionLike;
     use deadpool_redis::redis::cluster_async::ClusterConnection;
-    use deadpool_redis::redis::cluster_routing::{
-        MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo,
-    };
-    use futures_util::future::try_join_all;
+    use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
+    use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
+    use futures_util::future::join_all;
 
-    use super::{FromRedisValue, Page, RedisBackend, RedisResult, Value, command, removal};
+    use super::{Failed, FromRedisValue, Page, RedisBackend, RedisResult, Value, command, removal};
     use crate::link::within;
 
     /// How often the masters are scanned again because they were others afterwards.
@@ -123,13 +176,22 @@ mod cluster {
     type Node = (String, u16);
 
     impl RedisBackend {
-        pub(super) async fn clear_cluster(&self, cluster: &mut ClusterConnection) -> RedisResult<()> {
+        pub(super) async fn clear_cluster(
+            &self,
+            cluster: &mut ClusterConnection,
+        ) -> std::result::Result<(), Failed> {
             let mut masters = self.masters(cluster).await?;
             for _ in 0..ROUNDS {
-                let cleared = masters
-                    .iter()
-                    .map(|master| self.clear_master(cluster.clone(), master));
-                try_join_all(cleared).await?;
+                let cleared = masters.iter().map(|master| async {
+                    let cleared = self.clear_master(cluster.clone(), master).await;
+                    cleared.map_err(|cause| Failed {
+                        cause,
+                        node: Some(format!("{}:{}", master.0, master.1)),
+                    })
+                });
+                // One that fails does not spare the others.
+                let cleared: std::result::Result<(), Failed> = join_all(cleared).await.into_iter().collect();
+                cleared?;
                 // A failover in between may have hidden keys from the scan.
                 let now = self.masters(cluster).await?;
                 if now == masters {
@@ -140,21 +202,22 @@ mod cluster {
             Ok(())
         }
 
-        /// Asks all masters for a sign of life, to learn their addresses.
+        /// Asks a node who the masters are. To send something to all of them would leave out, without a word, those
+        /// that there is no connection to.
         async fn masters(&self, cluster: &mut ClusterConnection) -> RedisResult<BTreeSet<Node>> {
-            let everybody = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-            let asked = cluster.route_command(command::ping(), everybody);
-            let Value::Map(answers) = within(self.budgets.write, asked).await? else {
-                return Ok(BTreeSet::new());
-            };
+            let anybody = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
+            let asked = cluster.route_command(command::cluster_slots(), anybody);
+            let ranges = within(self.budgets.write, asked).await?.extract_error()?;
+            // Each range is its first and last slot and its nodes, the master first; a node is its host and its port.
+            let ranges: Vec<Vec<Value>> = FromRedisValue::from_redis_value(ranges)?;
             let mut masters = BTreeSet::new();
-            for (address, answer) in answers {
-                answer.extract_error()?;
-                let address = String::from_redis_value(address)?;
-                if let Some((host, port)) = address.rsplit_once(':')
-                    && let Ok(port) = port.parse()
-                {
-                    masters.insert((host.to_owned(), port));
+            for range in ranges {
+                let Some(Value::Array(master)) = range.into_iter().nth(2) else {
+                    continue;
+                };
+                let mut master = master.into_iter();
+                if let (Some(host), Some(port)) = (master.next(), master.next()) {
+                    masters.insert((String::from_redis_value(host)?, u16::from_redis_value(port)?));
                 }
             }
             Ok(masters)
@@ -173,10 +236,7 @@ mod cluster {
                 let page = within(limit, asked).await?.extract_error()?;
                 let (next, keys) = Page::from_redis_value(page)?;
                 if !keys.is_empty() {
-                    let removed = cluster.route_pipeline(removal(&keys), 0, keys.len(), master());
-                    for reply in within(limit, removed).await? {
-                        reply.extract_error()?;
-                    }
+                    self.remove(&mut cluster, keys, master()).await?;
                 }
                 if next == 0 || self.check_open().is_err() {
                     return Ok(());
@@ -184,5 +244,39 @@ mod cluster {
                 cursor = next;
             }
         }
+
+        /// Removes keys that were found on a node.
+        async fn remove(
+            &self,
+            cluster: &mut ClusterConnection,
+            keys: Vec<Vec<u8>>,
+            node: SingleNodeRoutingInfo,
+        ) -> RedisResult<()> {
+            let limit = self.budgets.write;
+            let removed = cluster.route_pipeline(removal(&keys), 0, keys.len(), node);
+            let removed = within(limit, removed).await.and_then(|replies| {
+                let replies = replies.into_iter().map(Value::extract_error);
+                replies.collect::<RedisResult<Vec<_>>>()
+            });
+            match removed {
+                // The slot of a key is on its way to this node or from it; the client library asks the right one.
+                Err(cause) if is_redirect(&cause) => {
+                    for key in keys {
+                        let removal = command::unlink_found(&key);
+                        let removed = cluster.req_packed_command(&removal);
+                        within(limit, removed).await?.extract_error()?;
+                    }
+                    Ok(())
+                }
+                removed => removed.map(drop),
+            }
+        }
+    }
+
+    fn is_redirect(cause: &RedisError) -> bool {
+        matches!(
+            cause.kind(),
+            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask)
+        )
     }
 }

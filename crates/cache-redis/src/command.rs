@@ -112,6 +112,14 @@ pub(crate) fn ping() -> Cmd {
     command("PING", 0, 0)
 }
 
+/// Asks a node of a Cluster who serves which slots.
+#[cfg(feature = "cluster")]
+pub(crate) fn cluster_slots() -> Cmd {
+    let mut command = command("CLUSTER", 1, 0);
+    command.arg("SLOTS");
+    command
+}
+
 /// Returns the pattern that matches what begins with the prefix and nothing else.
 fn glob(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len() + 8);
@@ -140,7 +148,7 @@ mod tests {
         let command = get(StoredKey::new(&namespace, Key::new("c d\r\n").unwrap()));
         assert_eq!(
             command.get_packed_command(),
-            b"*2\r\n$3\r\nGET\r\n$12\r\na%3Ab:c d\r\n\r\n"
+            b"*2\r\n$3\r\nGET\r\n$11\r\na%3Ab:c d\r\n\r\n"
         );
     }
 }

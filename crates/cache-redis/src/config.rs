@@ -81,7 +81,7 @@ impl Default for RedisBuilder {
             password: None,
             db: None,
             resp3: false,
-            connect_timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_millis(500),
             namespace: "cache".to_owned(),
             connections: 1,
             max_connections: 8,
@@ -101,96 +101,6 @@ impl Default for RedisBuilder {
     }
 }
 
-/// Where the server is, and who asks. Without a word it is `127.0.0.1:6379`, without TLS, user or password.
-impl RedisBuilder {
-    /// Sets where the server is by a URL: `redis://user:password@host:6379/0`, `unix:///path?db=0`, with the feature
-    /// `tls` also `rediss://`. `?protocol=resp3` is as [`resp3`](Self::resp3). What [`user`](Self::user),
-    /// [`password`](Self::password) and [`db`](Self::db) say counts before what stands in the URL.
-    pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = Some(Secret::new(url));
-        self
-    }
-
-    /// Sets the host, `127.0.0.1` unless it is told.
-    pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.host = Some(host.into());
-        self
-    }
-
-    /// Sets the port, 6379 unless it is told.
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = Some(port);
-        self
-    }
-
-    /// Sets the path of the server's unix socket, for a server on this machine.
-    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
-        self.unix_socket = Some(path.into());
-        self
-    }
-
-    /// Sets some nodes of a Cluster, each as `host:port` or a URL. They name the others, which must be reachable by the
-    /// names that they give.
-    #[cfg(feature = "cluster")]
-    pub fn cluster(mut self, nodes: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.cluster = Some(nodes.into_iter().map(Secret::new).collect());
-        self
-    }
-
-    /// Sets the Sentinels, each as `host:port`, and the name of the master that they watch. Connections go to
-    /// whichever server is the master at the time.
-    #[cfg(feature = "sentinel")]
-    pub fn sentinel(
-        mut self,
-        master: impl Into<String>,
-        nodes: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
-        self.sentinel = Some((master.into(), nodes.into_iter().map(Secret::new).collect()));
-        self
-    }
-
-    /// Sets user and password for the Sentinels themselves, if they ask for one. An empty user is none.
-    #[cfg(feature = "sentinel")]
-    pub fn sentinel_credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.sentinel_user = Some(user.into()).filter(|user| !user.is_empty());
-        self.sentinel_password = Some(Secret::new(password));
-        self
-    }
-
-    /// Secures the connections. A `rediss://` URL does so too, with [`Tls::new`].
-    #[cfg(feature = "tls")]
-    pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = Some(tls);
-        self
-    }
-
-    /// Sets the user, for servers with an access control list. `docs/redis.md` lists the rights that it needs.
-    pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.user = Some(user.into());
-        self
-    }
-
-    /// Sets the password.
-    pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.password = Some(Secret::new(password));
-        self
-    }
-
-    /// Sets the number of the database, 0 unless it is told. A Cluster has only that.
-    pub fn db(mut self, db: i64) -> Self {
-        self.db = Some(db);
-        self
-    }
-
-    /// Says whether RESP3 is spoken, which servers do from version 6 on. RESP2 unless it is told; the cache does the
-    /// same with both.
-    pub fn resp3(mut self, resp3: bool) -> Self {
-        self.resp3 = resp3;
-        self
-    }
-}
-
-/// How it is used.
 impl RedisBuilder {
     /// Sets the namespace, `cache` unless it is told. Every key of this cache begins with it, and nothing outside of it
     /// is read, changed or removed. Two caches on one server have two namespaces, or they are the same cache.
@@ -199,15 +109,16 @@ impl RedisBuilder {
         self
     }
 
-    /// Sets how many connections carry the commands, 1 unless it is told. One carries the requests of any number of
-    /// callers and batches them best; more help where one core cannot serve one, or where values are large.
+    /// Sets how many connections carry reads, 1 unless it is told. One carries the requests of any number of callers
+    /// and batches them best; more help where one core cannot serve one, or where values are large. Writes have a
+    /// connection to themselves.
     pub fn connections(mut self, connections: usize) -> Self {
         self.connections = connections;
         self
     }
 
-    /// Sets how many connections there may be at all, 8 unless it is told: those that carry commands and those that
-    /// clears use for themselves. A connection to a Cluster counts as one and has one to each node.
+    /// Sets how many connections there may be at all, 8 unless it is told: those for reads, the one for writes, and
+    /// those that clears use for themselves. A connection to a Cluster counts as one and has one to each node.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
@@ -232,7 +143,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Sets how long an attempt to connect goes on in the background: 1 s unless it is told. Callers wait for it no
+    /// Sets how long an attempt to connect goes on in the background: 500 ms unless it is told. Callers wait for it no
     /// longer than their budget.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -299,7 +210,10 @@ impl RedisBuilder {
             #[cfg(feature = "compression")]
             compress_from: self.compress_from.filter(|_| !self.raw),
         };
-        let sharded = self.is_sharded();
+        #[cfg(feature = "cluster")]
+        let sharded = self.cluster.is_some();
+        #[cfg(not(feature = "cluster"))]
+        let sharded = false;
         Ok(RedisBackend::new(
             form,
             pool,
@@ -334,9 +248,8 @@ impl RedisBuilder {
                 "connections is 0, so no command could be sent; give 1 or more",
             ));
         }
-        if self.max_connections <= self.connections {
-            let message =
-                "max_connections must be above connections, for replacing them and for clears; raise it";
+        if self.max_connections < self.connections.saturating_add(2) {
+            let message = "max_connections must be above connections by 2 at least, for writes and for clears; raise it";
             return Err(error::limit(message));
         }
         if self.max_value_len == 0 {
@@ -360,13 +273,5 @@ impl RedisBuilder {
     /// Returns the longest time that a request may take.
     pub(crate) fn longest_budget(&self) -> Duration {
         self.budgets.read.max(self.budgets.write)
-    }
-
-    /// Says whether the keys are spread over several servers.
-    fn is_sharded(&self) -> bool {
-        #[cfg(feature = "cluster")]
-        return self.cluster.is_some();
-        #[cfg(not(feature = "cluster"))]
-        false
     }
 }

@@ -5,28 +5,21 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use cache_core::{CacheError, Result};
-use deadpool::managed::{Object, PoolError, TimeoutType};
+use deadpool::managed::{Object, PoolError};
 use deadpool_redis::redis::RedisError;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::error;
-use crate::link::Link;
-use crate::pool::{Pool, Pooled};
+use crate::held::{Leased, Slot};
+use crate::pool::{Pool, Pooled, of_pool};
 
 /// After so many requests in a row without an answer a connection is replaced: one that lost its way never fails by
 /// itself.
 const SILENT_REQUESTS: u32 = 3;
-
-/// The first pause after a failed attempt to connect, doubled with each one up to the longest. The breaker spaces out
-/// attempts beyond that.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// A held connection and its replacement.
 #[derive(Debug)]
@@ -39,35 +32,6 @@ pub(crate) struct Lane {
     settled: watch::Sender<()>,
     /// Requests in a row without an answer, for each group of slots.
     silent: Box<[AtomicU32]>,
-}
-
-#[derive(Default)]
-struct Slot {
-    held: Option<Held>,
-    /// Counts connections, so that a late failure of one is not taken for a failure of the next.
-    number: u64,
-    connecting: bool,
-    failure: Option<Failure>,
-    closed: bool,
-}
-
-struct Held {
-    link: Link,
-    /// Keeps the place in the pool.
-    pooled: Pooled,
-}
-
-#[derive(Debug)]
-struct Failure {
-    error: CacheError,
-    attempts: u32,
-    not_before: Instant,
-}
-
-/// A connection to run one request on.
-pub(crate) struct Leased {
-    pub(crate) link: Link,
-    pub(crate) number: u64,
 }
 
 /// How an attempt to connect ended.
@@ -97,13 +61,18 @@ impl Lane {
         self.slot().lease()
     }
 
-    /// Waits for the connection, which is made if need be. A call that looks whether the server is back does not heed
-    /// the pause after a failure.
-    pub(crate) async fn connected(self: &Arc<Self>, urgent: bool) -> Result<Leased> {
+    /// Says whether the last requests had no answer, so that the connection is to be replaced.
+    pub(crate) fn is_silent(&self, group: usize) -> bool {
+        self.silent[group].load(Relaxed) >= SILENT_REQUESTS
+    }
+
+    /// Waits for a connection newer than number `old`, which is made if need be. A call that looks whether the server
+    /// is back does not heed the pause after a failure.
+    pub(crate) async fn connected(self: &Arc<Self>, urgent: bool, old: u64) -> Result<Leased> {
         let mut settled = self.settled.subscribe();
         let mut urgent = urgent;
         loop {
-            match self.look(urgent) {
+            match self.look(urgent, old) {
                 Look::Ready(leased) => return Ok(leased),
                 Look::Failed(error) => return Err(error),
                 Look::Wait => {}
@@ -116,22 +85,21 @@ impl Lane {
         }
     }
 
-    fn look(self: &Arc<Self>, urgent: bool) -> Look {
+    fn look(self: &Arc<Self>, urgent: bool, old: u64) -> Look {
         let slot = self.slot();
         if slot.closed {
             return Look::Failed(CacheError::closed());
         }
-        if let Some(leased) = slot.lease() {
+        if let Some(leased) = slot.lease()
+            && leased.number > old
+        {
             return Look::Ready(leased);
         }
         if slot.connecting {
             return Look::Wait;
         }
-        if let Some(failure) = &slot.failure
-            && !urgent
-            && Instant::now() < failure.not_before
-        {
-            return Look::Failed(failure.error.clone());
+        if !urgent && let Some(error) = slot.recent_failure() {
+            return Look::Failed(error);
         }
         match self.start(slot) {
             Ok(()) => Look::Wait,
@@ -160,18 +128,15 @@ impl Lane {
     }
 
     /// Takes in how an attempt ended. `None` is one that was stopped.
-    fn settle(&self, result: Option<Outcome>) {
+    fn settle(&self, outcome: Option<Outcome>) {
         let mut slot = self.slot();
         slot.connecting = false;
-        match result {
+        match outcome {
+            Some(Ok(pooled)) if slot.closed => drop(Object::take(pooled)),
             Some(Ok(pooled)) => {
-                if slot.closed {
-                    drop(Object::take(pooled));
-                } else {
-                    slot.hold(pooled);
-                    for silent in &self.silent {
-                        silent.store(0, Relaxed);
-                    }
+                slot.hold(pooled);
+                for silent in &self.silent {
+                    silent.store(0, Relaxed);
                 }
             }
             Some(Err(cause)) => slot.fail(of_pool(&cause)),
@@ -191,18 +156,15 @@ impl Lane {
     }
 
     /// Notes that a request was not answered in time. After some of them the connection is replaced, but serves until
-    /// the next one is there: it may be the server that is slow.
+    /// the next one is there: it may be the server that is slow. If there is no next one, every further silence leads
+    /// to another attempt.
     pub(crate) fn note_silence(self: &Arc<Self>, group: usize, number: u64) {
         if self.silent[group].fetch_add(1, Relaxed) + 1 < SILENT_REQUESTS {
             return;
         }
         let slot = self.slot();
-        let resting = slot
-            .failure
-            .as_ref()
-            .is_some_and(|failure| Instant::now() < failure.not_before);
-        if slot.number == number && slot.held.is_some() && !slot.connecting && !slot.closed && !resting {
-            self.silent[group].store(0, Relaxed);
+        let replaceable = slot.holds(number) && !slot.connecting && !slot.closed;
+        if replaceable && slot.recent_failure().is_none() {
             // Without a runtime the next call says so.
             drop(self.start(slot));
         }
@@ -211,23 +173,20 @@ impl Lane {
     /// Gives up a connection that broke or is out of step.
     pub(crate) fn note_broken(&self, number: u64) {
         let mut slot = self.slot();
-        if slot.number == number
-            && let Some(held) = slot.held.take()
-        {
-            held.discard();
-            drop(slot);
-            // Those that wait in the pool went the same way, most likely.
-            self.pool.retain(|_, _| false);
+        if !slot.holds(number) {
+            return;
         }
+        slot.discard();
+        drop(slot);
+        // Those that wait in the pool went the same way, most likely.
+        self.pool.retain(|_, _| false);
     }
 
     /// Gives up the connection and the attempt to make one, and refuses to make others.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
         let mut slot = self.slot();
         slot.closed = true;
-        if let Some(held) = slot.held.take() {
-            held.discard();
-        }
+        slot.discard();
         drop(slot);
         let task = self.task().take();
         if let Some(task) = &task {
@@ -250,9 +209,9 @@ impl Lane {
 struct Attempt(Option<Arc<Lane>>);
 
 impl Attempt {
-    fn end(mut self, result: Outcome) {
+    fn end(mut self, outcome: Outcome) {
         if let Some(lane) = self.0.take() {
-            lane.settle(Some(result));
+            lane.settle(Some(outcome));
         }
     }
 }
@@ -262,72 +221,5 @@ impl Drop for Attempt {
         if let Some(lane) = self.0.take() {
             lane.settle(None);
         }
-    }
-}
-
-impl Slot {
-    #[inline]
-    fn lease(&self) -> Option<Leased> {
-        self.held.as_ref().map(|held| Leased {
-            link: held.link.clone(),
-            number: self.number,
-        })
-    }
-
-    fn hold(&mut self, pooled: Pooled) {
-        let link = Link::clone(&pooled);
-        if let Some(old) = self.held.replace(Held { link, pooled }) {
-            old.discard();
-        }
-        self.number += 1;
-        self.failure = None;
-    }
-
-    fn fail(&mut self, error: CacheError) {
-        let attempts = self
-            .failure
-            .as_ref()
-            .map_or(0, |failure| failure.attempts)
-            .saturating_add(1);
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << attempts.min(8))
-            .min(LONGEST_PAUSE);
-        let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.failure = Some(Failure {
-            error,
-            attempts,
-            not_before: Instant::now() + jittered,
-        });
-    }
-}
-
-impl Held {
-    /// Takes the connection out of the pool for good.
-    fn discard(self) {
-        drop(Object::take(self.pooled));
-    }
-}
-
-/// Makes the error of a pool that gave no connection.
-pub(crate) fn of_pool(cause: &PoolError<RedisError>) -> CacheError {
-    match cause {
-        PoolError::Backend(cause) if cause.is_timeout() => error::no_connection_in_time(),
-        PoolError::Backend(cause) => error::of(cause),
-        PoolError::Timeout(TimeoutType::Wait) => error::no_connection_free(),
-        PoolError::Timeout(_) => error::no_connection_in_time(),
-        PoolError::Closed => CacheError::closed(),
-        PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => error::no_runtime(),
-    }
-}
-
-impl std::fmt::Debug for Slot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Slot")
-            .field("connected", &self.held.is_some())
-            .field("number", &self.number)
-            .field("connecting", &self.connecting)
-            .field("failure", &self.failure)
-            .field("closed", &self.closed)
-            .finish()
     }
 }

@@ -14,8 +14,8 @@
 //!
 //! # How it talks to the server
 //!
-//! A pool makes, bounds and replaces connections, but no command waits for one: commands run on one or a few held
-//! connections, which carry the requests of all callers at once. A get is one `GET`, a set one `SET`, a delete one
+//! A pool makes, bounds and replaces connections, but no command waits for one: commands run on held connections, one for
+//! reads and one for writes, which carry the requests of all callers at once. A get is one `GET`, a set one `SET`, a delete one
 //! `UNLINK`, and nothing else.
 //!
 //! Each operation has one deadline over all that it does: waiting for a connection, connecting, a retry. A connection
@@ -41,10 +41,14 @@ mod command;
 mod config;
 mod counters;
 mod error;
+mod failure;
+mod held;
 mod lane;
 mod link;
 mod many;
+mod place;
 mod pool;
+mod reply;
 mod secret;
 mod slot;
 mod stored;

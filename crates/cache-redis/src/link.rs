@@ -11,7 +11,7 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
-use crate::error::{self, Damage};
+use crate::failure::{self, Damage};
 
 /// A connection that carries the requests of many callers at once.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl Ask for Pipeline {
         match replies.first() {
             Some(Value::ServerError(refusal)) => {
                 let refusal = RedisError::from(refusal.clone());
-                if error::damage(&refusal) == Damage::None {
+                if failure::damage(&refusal) == Damage::None {
                     Ok(replies)
                 } else {
                     Err(refusal)

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use crate::backend::RedisBackend;
 use crate::call::{Answer, Origin, Way};
-use crate::{command, error};
+use crate::reply::{out_of_step, stored, went};
+use crate::{command, failure};
 
 /// How many keys one request carries. More would keep others waiting at the server.
 const MOST: usize = 1_000;
@@ -57,7 +58,7 @@ impl RedisBackend {
             .await?;
         match reply {
             Value::Array(replies) if replies.len() == request.len() => Ok((replies, origin)),
-            other => Err(self.out_of_step(other, &origin)),
+            other => Err(out_of_step(other, &origin)),
         }
     }
 
@@ -84,7 +85,7 @@ impl RedisBackend {
             .write_all(commands, |reply, origin| match reply {
                 // The answer to the removal that stands for an entry which is over.
                 Value::Int(0 | 1) => Ok(()),
-                reply => self.stored(reply, origin),
+                reply => stored(reply, origin),
             })
             .await;
         in_order(entries.len(), done.into_iter().chain(failed))
@@ -96,9 +97,7 @@ impl RedisBackend {
             key: *key,
             what: command::unlink(self.form.key(*key)),
         });
-        let done = self
-            .write_all(commands.collect(), |reply, origin| self.went(reply, origin))
-            .await;
+        let done = self.write_all(commands.collect(), went).await;
         in_order(keys.len(), done)
     }
 
@@ -143,7 +142,7 @@ impl RedisBackend {
         }
         let budget = deadline.saturating_duration_since(Instant::now());
         if budget.is_zero() {
-            return each(&rest, &error::too_late());
+            return each(&rest, &failure::too_late());
         }
         match self.caller.call(Way::Write, group, &ask, budget).await {
             Ok(Answer { reply, origin }) if reply.len() == rest.len() => rest
@@ -153,7 +152,7 @@ impl RedisBackend {
                 .collect(),
             Ok(Answer { origin, .. }) => {
                 origin.distrust();
-                each(&rest, &error::unexpected_reply())
+                each(&rest, &failure::unexpected_reply())
             }
             Err(error) => each(&rest, &error),
         }
@@ -192,7 +191,7 @@ fn in_order<T>(keys: usize, answers: impl IntoIterator<Item = (usize, Result<T>)
     for (place, answer) in answers {
         places[place] = Some(answer);
     }
-    let missing = || Err(error::unexpected_reply());
+    let missing = || Err(failure::unexpected_reply());
     places
         .into_iter()
         .map(|answer| answer.unwrap_or_else(missing))

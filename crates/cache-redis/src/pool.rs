@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool::managed::{self, Metrics, Object, PoolConfig, QueueMode, RecycleError, RecycleResult};
+use cache_core::CacheError;
+use deadpool::managed::{
+    self, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType,
+};
 #[cfg(feature = "sentinel")]
 use deadpool_redis::redis::AsyncConnectionConfig;
 #[cfg(feature = "cluster")]
@@ -15,6 +18,7 @@ use deadpool_redis::redis::{self, RedisError};
 
 use crate::counters::Counters;
 use crate::error;
+use crate::failure;
 use crate::link::{Ask, Link, within};
 
 pub(crate) type Pool = managed::Pool<Connector>;
@@ -77,8 +81,8 @@ impl managed::Manager for Connector {
     type Error = RedisError;
 
     async fn create(&self) -> Result<Link, RedisError> {
-        // The manager's own limits are one per stage.
-        let connected = within(self.limit, self.connect()).await;
+        // The limits of the client library are one per stage. Boxed, since it is large with TLS.
+        let connected = within(self.limit, Box::pin(self.connect())).await;
         self.counters.note_connect(connected.is_ok());
         connected
     }
@@ -120,4 +124,16 @@ pub(crate) fn build(connector: Connector, most: usize) -> cache_core::Result<Poo
         .runtime(deadpool::Runtime::Tokio1)
         .build()
         .map_err(|_| error::no_runtime())
+}
+
+/// Makes the error of a pool that gave no connection.
+pub(crate) fn of_pool(cause: &PoolError<RedisError>) -> CacheError {
+    match cause {
+        PoolError::Backend(cause) if cause.is_timeout() => failure::no_connection_in_time(),
+        PoolError::Backend(cause) => failure::of(cause),
+        PoolError::Timeout(TimeoutType::Wait) => failure::no_connection_free(),
+        PoolError::Timeout(_) => failure::no_connection_in_time(),
+        PoolError::Closed => CacheError::closed(),
+        PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => error::no_runtime(),
+    }
 }

@@ -92,7 +92,7 @@ impl Form {
         let fingerprint = KeyFingerprint::new(&self.namespace, key);
         let entry = match envelope::open(stored.into(), fingerprint) {
             Ok(Opened::Entry(entry)) => entry,
-            Ok(Opened::Compressed(entry)) => match self.decompress(entry) {
+            Ok(Opened::Compressed(entry)) => match self.decompress(&entry) {
                 Ok(entry) => entry,
                 Err(reason) => {
                     return Ok(Found::Rejected {
@@ -162,7 +162,7 @@ impl Form {
     }
 
     #[cfg(feature = "compression")]
-    fn decompress(&self, entry: Entry) -> std::result::Result<Entry, RejectReason> {
+    fn decompress(&self, entry: &Entry) -> std::result::Result<Entry, RejectReason> {
         let failed = RejectReason::Compression;
         let payload = entry.value().payload(&self.codec).map_err(|_| failed)?;
         let (len, block) = lz4_flex::block::uncompressed_size(&payload.bytes).map_err(|_| failed)?;
@@ -183,7 +183,7 @@ impl Form {
 
     #[cfg(not(feature = "compression"))]
     #[expect(clippy::unused_self, reason = "with compression it is needed")]
-    fn decompress(&self, _: Entry) -> std::result::Result<Entry, RejectReason> {
+    fn decompress(&self, _: &Entry) -> std::result::Result<Entry, RejectReason> {
         Err(RejectReason::UnknownFlags)
     }
 }

@@ -78,6 +78,7 @@
 //! With the feature `servers`, which is off by default, there are `servers` (real Redis servers: single, Cluster,
 //! Sentinel) and `proxy` (what harms the connections to one).
 //!
+//! [`History`] tells whether what several tasks saw of one key can have happened.
 //! [`eventually`] waits for background work; [`ManualClock`] makes waiting for an expiry unnecessary.
 
 mod clock;
@@ -85,6 +86,7 @@ pub mod conformance;
 mod doubles;
 mod eventually;
 mod fixture;
+mod history;
 mod map_fixture;
 #[cfg(feature = "servers")]
 pub mod proxy;
@@ -97,5 +99,6 @@ pub use self::clock::ManualClock;
 pub use self::doubles::{CountingBackend, FailingBackend, MapBackend, NullBackend, SlowBackend};
 pub use self::eventually::eventually;
 pub use self::fixture::{Fixture, Passing};
+pub use self::history::{Act, History};
 pub use self::map_fixture::MapFixture;
 pub use self::run::run;

@@ -211,6 +211,20 @@ macro_rules! __for_each_case {
                 delete_many_tells_how_many_existed,
                 of_two_values_for_one_key_the_later_stays,
             }
+            load {
+                a_missing_value_is_loaded_and_stored,
+                callers_share_one_load,
+                a_delete_during_a_load_wins,
+                a_clear_during_a_load_wins,
+                a_set_during_a_load_wins,
+                a_load_that_fails_stores_nothing,
+                that_there_is_nothing_is_remembered,
+                a_stale_value_is_given_while_it_is_renewed,
+                many_keys_are_loaded_with_one_call,
+                a_backend_that_fails_does_not_fail_a_load,
+                callers_that_go_leave_nothing_behind,
+                calls_are_linearizable,
+            }
             errors {
                 a_type_that_does_not_fit_is_a_mismatch,
                 a_type_that_fits_is_read,

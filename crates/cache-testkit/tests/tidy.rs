@@ -33,7 +33,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn all_files() -> Vec<PathBuf> {
-    ["crates", "examples", "benches", "fuzz"]
+    ["crates", "dashboards", "examples", "benches", "fuzz"]
         .iter()
         .flat_map(|folder| rust_files(&root().join(folder)))
         .collect()

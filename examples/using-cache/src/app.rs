@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio::time;
 use tracing::{info, warn};
 
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::caches::{Caches, product_life};
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
@@ -25,7 +25,7 @@ use crate::ids::Ids;
 use crate::shutdown::{Signals, Stopper, stop};
 use crate::source::Source;
 use crate::telemetry::Telemetry;
-use crate::{banner, logging, settings, usage};
+use crate::{banner, healthcheck, logging, settings, usage};
 
 /// How long requests that have begun may take to end once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -50,6 +50,9 @@ pub fn main() -> ExitCode {
 }
 
 fn start(args: Args) -> Result<(), Failure> {
+    if let Some(Command::Healthcheck) = args.command {
+        return healthcheck::run(args.listen);
+    }
     logging::install(args.log.clone(), args.log_format);
     // A wrong configuration is told before anything is made or connected.
     let draft = settings::draft(&args)?;
@@ -81,7 +84,11 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
     let caches = Caches::open(&factory, &config).await?;
     warn_of_absent(&caches).await;
     banner::ready(&args, &caches, products, address);
-    let catalogue = Arc::new(Catalogue::new(source, caches, product_life(&config)));
+    let catalogue = Arc::new(Catalogue::new(
+        source,
+        caches,
+        product_life(&config).unwrap_or(Duration::MAX),
+    ));
     if let Some(trace) = &trace {
         info!("replaying {} accesses of {}", trace.len(), trace.name());
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use access_trace::Format;
 use cache_factory::Secret;
 use cache_memory::EvictionPolicy;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::logging::LogFormat;
@@ -15,7 +15,7 @@ use crate::values;
 
 /// The settings of the service. `Args::command()` describes them, which the tests compare with the README.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "using-cache", version)]
+#[command(name = "using-cache", version, disable_help_subcommand = true)]
 #[command(
     about = "A catalogue of products over a slow source, with a cache in front of it and metrics of both."
 )]
@@ -82,6 +82,11 @@ pub struct Args {
     #[arg(value_parser = values::life)]
     pub(crate) ttl: Option<Duration>,
 
+    /// How long after that a product may still be given while the source is down; 0s for not at all [default: 10m]
+    #[arg(long, value_name = "DURATION", env = "CACHE_EXAMPLE_STALE_FOR")]
+    #[arg(value_parser = values::duration)]
+    pub(crate) stale_for: Option<Duration>,
+
     /// Which product goes when a cache in memory is full: lru or tinylfu [default: lru]
     #[arg(long, value_name = "POLICY", env = "CACHE_EXAMPLE_POLICY")]
     pub(crate) policy: Option<EvictionPolicy>,
@@ -115,6 +120,16 @@ pub struct Args {
     )]
     #[arg(hide_possible_values = true)]
     pub(crate) log_format: LogFormat,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program does instead of serving.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask the service that listens at --listen whether it is well, and exit with 0 if so
+    Healthcheck,
 }
 
 #[cfg(test)]

@@ -51,12 +51,12 @@ impl Caches {
     }
 }
 
-/// Returns how long products live by the configuration.
-pub(crate) fn product_life(config: &Config) -> Duration {
+/// Returns how long products live by the configuration, unless they live for ever.
+pub(crate) fn product_life(config: &Config) -> Option<Duration> {
     let ttl = config.caches.get("products").and_then(|products| products.ttl);
-    match ttl.map(|ttl| ttl.0) {
-        Some(Expiration::After(ttl)) => ttl,
-        _ => Duration::MAX,
+    match ttl?.0 {
+        Expiration::After(ttl) => Some(ttl),
+        _ => None,
     }
 }
 
@@ -65,6 +65,7 @@ pub(crate) async fn in_memory(max_items: u64) -> Caches {
     let mut draft = cache_factory::Draft::default();
     draft.set("defaults.backend", "memory");
     draft.set("caches.products.memory.max_items", max_items);
+    draft.set("caches.products.loading.stale_if_error", "11m");
     draft.set("caches.searches.ttl", "5s");
     let factory = Factory::new();
     Caches::open(&factory, &factory.read(&draft).unwrap())

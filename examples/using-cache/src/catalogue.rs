@@ -1,19 +1,18 @@
 //! The catalogue: the source with the caches in front of it. This file is where the caches are used.
 //!
-//! Reads look in the cache first, ask the source on a miss, and store its answer. Updates change the source and then
-//! delete from the cache, in this order: the other way round, a read in between would store the old value again.
-//! What remains is a read that has the old value from the source while the update deletes, and stores it after; the
-//! TTL bounds how long that shows.
+//! Reads go through `get_or_load`: what is not in the cache is asked of the source, once for all who ask at the same
+//! time. While the source is down, products are given that are older than their TTL. Updates change the source and then
+//! delete from the cache, in this order; a load that has the old product by then does not store it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Expiration, Result, Value};
+use cache_core::{CacheError, ErrorKind, LoadContext, Loaded, Result};
 
 use crate::caches::Caches;
 use crate::lookups::{CacheReport, CacheStatus, Lookups};
 use crate::product::{Change, Product};
-use crate::source::Source;
+use crate::source::{Source, SourceStopped};
 
 /// The stock of a scarce product changes what people are told, so it is cached for a shorter time.
 const SCARCE_TTL: Duration = Duration::from_secs(5);
@@ -23,7 +22,7 @@ const MOST_FOUND: usize = 10;
 /// Products, read through the caches.
 #[derive(Debug)]
 pub struct Catalogue {
-    source: Source,
+    source: Arc<Source>,
     caches: Caches,
     product_lookups: Lookups,
     search_lookups: Lookups,
@@ -39,12 +38,21 @@ pub struct Answer<T> {
     pub status: CacheStatus,
 }
 
+impl<T> From<cache_core::Answer<Arc<T>>> for Answer<T> {
+    fn from(answer: cache_core::Answer<Arc<T>>) -> Self {
+        Self {
+            status: CacheStatus::of(answer.source),
+            value: answer.value,
+        }
+    }
+}
+
 impl Catalogue {
     /// Puts caches in front of a source. `ttl` is that of the cache of products.
     pub fn new(source: Source, caches: Caches, ttl: Duration) -> Self {
         let (product_lookups, search_lookups) = <(Lookups, Lookups)>::default();
         Self {
-            source,
+            source: Arc::new(source),
             caches,
             product_lookups,
             search_lookups,
@@ -53,32 +61,24 @@ impl Catalogue {
     }
 
     /// Returns a product. That there is none is an answer too, and cached as one: a link that went dead must not ask
-    /// the source each time. Requests that miss at the same time ask the source one by one.
+    /// the source each time. Requests that miss at the same time ask the source once.
     ///
     /// # Errors
-    /// What the cache reports.
+    /// What the cache reports: that the source is stopped, and no older product is there.
     pub async fn product(&self, id: u64) -> Result<Answer<Option<Product>>> {
+        let (source, scarce_ttl) = (Arc::clone(&self.source), self.scarce_ttl);
         let key = id.to_string();
-        if let Some(value) = self.caches.products.get::<Option<Product>>(&key).shared().await? {
-            self.product_lookups.count(1, 0);
-            return Ok(Answer {
-                value,
-                status: CacheStatus::Hit,
-            });
-        }
-        self.product_lookups.count(0, 1);
-
-        let value = Arc::new(self.source.product(id).await);
-        let life = self.life(Option::as_ref(&value));
-        self.caches
+        let load = move |_: LoadContext<Option<Product>>| async move {
+            Ok::<_, SourceStopped>(loaded(source.product(id).await?, scarce_ttl))
+        };
+        let found = self
+            .caches
             .products
-            .set(&key, Value::shared(Arc::clone(&value)))
-            .expiration(life)
+            .get_or_load(&key, load)
+            .shared()
+            .detailed()
             .await?;
-        Ok(Answer {
-            value,
-            status: CacheStatus::Miss,
-        })
+        Ok(self.count(found))
     }
 
     /// Returns several products, in the order of the ids. The cache is asked once for all of them, and so is the
@@ -87,64 +87,40 @@ impl Catalogue {
     /// # Errors
     /// What the cache reports.
     pub async fn products(&self, ids: &[u64]) -> Result<Vec<Answer<Option<Product>>>> {
+        let (source, scarce_ttl) = (Arc::clone(&self.source), self.scarce_ttl);
         let keys: Vec<String> = ids.iter().map(u64::to_string).collect();
-        let cached = self
+        let load = move |keys: Vec<String>| async move {
+            let ids: Vec<u64> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+            let products = source.products(&ids).await?.into_iter();
+            let pairs = keys
+                .into_iter()
+                .zip(products.map(|product| Ok(loaded(product, scarce_ttl))));
+            Ok::<Vec<_>, SourceStopped>(pairs.collect())
+        };
+        let found = self
             .caches
             .products
-            .get_many::<Option<Product>>(&keys)
+            .get_or_load_many(&keys, load)
             .shared()
+            .detailed()
             .await;
-        let cached = cached
+        found
             .into_iter()
-            .collect::<Result<Vec<Option<Arc<Option<Product>>>>>>()?;
-
-        let absent: Vec<u64> = ids
-            .iter()
-            .zip(&cached)
-            .filter(|(_, cached)| cached.is_none())
-            .map(|(id, _)| *id)
-            .collect();
-        self.product_lookups.count(ids.len() - absent.len(), absent.len());
-        let loaded = self.load(&absent).await?;
-
-        let mut loaded = loaded.into_iter();
-        let answer = |cached: Option<Arc<Option<Product>>>| match cached {
-            Some(value) => Answer {
-                value,
-                status: CacheStatus::Hit,
-            },
-            None => Answer {
-                value: loaded.next().unwrap_or_default(),
-                status: CacheStatus::Miss,
-            },
-        };
-        Ok(cached.into_iter().map(answer).collect())
+            .map(|found| found.map(|found| self.count(found)))
+            .collect()
     }
 
-    /// Asks the source for products and stores them. All entries of one `set_many` live equally long, so there is one
-    /// for each life.
-    async fn load(&self, ids: &[u64]) -> Result<Vec<Arc<Option<Product>>>> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let products: Vec<_> = self
-            .source
-            .products(ids)
-            .await
-            .into_iter()
-            .map(Arc::new)
-            .collect();
-        let keys: Vec<String> = ids.iter().map(u64::to_string).collect();
-        for life in [Expiration::Default, Expiration::After(self.scarce_ttl)] {
-            let entries = keys
-                .iter()
-                .zip(&products)
-                .filter(|(_, product)| self.life(Option::as_ref(product)) == life);
-            let entries = entries.map(|(key, product)| (key.as_str(), Value::shared(Arc::clone(product))));
-            let stored = self.caches.products.set_many(entries).expiration(life).await;
-            stored.into_iter().collect::<Result<()>>()?;
-        }
-        Ok(products)
+    /// Counts an answer. The source answers for each product, so there is always one.
+    fn count(&self, found: Option<cache_core::Answer<Arc<Option<Product>>>>) -> Answer<Option<Product>> {
+        let answer = found.map_or_else(
+            || Answer {
+                value: Arc::default(),
+                status: CacheStatus::Hit,
+            },
+            Answer::from,
+        );
+        self.product_lookups.count(answer.status);
+        answer
     }
 
     /// Returns the ids of the products that a word finds. The second cache of the process.
@@ -153,32 +129,28 @@ impl Catalogue {
     /// What the cache reports: of an empty word, that a key cannot be empty.
     pub async fn search(&self, word: &str) -> Result<Answer<Vec<u64>>> {
         let word = word.trim().to_lowercase();
-        if let Some(value) = self.caches.searches.get::<Vec<u64>>(&word).shared().await? {
-            self.search_lookups.count(1, 0);
-            return Ok(Answer {
-                value,
-                status: CacheStatus::Hit,
-            });
-        }
-        self.search_lookups.count(0, 1);
-
-        let value = Arc::new(self.source.search(&word, MOST_FOUND).await);
-        self.caches
+        let (source, asked) = (Arc::clone(&self.source), word.clone());
+        let load = || async move { source.search(&asked, MOST_FOUND).await };
+        let found = self
+            .caches
             .searches
-            .set(&word, Value::shared(Arc::clone(&value)))
+            .get_or_load(&word, load)
+            .shared()
+            .detailed()
             .await?;
-        Ok(Answer {
-            value,
-            status: CacheStatus::Miss,
-        })
+        let answer = Answer::from(found);
+        self.search_lookups.count(answer.status);
+        Ok(answer)
     }
 
     /// Changes a product and returns it as it is then, or nothing if there is none.
     ///
     /// # Errors
-    /// What the cache reports. The source is changed even so.
+    /// That the source is stopped, and what the cache reports. In the latter case the source is changed even so.
     pub async fn update(&self, id: u64, change: Change) -> Result<Option<Product>> {
-        let updated = self.source.update(id, change).await;
+        let updated = self.source.update(id, change).await.map_err(|stopped| {
+            CacheError::new(ErrorKind::Load, "the product was not changed").with_source(stopped)
+        })?;
         self.forget(id).await?;
         Ok(updated)
     }
@@ -216,14 +188,13 @@ impl Catalogue {
             self.search_lookups.report(&self.caches.searches),
         ]
     }
+}
 
-    /// Says how long an answer is to live.
-    fn life(&self, answer: Option<&Product>) -> Expiration {
-        match answer {
-            Some(product) if product.is_scarce() => Expiration::After(self.scarce_ttl),
-            _ => Expiration::Default,
-        }
-    }
+/// Says how long an answer is to live.
+fn loaded(product: Option<Product>, scarce_ttl: Duration) -> Loaded<Option<Product>> {
+    let is_scarce = product.as_ref().is_some_and(Product::is_scarce);
+    let loaded = Loaded::store(product);
+    if is_scarce { loaded.ttl(scarce_ttl) } else { loaded }
 }
 
 #[cfg(test)]
@@ -343,5 +314,26 @@ mod tests {
         let [products, searches] = catalogue.reports();
         assert_eq!((products.hits, products.misses), (3, 4));
         assert_eq!((searches.hits, searches.misses, searches.hit_ratio), (0, 0, None));
+    }
+
+    #[tokio::test]
+    async fn requests_that_miss_at_the_same_time_ask_the_source_once() {
+        let catalogue = catalogue().await;
+        let (first, second) = tokio::join!(catalogue.product(7), catalogue.product(7));
+        assert_eq!(
+            (first.unwrap().status, second.unwrap().status),
+            (CacheStatus::Miss, CacheStatus::Miss)
+        );
+        assert_eq!(catalogue.source().lookups(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stopped_source_is_an_error_where_nothing_older_is_there() {
+        let catalogue = catalogue().await;
+        catalogue.product(8).await.unwrap();
+        catalogue.source().set_stopped(true);
+        let error = catalogue.product(7).await.unwrap_err();
+        assert_eq!(error.downcast_ref::<SourceStopped>(), Some(&SourceStopped));
+        assert_eq!(catalogue.product(8).await.unwrap().status, CacheStatus::Hit);
     }
 }

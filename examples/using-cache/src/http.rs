@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tracing::{Instrument, debug, info_span};
 
@@ -47,6 +47,8 @@ fn router(app: App) -> Router {
         .route("/search", get(products::search))
         .route("/cache", delete(products::clear))
         .route("/cache/products/{id}", delete(products::forget))
+        .route("/source/stop", post(products::stop_source))
+        .route("/source/start", post(products::start_source))
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -11,6 +11,7 @@ mod caches;
 mod catalogue;
 mod failure;
 mod generator;
+mod healthcheck;
 mod http;
 mod ids;
 mod logging;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cache_core::Cache;
+use cache_core::{Cache, Source};
 use serde::Serialize;
 
 /// Whether the cache had the answer.
@@ -13,6 +13,8 @@ pub enum CacheStatus {
     Hit,
     /// The source was asked.
     Miss,
+    /// It had an older one, and the source did not answer.
+    Stale,
 }
 
 impl CacheStatus {
@@ -21,6 +23,16 @@ impl CacheStatus {
         match self {
             Self::Hit => "hit",
             Self::Miss => "miss",
+            Self::Stale => "stale",
+        }
+    }
+
+    /// Says what the source of an answer of the cache is called here.
+    pub(crate) const fn of(source: Source) -> Self {
+        match source {
+            Source::Hit => Self::Hit,
+            Source::Stale(_) => Self::Stale,
+            _ => Self::Miss,
         }
     }
 }
@@ -33,9 +45,13 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
-    pub(crate) fn count(&self, hits: usize, misses: usize) {
-        self.hits.fetch_add(hits as u64, Ordering::Relaxed);
-        self.misses.fetch_add(misses as u64, Ordering::Relaxed);
+    /// Counts a lookup. A stale answer is none that the cache should have, so it counts as a miss, as in the metrics.
+    pub(crate) fn count(&self, status: CacheStatus) {
+        let counter = match status {
+            CacheStatus::Hit => &self.hits,
+            CacheStatus::Miss | CacheStatus::Stale => &self.misses,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Puts together what is known about a cache now.
@@ -66,7 +82,7 @@ pub struct CacheReport {
     pub name: String,
     /// Lookups that it answered.
     pub hits: u64,
-    /// Lookups that the source had to answer.
+    /// Lookups that the source had to answer, or a stale value in its place.
     pub misses: u64,
     /// The share of hits in the lookups.
     pub hit_ratio: Option<f64>,

@@ -8,10 +8,12 @@
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use cache_factory::Draft;
+use cache_factory::{Config, Draft};
 
 use crate::args::Args;
+use crate::caches::product_life;
 use crate::failure::Failure;
 
 /// What the variables of the caches begin with.
@@ -32,7 +34,33 @@ pub(crate) fn draft(args: &Args) -> Result<Draft, Failure> {
         env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
     );
-    Ok(built_in.overlay(file).overlay(environment).overlay(flags(args)))
+    let draft = built_in.overlay(file).overlay(environment).overlay(flags(args));
+    let stale = stale(args, &draft);
+    // Without the flag this is a default, which any of the four places may replace.
+    Ok(if args.stale_for.is_some() {
+        draft.overlay(stale)
+    } else {
+        stale.overlay(draft)
+    })
+}
+
+/// How long products may be given stale unless it is told, counted from the end of their life.
+const STALE_FOR: Duration = Duration::from_secs(600);
+
+/// Says up to which age products may be given while the source is down. The age counts from the load, so it is the TTL
+/// and what comes after it.
+fn stale(args: &Args, draft: &Draft) -> Draft {
+    let mut stale = Draft::default();
+    let stale_for = args.stale_for.unwrap_or(STALE_FOR);
+    let life = Config::read(draft).ok().and_then(|config| product_life(&config));
+    if let Some(life) = life.filter(|_| !stale_for.is_zero()) {
+        let age = life.saturating_add(stale_for);
+        stale.set(
+            "caches.products.loading.stale_if_error",
+            format!("{}ms", age.as_millis()),
+        );
+    }
+    stale.origin("--stale-for and the TTL")
 }
 
 fn read(path: &Path) -> Result<Draft, Failure> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
@@ -23,7 +23,20 @@ pub struct Source {
     products: RwLock<BTreeMap<u64, Product>>,
     delay: Duration,
     lookups: AtomicU64,
+    stopped: AtomicBool,
 }
+
+/// The source is stopped and answers nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceStopped;
+
+impl fmt::Display for SourceStopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the source is stopped; POST /source/start starts it")
+    }
+}
+
+impl Error for SourceStopped {}
 
 impl Source {
     /// Makes the source of the data that is shipped with the program.
@@ -55,39 +68,63 @@ impl Source {
             products: RwLock::new(products),
             delay,
             lookups: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
         })
     }
 
+    /// Stops the source, as an outage would, or starts it again.
+    pub fn set_stopped(&self, stopped: bool) {
+        self.stopped.store(stopped, Ordering::Release);
+    }
+
+    /// Says whether the source is stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
     /// Looks a product up.
-    pub async fn product(&self, id: u64) -> Option<Product> {
-        self.answer().await;
-        self.read().get(&id).cloned()
+    ///
+    /// # Errors
+    /// While the source is stopped, as with every question.
+    pub async fn product(&self, id: u64) -> Result<Option<Product>, SourceStopped> {
+        self.answer().await?;
+        Ok(self.read().get(&id).cloned())
     }
 
     /// Looks several products up with one question. The answer is in the order of the ids.
-    pub async fn products(&self, ids: &[u64]) -> Vec<Option<Product>> {
-        self.answer().await;
+    ///
+    /// # Errors
+    /// While the source is stopped.
+    pub async fn products(&self, ids: &[u64]) -> Result<Vec<Option<Product>>, SourceStopped> {
+        self.answer().await?;
         let products = self.read();
-        ids.iter().map(|id| products.get(id).cloned()).collect()
+        Ok(ids.iter().map(|id| products.get(id).cloned()).collect())
     }
 
     /// Returns the ids of the first products with this word in the name or the category, in lower case.
-    pub async fn search(&self, word: &str, most: usize) -> Vec<u64> {
-        self.answer().await;
+    ///
+    /// # Errors
+    /// While the source is stopped.
+    pub async fn search(&self, word: &str, most: usize) -> Result<Vec<u64>, SourceStopped> {
+        self.answer().await?;
         let products = self.read();
         let found = products
             .values()
             .filter(|product| product.name.to_lowercase().contains(word) || product.category.contains(word));
-        found.take(most).map(|product| product.id).collect()
+        Ok(found.take(most).map(|product| product.id).collect())
     }
 
     /// Changes a product and returns it as it is then, or nothing if there is none.
-    pub async fn update(&self, id: u64, change: Change) -> Option<Product> {
-        self.answer().await;
+    ///
+    /// # Errors
+    /// While the source is stopped.
+    pub async fn update(&self, id: u64, change: Change) -> Result<Option<Product>, SourceStopped> {
+        self.answer().await?;
         let mut products = self.products.write().unwrap_or_else(PoisonError::into_inner);
-        let product = products.get_mut(&id)?;
-        change.apply(product);
-        Some(product.clone())
+        Ok(products.get_mut(&id).map(|product| {
+            change.apply(product);
+            product.clone()
+        }))
     }
 
     /// Returns how many products there are.
@@ -106,10 +143,14 @@ impl Source {
     }
 
     /// Counts a question and waits as long as an answer takes.
-    async fn answer(&self) {
+    async fn answer(&self) -> Result<(), SourceStopped> {
+        if self.is_stopped() {
+            return Err(SourceStopped);
+        }
         self.lookups.fetch_add(1, Ordering::Relaxed);
         counter!(LOOKUPS).increment(1);
         tokio::time::sleep(self.delay).await;
+        Ok(())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<u64, Product>> {
@@ -220,17 +261,27 @@ mod tests {
                 },
             )
             .await
+            .unwrap()
             .unwrap();
         assert_eq!((changed.stock, changed.price_cents), (0, 900));
-        assert_eq!(source.product(7).await, Some(changed));
+        assert_eq!(source.product(7).await, Ok(Some(changed)));
     }
 
     #[tokio::test]
     async fn every_question_is_counted_once() {
         let source = parse(&[CUP]).unwrap();
-        source.product(7).await;
-        source.products(&[7, 8, 9]).await;
-        source.search("cup", 5).await;
+        source.product(7).await.unwrap();
+        source.products(&[7, 8, 9]).await.unwrap();
+        source.search("cup", 5).await.unwrap();
         assert_eq!(source.lookups(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_stopped_source_answers_nothing_until_it_is_started() {
+        let source = parse(&[CUP]).unwrap();
+        source.set_stopped(true);
+        assert_eq!(source.product(7).await, Err(SourceStopped));
+        source.set_stopped(false);
+        assert!(source.product(7).await.is_ok());
     }
 }

@@ -15,6 +15,7 @@ pub use self::custom::{CustomCodec, Decodable, Encodable};
 use self::format::Format;
 use crate::error::{CacheError, ErrorKind, Result};
 use crate::fingerprint::TypeFingerprint;
+use crate::negative;
 use crate::value::Payload;
 
 /// The number that names a codec in the stored header. Numbers from 128 are for [`CustomCodec`]s.
@@ -30,6 +31,8 @@ impl CodecId {
     pub const POSTCARD: Self = Self(2);
     /// MessagePack with field names.
     pub const MESSAGE_PACK: Self = Self(3);
+    /// The answer of a loader that there is nothing. The payload is empty.
+    pub const NOT_FOUND: Self = Self(4);
 }
 
 impl fmt::Display for CodecId {
@@ -39,6 +42,7 @@ impl fmt::Display for CodecId {
             Self::JSON => f.write_str("JSON"),
             Self::POSTCARD => f.write_str("postcard"),
             Self::MESSAGE_PACK => f.write_str("MessagePack"),
+            Self::NOT_FOUND => f.write_str("the answer not found"),
             Self(other) => write!(f, "codec {other}"),
         }
     }
@@ -184,6 +188,7 @@ impl Codec {
             CodecId::POSTCARD => Ok(Format::Postcard),
             #[cfg(feature = "message-pack")]
             CodecId::MESSAGE_PACK => Ok(Format::MessagePack),
+            CodecId::NOT_FOUND => Err(negative::is_not_found()),
             unknown => Err(CacheError::new(
                 ErrorKind::Decode,
                 format!(

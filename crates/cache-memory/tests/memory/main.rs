@@ -9,6 +9,7 @@ mod expiry;
 mod flood;
 mod history;
 mod idle;
+mod loading;
 mod lru;
 mod support;
 mod weight;

@@ -7,6 +7,7 @@ mod conformance;
 mod counts;
 mod exposition;
 mod latency;
+mod loading;
 mod server;
 mod several;
 mod support;

@@ -67,7 +67,7 @@ fn turn() -> Turn {
         mend(&turn);
         turn
     });
-    turn.wait_until_well();
+    turn.wait_until_whole();
     turn
 }
 

@@ -65,9 +65,16 @@ async fn max_clients(column: Column) {
 fn a_clear_that_finds_no_connection_free_says_so_and_other_calls_go_on() {
     crate::cell::run(async {
         let bench =
-            Bench::proxied_with(|settings| settings.max_connections(2).clear_budget(5 * BUDGET)).await;
+            Bench::proxied_with(|settings| settings.max_connections(3).clear_budget(5 * BUDGET)).await;
+        // The first clear has its connection already.
+        // So many that a clear takes some steps, each of which is slow, but not too slow.
+        let keys: Vec<_> = (0..4_000).map(|n| n.to_string()).collect();
+        let stored = bench.cache.set_many(keys.iter().map(|key| (&**key, 1))).await;
+        assert!(stored.iter().all(Result::is_ok));
         bench.cache.clear().await.unwrap();
-        bench.proxy().replies(Fault::Hold);
+        let stored = bench.cache.set_many(keys.iter().map(|key| (&**key, 1))).await;
+        assert!(stored.iter().all(Result::is_ok));
+        bench.proxy().replies(Fault::Delay(BUDGET / 2));
         let cache = bench.cache.clone();
         let first = tokio::spawn(async move { cache.clear().await });
         tokio::time::sleep(BUDGET / 4).await;

@@ -45,7 +45,7 @@ async fn goes_on(change: impl FnOnce(&RedisSentinel)) {
     }
     // It is the new primary that has it.
     Call::Set.run(&cache).await.is_well();
-    assert_eq!(all.primary().command(["DBSIZE"]).integer(), 1);
+    assert!(all.primary().command(["DBSIZE"]).integer() > 0);
     cache.close().await.unwrap();
 }
 
@@ -69,6 +69,7 @@ fn sentinels_that_die_after_the_connection_was_made_harm_nobody() {
         let all = tokio::task::block_in_place(RedisSentinel::start);
         let cache = cache_on(&all);
         Call::SetMany.run(&cache).await.is_well();
+        Call::GetMany.run(&cache).await.is_well();
         for sentinel in all.sentinels() {
             sentinel.kill();
         }

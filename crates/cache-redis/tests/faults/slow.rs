@@ -6,7 +6,7 @@ use cache_core::ErrorKind;
 use cache_testkit::proxy::Fault;
 
 use crate::bench::Bench;
-use crate::call::Column;
+use crate::call::{BUDGET, Call, Column};
 
 row!(a_black_hole, black_hole);
 row!(a_network_that_holds_everything_back_for_a_while, held);
@@ -84,4 +84,18 @@ async fn short_delay(column: Column) {
     bench.proxy().heal();
     bench.recovers().await;
     bench.ends_clean().await;
+}
+
+/// Each of the two takes less than the budget, and both together more.
+#[test]
+fn the_wait_for_a_connection_and_that_for_the_answer_share_one_budget() {
+    crate::cell::run(async {
+        let bench = Bench::proxied().await;
+        bench.proxy().cut();
+        bench.proxy().replies(Fault::Delay(BUDGET * 19 / 20));
+        bench.ask(Call::Get).await.fails_with(&[ErrorKind::Timeout]);
+        bench.proxy().heal();
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
 }

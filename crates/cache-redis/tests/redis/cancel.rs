@@ -52,7 +52,7 @@ async fn assert_no_answer_is_foreign(builder: RedisBuilder) {
     let connections = stats.connections.unwrap();
     assert_eq!(
         (connections.connects, connections.open, connections.waiting),
-        (1, 1, 0)
+        (2, 2, 0)
     );
     assert_eq!(stats.rejected.unwrap().total(), 0);
 }

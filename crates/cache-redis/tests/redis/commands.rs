@@ -129,11 +129,11 @@ async fn clears_share_a_connection_of_their_own() {
     }
     assert_eq!(
         server.info("clients")["connected_clients"],
-        "3",
-        "commands, clears and this question"
+        "4",
+        "reads, writes, clears and this question"
     );
     let connections = cache.stats().connections.unwrap();
-    assert_eq!((connections.open, connections.connects), (2, 2));
+    assert_eq!((connections.open, connections.connects), (3, 3));
 }
 
 #[tokio::test]

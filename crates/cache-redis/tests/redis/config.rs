@@ -123,7 +123,7 @@ fn a_namespace_has_a_name() {
 fn limits_do_not_contradict_each_other() {
     assert_refused(builder().connections(0), ErrorKind::InvalidLimit, "connections");
     assert_refused(
-        builder().connections(4).max_connections(4),
+        builder().connections(4).max_connections(5),
         ErrorKind::InvalidLimit,
         "max_connections",
     );

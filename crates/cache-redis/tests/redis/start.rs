@@ -140,7 +140,7 @@ async fn a_node_of_a_cluster_taken_for_a_single_server_says_so() {
     let mut told = false;
     for n in 0..20 {
         if let Err(error) = cache.get::<i64>(&format!("key {n}")).await {
-            told |= error.to_string().contains("Cluster");
+            told |= error.to_string().contains("set cluster");
         }
     }
     assert!(told);

@@ -43,6 +43,10 @@ async fn held_connections_are_made_one_for_each_lane() {
         cache.get::<i64>("key").await.unwrap();
     }
     assert_eq!(cache.stats().connections.unwrap().open, 3);
+    for _ in 0..12 {
+        cache.set("key", 1).await.unwrap();
+    }
+    assert_eq!(cache.stats().connections.unwrap().open, 4, "and one for writes");
 }
 
 #[tokio::test]
@@ -67,18 +71,19 @@ async fn a_server_that_is_not_there_is_down_and_the_breaker_opens() {
 async fn clears_that_wait_for_a_connection_are_counted() {
     let backend = patient()
         .url(RedisServer::shared().url())
-        .max_connections(2)
+        .max_connections(3)
         .build()
         .unwrap();
     let cache = Cache::builder(backend).build().unwrap();
     cache.ping().await.unwrap();
+    cache.set("key", 1).await.unwrap();
     let before = cache.stats().connections.unwrap().waits;
     for cleared in futures_util::future::join_all((0..5).map(|_| cache.clear())).await {
         cleared.unwrap();
     }
     let connections = cache.stats().connections.unwrap();
     assert!(connections.waits > before, "{connections:?}");
-    assert_eq!((connections.open, connections.waiting), (2, 0));
+    assert_eq!((connections.open, connections.waiting), (3, 0));
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ pub mod exists;
 pub mod get;
 pub mod keys;
 pub mod life;
+pub mod load;
 pub mod many;
 pub mod neighbour;
 mod probe;

@@ -76,27 +76,27 @@ impl RedisCluster {
     /// Returns the primary of a slot, as those nodes see it that run.
     #[track_caller]
     pub fn primary(&self, slot: u16) -> &RedisServer {
-        self.server_of(slot, 0).expect("every slot has a primary")
+        let port = primary_port(self.alive(), slot).expect("every slot has a primary");
+        self.on_port(&port.to_string())
     }
 
     /// Returns the replica of the primary of a slot, as those nodes see it that run.
     #[track_caller]
     pub fn replica(&self, slot: u16) -> &RedisServer {
-        self.server_of(slot, 1).expect("every primary has a replica")
+        let replica_of = format!(" slave {} ", id(self.primary(slot)));
+        // `CLUSTER SLOTS` leaves out replicas that have got nothing since they started.
+        let nodes = self.alive().command(["CLUSTER", "NODES"]).text();
+        let line = nodes
+            .lines()
+            .find(|line| line.replace("myself,", "").contains(&replica_of));
+        let address = line.and_then(|line| line.split_once(':')?.1.split_once('@'));
+        self.on_port(address.expect("every primary has a replica").0)
     }
 
-    /// Returns the node at a place among those that serve a slot.
     #[track_caller]
-    fn server_of(&self, slot: u16, place: usize) -> Option<&RedisServer> {
-        let reply = self.alive().command(["CLUSTER", "SLOTS"]);
-        let slot = i64::from(slot);
-        let range = reply.items().iter().map(Reply::items).find(|range| {
-            let (from, to) = (range[0].integer(), range[1].integer());
-            (from..=to).contains(&slot)
-        })?;
-        // Two numbers, then the nodes, each with its address and port.
-        let port = range.get(2 + place)?.items()[1].integer();
-        self.nodes.iter().find(|node| i64::from(node.port()) == port)
+    fn on_port(&self, port: &str) -> &RedisServer {
+        let node = self.nodes.iter().find(|node| node.port().to_string() == port);
+        node.expect("it is one of the nodes")
     }
 
     /// Gives a slot and its keys to another node.
@@ -138,6 +138,13 @@ impl RedisCluster {
         for node in [to, from].into_iter().chain(self.primaries()) {
             ok(node, &["CLUSTER", "SETSLOT", &slot.to_string(), "NODE", &id(to)]);
         }
+        // The next move needs an epoch above this one, so the node that takes the slot then must know of it.
+        for node in self.nodes.iter().filter(|node| node.is_running()) {
+            node.wait_until("it does not learn who has the slot now", |node| {
+                let knows = primary_port(node, slot) == Some(i64::from(to.port()));
+                knows && epoch(node, "cluster_current_epoch") >= epoch(to, "cluster_my_epoch")
+            });
+        }
     }
 
     /// Kills the primary of a slot, waits until its replica has taken its place, and returns that.
@@ -158,14 +165,30 @@ impl RedisCluster {
     #[track_caller]
     pub fn wait_until_well(&self) {
         let well = |node: &RedisServer| {
-            let Ok(reply) = node.try_command(["CLUSTER", "INFO"]) else {
+            let Ok(Reply::Bytes(info)) = node.try_command(["CLUSTER", "INFO"]) else {
                 return false;
             };
-            let text = reply.text();
-            text.contains("cluster_state:ok") && text.contains("cluster_slots_ok:16384")
+            let info = String::from_utf8_lossy(&info);
+            info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384")
         };
         for node in self.nodes.iter().filter(|node| node.is_running()) {
             node.wait_until("it does not see a cluster that serves all slots", well);
+        }
+    }
+
+    /// Waits until every node runs, sees all others, and all replicas are in step.
+    #[track_caller]
+    pub fn wait_until_whole(&self) {
+        self.wait_until_well();
+        for node in &self.nodes {
+            node.wait_until("it does not see all nodes well", |node| {
+                let nodes = node.command(["CLUSTER", "NODES"]).text();
+                let replicas = nodes.lines().filter(|line| line.contains("slave")).count();
+                let link = node.info("replication").remove("master_link_status");
+                replicas == NODES - PRIMARIES
+                    && !nodes.contains("fail")
+                    && link.is_none_or(|link| link == "up")
+            });
         }
     }
 
@@ -209,21 +232,7 @@ impl RedisCluster {
         for (primary, replica) in primaries.iter().zip(replicas) {
             ok(replica, &["CLUSTER", "REPLICATE", &id(primary)]);
         }
-        self.wait_until_well();
-        for replica in replicas {
-            replica.wait_until("it is not in step with its primary", |replica| {
-                replica
-                    .info("replication")
-                    .get("master_link_status")
-                    .is_some_and(|status| status == "up")
-            });
-        }
-        for node in &self.nodes {
-            node.wait_until("it does not know all replicas", |node| {
-                let text = node.command(["CLUSTER", "NODES"]).text();
-                text.lines().filter(|line| line.contains("slave")).count() == NODES - PRIMARIES
-            });
-        }
+        self.wait_until_whole();
     }
 }
 
@@ -235,6 +244,23 @@ fn ok(node: &RedisServer, command: &[&str]) {
         "{command:?} on port {}: {reply:?}",
         node.port()
     );
+}
+
+/// Returns the port of the primary of a slot, as a node sees it.
+#[track_caller]
+fn primary_port(node: &RedisServer, slot: u16) -> Option<i64> {
+    let reply = node.command(["CLUSTER", "SLOTS"]);
+    let slot = i64::from(slot);
+    let mut ranges = reply.items().iter().map(Reply::items);
+    let range = ranges.find(|range| (range[0].integer()..=range[1].integer()).contains(&slot))?;
+    Some(range[2].items()[1].integer())
+}
+
+#[track_caller]
+fn epoch(node: &RedisServer, field: &str) -> Option<u64> {
+    let info = node.command(["CLUSTER", "INFO"]).text();
+    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|(name, _)| *name == field)?.1.parse().ok()
 }
 
 #[track_caller]

@@ -7,6 +7,8 @@ use cache_core::{CacheError, ErrorKind};
 use serde_json::json;
 use tracing::warn;
 
+use crate::source::SourceStopped;
+
 /// Why a request has no other answer.
 #[derive(Debug)]
 pub(super) enum ApiError {
@@ -35,7 +37,9 @@ impl ApiError {
             Self::Body(status, _) => *status,
             Self::NoSuchProduct(_) | Self::NoSuchPath(_) => StatusCode::NOT_FOUND,
             Self::NoSuchMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Cache(error) if error.is_transient() || error.kind() == ErrorKind::Closed => {
+            Self::Cache(error)
+                if error.is_transient() || matches!(error.kind(), ErrorKind::Closed | ErrorKind::Load) =>
+            {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Cache(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -60,7 +64,11 @@ impl ApiError {
             Self::NoSuchProduct(id) => format!("there is no product {id}; /products/1 is one"),
             Self::NoSuchPath(path) => format!("there is nothing at {path}; GET / lists what there is"),
             Self::NoSuchMethod(request) => format!("{request} is not allowed; GET / lists what is"),
-            Self::Cache(error) => error.to_string(),
+            // That the source is stopped is known best to the source.
+            Self::Cache(error) => match error.downcast_ref::<SourceStopped>() {
+                Some(stopped) => stopped.to_string(),
+                None => error.to_string(),
+            },
         }
     }
 }

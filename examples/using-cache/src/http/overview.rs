@@ -10,11 +10,11 @@ use super::error::ApiError;
 use crate::lookups::CacheReport;
 
 /// The endpoints, for people who look at the service for the first time.
-const ENDPOINTS: [Endpoint; 11] = [
+const ENDPOINTS: [Endpoint; 13] = [
     Endpoint::new("GET /", "this overview"),
     Endpoint::new(
         "GET /products/{id}",
-        "a product; the header x-cache says hit or miss",
+        "a product; the header x-cache says hit, miss or stale",
     ),
     Endpoint::new(
         "GET /products?ids=1,2,3",
@@ -30,6 +30,11 @@ const ENDPOINTS: [Endpoint; 11] = [
     ),
     Endpoint::new("DELETE /cache/products/{id}", "takes a product out of the cache"),
     Endpoint::new("DELETE /cache", "empties the cache of products"),
+    Endpoint::new(
+        "POST /source/stop",
+        "stops the source; products are given stale from then on",
+    ),
+    Endpoint::new("POST /source/start", "starts the source again"),
     Endpoint::new("GET /health", "200 while both caches answer, 503 otherwise"),
     Endpoint::new("GET /health/live", "200 while the process answers"),
     Endpoint::new(
@@ -57,13 +62,14 @@ struct Overview {
     version: &'static str,
     caches: [CacheReport; 2],
     source: SourceReport,
-    endpoints: [Endpoint; 11],
+    endpoints: [Endpoint; 13],
 }
 
 #[derive(Serialize)]
 struct SourceReport {
     products: usize,
     lookups: u64,
+    stopped: bool,
 }
 
 /// Answers with line breaks, as it is read by people.
@@ -76,6 +82,7 @@ pub(super) async fn overview(State(app): State<App>) -> Result<Response, ApiErro
         source: SourceReport {
             products: source.len(),
             lookups: source.lookups(),
+            stopped: source.is_stopped(),
         },
         endpoints: ENDPOINTS,
     };

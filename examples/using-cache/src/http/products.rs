@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tracing::info;
 
 use super::App;
 use super::error::ApiError;
@@ -48,18 +49,22 @@ pub(super) async fn several(
         .map(|(id, _)| *id);
     let misses = answers
         .iter()
-        .filter(|answer| answer.status == CacheStatus::Miss)
+        .filter(|answer| answer.status != CacheStatus::Hit)
         .count();
+    // The worst of all answers: one that is stale, then one that the source was asked for.
+    let has = |status| answers.iter().any(|answer| answer.status == status);
+    let status = if has(CacheStatus::Stale) {
+        CacheStatus::Stale
+    } else if has(CacheStatus::Miss) {
+        CacheStatus::Miss
+    } else {
+        CacheStatus::Hit
+    };
     let body = Several {
         products: known(&answers),
         unknown: unknown.collect(),
         hits: answers.len() - misses,
         misses,
-    };
-    let status = if misses == 0 {
-        CacheStatus::Hit
-    } else {
-        CacheStatus::Miss
     };
     Ok(with_status(status, &body))
 }
@@ -114,4 +119,20 @@ pub(super) async fn forget(
 pub(super) async fn clear(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     app.catalogue.clear().await?;
     Ok(Json(json!({ "cleared": true })))
+}
+
+/// `POST /source/stop`
+pub(super) async fn stop_source(State(app): State<App>) -> Json<Value> {
+    set_source(&app, true)
+}
+
+/// `POST /source/start`
+pub(super) async fn start_source(State(app): State<App>) -> Json<Value> {
+    set_source(&app, false)
+}
+
+fn set_source(app: &App, stopped: bool) -> Json<Value> {
+    app.catalogue.source().set_stopped(stopped);
+    info!(stopped, "the source was switched");
+    Json(json!({ "stopped": stopped }))
 }

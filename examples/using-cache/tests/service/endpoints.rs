@@ -212,3 +212,33 @@ fn bad_requests_are_told_what_to_do() {
         Some("GET,HEAD,PUT")
     );
 }
+
+/// The acceptance of stale values: the source goes, the service goes on, and the metrics say so.
+#[test]
+fn while_the_source_is_stopped_products_are_given_stale() {
+    let service = Service::start(&["--rate", "0", "--source-delay", "0ms", "--ttl", "300ms"]);
+    assert_eq!(service.get("/products/7").header("x-cache"), Some("miss"));
+    let stopped = service.call("POST", "/source/stop", "");
+    assert_eq!(
+        (stopped.status, stopped.body.as_str()),
+        (200, r#"{"stopped":true}"#)
+    );
+    std::thread::sleep(Duration::from_millis(350));
+    let stale = service.get("/products/7");
+    assert_eq!((stale.status, stale.header("x-cache")), (200, Some("stale")));
+    assert_eq!(service.get("/products?ids=7,7").header("x-cache"), Some("stale"));
+    let unknown = service.get("/products/8");
+    assert_eq!(unknown.status, 503, "{}", unknown.body);
+    assert!(unknown.body.contains("the source is stopped"), "{}", unknown.body);
+    let metrics = service.get("/metrics").body;
+    let value = |start: &str, label: &str| {
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with(start) && line.contains("products") && line.contains(label));
+        line.unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap()
+    };
+    assert!(value("gofr_cache_stale_served_total", r#"reason="error""#) >= 2.0);
+    assert!(value("gofr_cache_loads_total", r#"result="error""#) >= 2.0);
+    service.call("POST", "/source/start", "");
+    assert_eq!(service.get("/products/8").header("x-cache"), Some("miss"));
+}

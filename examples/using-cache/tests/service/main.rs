@@ -7,7 +7,9 @@
 
 mod configuration;
 mod endpoints;
+mod healthcheck;
 mod metrics;
+mod monitoring;
 mod prometheus;
 mod redis;
 mod settings;

@@ -24,7 +24,7 @@ fn one_flag_puts_the_caches_on_redis() {
         json!("redis"),
         "{health}"
     );
-    assert_eq!(server.command(["EXISTS", "products:7"]).text(), "1");
+    assert_eq!(server.command(["EXISTS", "products:7"]).integer(), 1);
 }
 
 #[test]

@@ -57,9 +57,24 @@ pub(crate) fn call_with(
         .split_once("\r\n\r\n")
         .unwrap_or_else(|| panic!("no answer but {answer:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Response {
+    let mut response = Response {
         status,
         head: head.to_owned(),
         body: body.to_owned(),
+    };
+    if response.header("transfer-encoding") == Some("chunked") {
+        response.body = joined(body);
     }
+    response
+}
+
+/// Puts together a body that came in chunks, each behind its length in hexadecimal.
+fn joined(mut chunks: &str) -> String {
+    let mut body = String::new();
+    while let Some((length, rest)) = chunks.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap();
+        body += &rest[..length];
+        chunks = rest[length..].trim_start_matches("\r\n");
+    }
+    body
 }

@@ -1,0 +1,261 @@
+//! Loading: what a hit of `get_or_load` costs beside a plain get, and how 1,000 callers of one missing key fare with a
+//! source that takes 5 ms, when it answers and when it fails, beside moka, `cachet` with its stampede protection, and
+//! `cached` with a lock for each key.
+//!
+//! `cargo bench -p cache-bench --bench load`
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+#![expect(clippy::expect_used, reason = "a benchmark ends when a cache cannot be built")]
+
+use std::hint::black_box;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cache_bench::compare::{Plan, Subject, measure, quantile};
+use cache_bench::ours::{self, HOUR};
+use cache_bench::table::Table;
+use cache_bench::wait::wait;
+use cache_bench::workload::{self, User, Workload};
+use cache_bench::{child, is_asked_for};
+use cache_core::{Cache, Value};
+use cached::macros::cached;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+const ITEMS: u32 = 10_000;
+const ROOM: u64 = 20_000;
+const CALLERS: usize = 1_000;
+const LOAD: Duration = Duration::from_millis(5);
+const ROUNDS: usize = 5;
+
+const PLAN: Plan = Plan {
+    threads: 1,
+    builds: 17,
+    rounds: 3,
+    warm_up: 40_000,
+    timed: 40_000,
+};
+
+fn main() {
+    if !is_asked_for() {
+        return;
+    }
+    hits();
+    // The processes that measure hits come here too.
+    if child::variant().is_none() {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime starts");
+        stampedes(&runtime, true);
+        stampedes(&runtime, false);
+    }
+}
+
+fn hits() {
+    let work = Workload::new(ITEMS);
+    let orders = [workload::skewed(ITEMS, 800_000, 0)];
+    let filled = || {
+        let cache = ours::bare(ROOM, HOUR);
+        for (key, user) in work.entries() {
+            wait(cache.set(key, Value::shared(Arc::clone(user)))).expect("memory does not fail");
+        }
+        cache
+    };
+    let get = Subject::new("get", &orders, || {
+        let cache = filled();
+        work.each(move |key| {
+            let found = wait(cache.get::<User>(key).shared()).expect("memory does not fail");
+            assert!(black_box(found).is_some());
+        })
+    });
+    let load = Subject::new("get_or_load", &orders, || {
+        let cache = filled();
+        work.each(move |key| {
+            let loader = || async { Err::<User, _>("this benchmark has only hits") };
+            black_box(wait(cache.get_or_load(key, loader).shared()).expect("there is a value"));
+        })
+    });
+    let Some(measured) = measure("Hit of get_or_load", PLAN, &[get, load]) else {
+        return;
+    };
+    println!("\nA hit, 10,000 values, one thread");
+    let mut table = Table::new(["call", "ns", "ratio (quartiles)"]);
+    for (at, name) in measured.names().enumerate() {
+        table.row([
+            name,
+            &format!("{:.0}", measured.nanos(at)),
+            &measured.ratio(at, 0).to_string(),
+        ]);
+    }
+    print!("{table}");
+}
+
+/// The source: it takes its time, answers or fails, counts, and says when it last answered.
+#[derive(Clone, Default)]
+struct Source {
+    fails: bool,
+    loads: Arc<AtomicUsize>,
+    ended: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Source {
+    async fn load(self) -> Result<u64, String> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(LOAD).await;
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        if self.fails {
+            Err("the source is down".to_owned())
+        } else {
+            Ok(7)
+        }
+    }
+}
+
+/// One call of a caller, which says whether it got the value.
+type Call = Pin<Box<dyn Future<Output = bool> + Send>>;
+/// A cache that is asked for a key.
+type Ask = Box<dyn Fn(Source, String) -> Call>;
+
+fn subjects(runtime: &Runtime) -> Vec<(&'static str, Ask)> {
+    let _entered = runtime.enter();
+    let own: Cache = ours::bare(ROOM, HOUR);
+    let remembering = {
+        let backend = ours::backend(ROOM).build().expect("the backend starts");
+        let options = cache_core::LoadOptions::new().error_memory(Duration::from_millis(100));
+        Cache::builder(backend)
+            .loading(options)
+            .build()
+            .expect("the cache is built")
+    };
+    let moka = moka::future::Cache::<String, u64>::new(ROOM);
+    let microsoft = cachet::Cache::builder::<String, u64>(tick::Clock::new_tokio())
+        .memory()
+        .stampede_protection()
+        .build();
+    let microsoft = Arc::new(microsoft);
+    let ours = |cache: Cache| -> Ask {
+        Box::new(move |source, key| {
+            let cache = cache.clone();
+            Box::pin(async move { cache.get_or_load(&key, || source.load()).await.is_ok() })
+        })
+    };
+    vec![
+        ("ours", ours(own)),
+        ("ours, error_memory 100 ms", ours(remembering)),
+        (
+            "moka try_get_with",
+            Box::new(move |source, key| {
+                let moka = moka.clone();
+                Box::pin(async move { moka.try_get_with(key, source.load()).await.is_ok() })
+            }),
+        ),
+        (
+            "cachet, stampede protection",
+            Box::new(move |source, key| {
+                let cachet = Arc::clone(&microsoft);
+                Box::pin(async move {
+                    cachet
+                        .try_get_or_insert(&key, || load_or_fail(source))
+                        .await
+                        .is_ok()
+                })
+            }),
+        ),
+        (
+            "cached, sync_writes by_key",
+            Box::new(|source, key| Box::pin(async move { behind_a_lock(key, source).await.is_ok() })),
+        ),
+    ]
+}
+
+/// Its error type must be an error of the standard library.
+async fn load_or_fail(source: Source) -> Result<u64, std::io::Error> {
+    source.load().await.map_err(std::io::Error::other)
+}
+
+#[cached(
+    ty = "cached::LruCache<String, u64>",
+    create = "{ cached::LruCache::with_size(20_000) }",
+    convert = "{ key.clone() }",
+    key = "String",
+    result = true,
+    sync_writes = "by_key"
+)]
+async fn behind_a_lock(key: String, source: Source) -> Result<u64, String> {
+    let _ = key;
+    source.load().await
+}
+
+fn stampedes(runtime: &Runtime, answers: bool) {
+    static KEYS: AtomicU64 = AtomicU64::new(0);
+    let what = if answers { "answers" } else { "fails" };
+    println!(
+        "\n1,000 callers of one missing key, a source that {what} after 5 ms; medians of {ROUNDS} rounds"
+    );
+    let mut table = Table::new([
+        "cache",
+        "loads",
+        "p50 (ms)",
+        "p99 (ms)",
+        "last (ms)",
+        "last after the load (ms)",
+    ]);
+    for (name, ask) in subjects(runtime) {
+        let mut rounds: Vec<[f64; 5]> = Vec::new();
+        for _ in 0..ROUNDS {
+            let source = Source {
+                fails: !answers,
+                ..Source::default()
+            };
+            let key = format!("key {}", KEYS.fetch_add(1, Ordering::Relaxed));
+            rounds.push(stampede(runtime, &ask, &source, &key, answers));
+        }
+        let median = |at: usize| quantile(&rounds.iter().map(|round| round[at]).collect::<Vec<_>>(), 0.5);
+        table.row([
+            name.to_owned(),
+            format!("{:.0}", median(0)),
+            format!("{:.2}", median(1)),
+            format!("{:.2}", median(2)),
+            format!("{:.2}", median(3)),
+            format!("{:.2}", median(4)),
+        ]);
+    }
+    print!("{table}");
+}
+
+/// Lets all callers ask. Returns the number of loads, and in milliseconds: the median wait, that of which one in a
+/// hundred is longer, the longest, and from the end of the load to the last answer if there was one load.
+fn stampede(runtime: &Runtime, ask: &Ask, source: &Source, key: &str, answers: bool) -> [f64; 5] {
+    let (waits, last) = runtime.block_on(async {
+        let mut callers = JoinSet::new();
+        for _ in 0..CALLERS {
+            let call = ask(source.clone(), key.to_owned());
+            callers.spawn(async move {
+                let start = Instant::now();
+                let got = call.await;
+                assert_eq!(got, answers);
+                (start.elapsed().as_secs_f64() * 1e3, Instant::now())
+            });
+        }
+        let ends = callers.join_all().await;
+        let waits: Vec<f64> = ends.iter().map(|(wait, _)| *wait).collect();
+        (waits, ends.into_iter().map(|(_, end)| end).max())
+    });
+    let loads = source.loads.load(Ordering::Relaxed);
+    let ended = *source.ended.lock().unwrap_or_else(PoisonError::into_inner);
+    let behind = match (last, ended) {
+        (Some(last), Some(ended)) if loads == 1 => last.saturating_duration_since(ended).as_secs_f64() * 1e3,
+        _ => f64::NAN,
+    };
+    [
+        loads as f64,
+        quantile(&waits, 0.5),
+        quantile(&waits, 0.99),
+        quantile(&waits, 1.0),
+        behind,
+    ]
+}

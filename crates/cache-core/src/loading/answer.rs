@@ -1,0 +1,118 @@
+//! What a caller gets: the value, and how fresh it is and where it came from, if the caller wants to know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::get::{Owned, Shared, Take};
+
+/// A value and what is known about it. [`GetOrLoad::detailed`](crate::GetOrLoad::detailed) asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer<V> {
+    /// The value.
+    pub value: V,
+    /// Where it came from.
+    pub source: Source,
+    /// How long ago it was stored or loaded, in whole milliseconds.
+    pub age: Duration,
+}
+
+impl<V> Answer<V> {
+    /// Says whether the time to live of the value had ended when it was given.
+    pub fn is_stale(&self) -> bool {
+        matches!(self.source, Source::Stale(_))
+    }
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Source {
+    /// The cache had it, fresh.
+    Hit,
+    /// This caller's load brought it.
+    Loaded,
+    /// The load of another caller brought it.
+    Coalesced,
+    /// The cache had it, stale.
+    Stale(StaleReason),
+}
+
+/// Why a stale value was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StaleReason {
+    /// It is being loaded again in the background.
+    Revalidate,
+    /// The load failed, or failed a short time ago.
+    Error,
+    /// The load took longer than a timeout.
+    Timeout,
+    /// The limit of concurrent loads was reached.
+    Overload,
+}
+
+impl StaleReason {
+    /// Every reason, in the order of the declaration.
+    pub const ALL: [Self; 4] = [Self::Revalidate, Self::Error, Self::Timeout, Self::Overload];
+
+    /// Returns the word for metrics and logs, in snake case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revalidate => "revalidate",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+/// The form in which a caller gets its answer.
+pub trait Give<T>: sealed::Sealed {
+    /// What the caller gets.
+    type Output;
+
+    /// Makes it. The age is computed only for those who want to know.
+    fn give(object: Arc<T>, source: Source, age: impl FnOnce() -> Duration) -> Self::Output;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Owned {}
+    impl Sealed for super::Shared {}
+    impl<M: Sealed> Sealed for super::Detailed<M> {}
+}
+
+/// The caller gets an [`Answer`].
+#[derive(Clone, Copy, Debug)]
+pub struct Detailed<M>(std::marker::PhantomData<M>);
+
+impl<T: Clone> Give<T> for Owned {
+    type Output = T;
+
+    fn give(object: Arc<T>, _: Source, _: impl FnOnce() -> Duration) -> T {
+        <Self as Take<T>>::take(object)
+    }
+}
+
+impl<T> Give<T> for Shared {
+    type Output = Arc<T>;
+
+    #[inline]
+    fn give(object: Arc<T>, _: Source, _: impl FnOnce() -> Duration) -> Arc<T> {
+        object
+    }
+}
+
+impl<T, M: Give<T>> Give<T> for Detailed<M> {
+    type Output = Answer<M::Output>;
+
+    fn give(object: Arc<T>, source: Source, age: impl FnOnce() -> Duration) -> Self::Output {
+        let age = age();
+        Answer {
+            value: M::give(object, source, || age),
+            source,
+            age,
+        }
+    }
+}

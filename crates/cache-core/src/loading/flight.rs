@@ -1,0 +1,176 @@
+//! A flight: one load of one key, with all callers that wait for it.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::error::Fault;
+use super::fences::Flying;
+use super::waits;
+use crate::entry::Entry;
+use crate::error::CacheError;
+
+/// How a flight ended, for all who wait for it.
+#[derive(Clone, Debug)]
+pub(crate) enum Landed {
+    /// With a value. It was found in the cache after all if it was not loaded.
+    Found { entry: Entry, loaded: bool },
+    /// With the answer that there is nothing.
+    NotFound,
+    /// Without an answer.
+    Failed(Fault, CacheError),
+}
+
+/// The task that brings one flight, or several of one batch. It ends when none of them is wanted.
+pub(crate) struct Crew {
+    id: u64,
+    work: Mutex<Work>,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    wanted: usize,
+    task: Option<AbortHandle>,
+}
+
+impl Crew {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            id: waits::new_id(),
+            work: Mutex::default(),
+        })
+    }
+
+    /// Tells it from the crews of all other loads in the process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Says which task it is.
+    pub(crate) fn is_task(&self, task: AbortHandle) {
+        let mut work = self.work();
+        if work.wanted == 0 {
+            // The cache was closed while the task started.
+            task.abort();
+        }
+        work.task = Some(task);
+    }
+
+    fn give_up_one(&self) {
+        let mut work = self.work();
+        work.wanted = work.wanted.saturating_sub(1);
+        if work.wanted == 0
+            && let Some(task) = &work.task
+        {
+            task.abort();
+        }
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(crate) struct Flight {
+    id: u64,
+    pub(crate) key: Arc<str>,
+    pub(crate) hash: u64,
+    crew: Arc<Crew>,
+    /// How many callers wait.
+    waiting: AtomicUsize,
+    /// Whether it goes on when nobody waits.
+    keeps_going: AtomicBool,
+    landed: OnceLock<Landed>,
+    landing: Notify,
+}
+
+impl Flight {
+    /// Makes a flight. `waiting` callers wait for it from the start.
+    pub(crate) fn new(key: Arc<str>, hash: u64, crew: Arc<Crew>, waiting: usize) -> Arc<Self> {
+        crew.work().wanted += 1;
+        Arc::new(Self {
+            id: waits::new_id(),
+            key,
+            hash,
+            crew,
+            waiting: AtomicUsize::new(waiting),
+            keeps_going: AtomicBool::new(waiting == 0),
+            landed: OnceLock::new(),
+            landing: Notify::new(),
+        })
+    }
+
+    pub(crate) fn crew(&self) -> &Crew {
+        &self.crew
+    }
+
+    /// Lets it go on when nobody waits any more.
+    pub(crate) fn keep_going(&self) {
+        self.keeps_going.store(true, Ordering::Release);
+    }
+
+    /// Adds a caller. The lock of the table is held, so the flight is not given up meanwhile.
+    pub(crate) fn join(&self) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Takes a caller away and says whether it was the last one of a flight that ends then.
+    pub(crate) fn leave(&self) -> bool {
+        self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 && self.is_unwanted()
+    }
+
+    /// Says whether nobody wants it any more.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
+            && !self.keeps_going.load(Ordering::Acquire)
+            && self.landed.get().is_none()
+    }
+
+    /// Gives it up: its task ends at its next await unless it has other flights.
+    pub(crate) fn give_up(&self) {
+        self.crew.give_up_one();
+    }
+
+    /// Tells all callers how it ended. The first end counts.
+    pub(crate) fn land(&self, landed: Landed) {
+        if self.landed.set(landed).is_ok() {
+            self.landing.notify_waiters();
+        }
+    }
+
+    pub(crate) fn landed(&self) -> Option<&Landed> {
+        self.landed.get()
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn wait(&self) -> &Landed {
+        loop {
+            let mut landing = pin!(self.landing.notified());
+            // From here on a landing is not missed.
+            landing.as_mut().enable();
+            if let Some(landed) = self.landed.get() {
+                return landed;
+            }
+            landing.await;
+        }
+    }
+}
+
+impl Flying for Arc<Flight> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flight")
+            .field("id", &self.id)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
+    }
+}

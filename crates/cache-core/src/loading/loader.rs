@@ -1,0 +1,198 @@
+//! Loaders: what people write to fetch a value, and what a loader can answer.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::LoadContext;
+use super::error::BoxError;
+use crate::expiration::Expiration;
+use crate::value::Value;
+
+/// What a loader brought, and what is to become of it.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use cache_core::Loaded;
+/// let token = Loaded::store("secret".to_owned()).ttl(Duration::from_secs(30));
+/// let nobody = Loaded::<String>::not_found();
+/// ```
+#[must_use]
+pub struct Loaded<T> {
+    outcome: Outcome<Arc<T>>,
+    ttl: Expiration,
+}
+
+/// What a loader brought, whatever its type.
+#[derive(Clone)]
+pub(crate) enum Outcome<V> {
+    Store(V),
+    DoNotStore(V),
+    NotFound,
+    NotModified,
+}
+
+/// An outcome with the time to live that the loader gave.
+pub(crate) type Brought = (Outcome<Value>, Expiration);
+
+impl<T> Loaded<T> {
+    /// A value to give and to store.
+    pub fn store(value: T) -> Self {
+        Self::store_shared(Arc::new(value))
+    }
+
+    /// A value to give and to store that others share. Nothing is copied.
+    pub fn store_shared(value: Arc<T>) -> Self {
+        Self::new(Outcome::Store(value))
+    }
+
+    /// A value to give and not to store.
+    pub fn do_not_store(value: T) -> Self {
+        Self::new(Outcome::DoNotStore(Arc::new(value)))
+    }
+
+    /// There is nothing. That is remembered for the negative TTL.
+    pub fn not_found() -> Self {
+        Self::new(Outcome::NotFound)
+    }
+
+    /// The older value, which [`LoadContext::stale`] gave, still holds: it is kept for another TTL.
+    pub fn not_modified() -> Self {
+        Self::new(Outcome::NotModified)
+    }
+
+    /// Lets this answer live for this long instead of what the options say. Zero does not store it.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Expiration::After(ttl);
+        self
+    }
+
+    fn new(outcome: Outcome<Arc<T>>) -> Self {
+        Self {
+            outcome,
+            ttl: Expiration::Default,
+        }
+    }
+}
+
+impl<T: Serialize + Send + Sync + 'static> Loaded<T> {
+    pub(crate) fn erase(self) -> Brought {
+        let outcome = match self.outcome {
+            Outcome::Store(value) => Outcome::Store(Value::shared(value)),
+            Outcome::DoNotStore(value) => Outcome::DoNotStore(Value::shared(value)),
+            Outcome::NotFound => Outcome::NotFound,
+            Outcome::NotModified => Outcome::NotModified,
+        };
+        (outcome, self.ttl)
+    }
+}
+
+impl<T> From<T> for Loaded<T> {
+    fn from(value: T) -> Self {
+        Self::store(value)
+    }
+}
+
+/// Prints what it is, never the value: it may be a secret.
+impl<T> fmt::Debug for Loaded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.outcome {
+            Outcome::Store(_) => "Loaded::store",
+            Outcome::DoNotStore(_) => "Loaded::do_not_store",
+            Outcome::NotFound => "Loaded::not_found",
+            Outcome::NotModified => "Loaded::not_modified",
+        })
+    }
+}
+
+/// A type that may be loaded.
+pub trait Loadable: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Loadable for T {}
+
+/// What fetches the value of a key that is not in the cache. Closures of two forms are loaders:
+///
+/// - `|| async { Ok::<User, DbError>(...) }`: brings the value or fails. The caller gets a `User`.
+/// - `|context: LoadContext<User>| async move { Ok::<Loaded<User>, DbError>(...) }`: has the whole choice of [`Loaded`],
+///   and is told of the older value. The caller gets an `Option<User>`, since the answer may be that there is nothing.
+///
+/// A loader runs as a task of tokio, so it owns what it uses, and it runs to its end even if the caller that brought it
+/// goes, as long as others wait. Its error may be any error type, `String` and `Box<dyn Error + Send + Sync>` included.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not load a `{T}`",
+    note = "a loader is `|| async {{ Ok::<T, E>(value) }}` or `|context: LoadContext<T>| async move {{ Ok::<Loaded<T>, E>(..) }}`, owns what it uses, and its future is `Send`"
+)]
+pub trait Loader<T, S>: Send + 'static {
+    /// Fetches the value.
+    fn load(self, context: LoadContext<T>) -> impl Future<Output = Result<Loaded<T>, BoxError>> + Send;
+}
+
+/// The form of a loader that brings a value or fails.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain;
+
+/// The form of a loader that has the whole choice of [`Loaded`].
+#[derive(Clone, Copy, Debug)]
+pub struct Choosing;
+
+/// What the callers of a form of loader get.
+pub trait Form: sealed::Sealed {
+    /// The answer with a value of this type.
+    type Answer<V>;
+
+    /// Makes it of a value, or of nothing.
+    fn answer<V>(found: Option<V>) -> Option<Self::Answer<V>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Plain {}
+    impl Sealed for super::Choosing {}
+}
+
+impl Form for Plain {
+    type Answer<V> = V;
+
+    #[inline]
+    fn answer<V>(found: Option<V>) -> Option<V> {
+        found
+    }
+}
+
+impl Form for Choosing {
+    type Answer<V> = Option<V>;
+
+    #[inline]
+    fn answer<V>(found: Option<V>) -> Option<Option<V>> {
+        Some(found)
+    }
+}
+
+impl<T, E, L, R> Loader<T, Plain> for L
+where
+    T: Loadable,
+    E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    L: FnOnce() -> R + Send + 'static,
+    R: Future<Output = Result<T, E>> + Send,
+{
+    async fn load(self, _: LoadContext<T>) -> Result<Loaded<T>, BoxError> {
+        self().await.map(Loaded::store).map_err(Into::into)
+    }
+}
+
+impl<T, E, L, R> Loader<T, Choosing> for L
+where
+    T: Loadable,
+    E: Into<Box<dyn Error + Send + Sync>> + 'static,
+    L: FnOnce(LoadContext<T>) -> R + Send + 'static,
+    R: Future<Output = Result<Loaded<T>, E>> + Send,
+{
+    async fn load(self, context: LoadContext<T>) -> Result<Loaded<T>, BoxError> {
+        self(context).await.map_err(Into::into)
+    }
+}

@@ -1,0 +1,246 @@
+//! All flights and writes of one cache: the [fences](super::fences) in shards, each behind its lock. No lock is held
+//! across an await or a call of foreign code.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::error::Fault;
+use super::failures::{Failure, Failures};
+use super::fences::{Boarding, Fences, Flying};
+use super::flight::{Flight, Landed};
+use crate::clock::Timestamp;
+use crate::error::CacheError;
+
+const SHARDS: usize = 64;
+
+pub(crate) struct Registry {
+    shards: Box<[Mutex<Shard>]>,
+    /// A copy of each shard's count of changes, which a hit reads without its lock.
+    changes: Box<[AtomicU64]>,
+}
+
+#[derive(Default)]
+struct Shard {
+    fences: Fences<Arc<Flight>>,
+    failures: Failures,
+}
+
+/// A key as the registry knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) hash: u64,
+}
+
+impl<'a> Place<'a> {
+    #[inline]
+    pub(crate) fn of(key: &'a str) -> Self {
+        Self {
+            key,
+            hash: xxh3_64(key.as_bytes()),
+        }
+    }
+
+    #[inline]
+    fn shard(self) -> usize {
+        // The map inside a shard hashes for itself, so these bits are used once. The low byte is in range everywhere.
+        usize::from(self.hash.to_le_bytes()[0]) % SHARDS
+    }
+}
+
+impl Registry {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            changes: (0..SHARDS).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Returns how many changes there were where this key belongs. Read it before looking in the backend.
+    #[inline]
+    pub(crate) fn changes(&self, place: Place<'_>) -> u64 {
+        self.changes[place.shard()].load(Ordering::Acquire)
+    }
+
+    /// Joins the flight of a key, or takes the lead with the one that `lead` makes.
+    pub(crate) fn board(
+        &self,
+        key: &Arc<str>,
+        hash: u64,
+        seen: u64,
+        lead: impl FnOnce() -> Arc<Flight>,
+    ) -> Boarding<Arc<Flight>> {
+        self.with(Place { key, hash }, |shard| {
+            let boarding = shard.fences.board(key, seen, lead);
+            if let Boarding::Joined(flight) = &boarding {
+                flight.join();
+            }
+            boarding
+        })
+    }
+
+    /// Says whether a flight is under way that a caller would join.
+    pub(crate) fn is_open(&self, place: Place<'_>) -> bool {
+        self.with(place, |shard| shard.fences.open(place.key).is_some())
+    }
+
+    /// Lets a caller go, and gives the flight up if it was the last one.
+    pub(crate) fn leave(&self, flight: &Arc<Flight>) {
+        if !flight.leave() {
+            return;
+        }
+        let given_up = self.with(place(flight), |shard| {
+            // Somebody may have joined before the lock was there.
+            flight.is_unwanted() && shard.fences.abandon(&flight.key, flight.id())
+        });
+        if given_up {
+            flight.give_up();
+        }
+    }
+
+    /// Says whether a flight may store what it loaded. If so, a [`Storing`] ends that.
+    pub(crate) fn begin_store<'a>(&'a self, flight: &'a Arc<Flight>) -> Option<Storing<'a>> {
+        let may = self.with(place(flight), |shard| {
+            shard.failures.forget(&flight.key);
+            shard.fences.begin_store(&flight.key, flight.hash, flight.id())
+        });
+        may.then_some(Storing {
+            registry: self,
+            flight,
+        })
+    }
+
+    /// Takes a flight that did not store off the table, and remembers how it failed.
+    pub(crate) fn end(&self, flight: &Arc<Flight>, failure: Option<Failure>, now: Timestamp) {
+        self.with(place(flight), |shard| {
+            // What was fenced says nothing about the key any more.
+            let is_open = shard
+                .fences
+                .open(&flight.key)
+                .is_some_and(|open| open.id() == flight.id());
+            if let Some(failure) = failure.filter(|_| is_open) {
+                shard.failures.remember(&flight.key, failure, now);
+            }
+            shard.fences.end(&flight.key, flight.id());
+        });
+    }
+
+    /// Returns the failure that is remembered of a key.
+    pub(crate) fn failure(&self, place: Place<'_>) -> Option<Failure> {
+        self.with(place, |shard| shard.failures.get(place.key).cloned())
+    }
+
+    /// Begins a write. Who writes waits for the flight that comes with the ticket, and acts then.
+    pub(crate) fn begin_write<'a>(&'a self, key: &'a str) -> (Ticket<'a>, Option<Arc<Flight>>) {
+        let place = Place::of(key);
+        let storing = self.with(place, |shard| {
+            shard.failures.forget(key);
+            shard.fences.begin_write(key, place.hash)
+        });
+        let ticket = Ticket {
+            registry: self,
+            place,
+        };
+        (ticket, storing)
+    }
+
+    /// Begins to clear. Who clears waits for the flights that come with the ticket, and acts then.
+    pub(crate) fn begin_clear(&self) -> (ClearTicket<'_>, Vec<Arc<Flight>>) {
+        let mut storing = Vec::new();
+        for at in 0..SHARDS {
+            self.at(at, |shard| {
+                shard.failures.forget_all();
+                storing.extend(shard.fences.begin_clear());
+            });
+        }
+        (ClearTicket { registry: self }, storing)
+    }
+
+    /// Ends all flights and takes no new ones. Returns those that store: they end by themselves.
+    pub(crate) fn close(&self) -> Vec<Arc<Flight>> {
+        let mut storing = Vec::new();
+        for at in 0..SHARDS {
+            let given_up = self.at(at, |shard| {
+                let (given_up, still_storing) = shard.fences.close();
+                storing.extend(still_storing);
+                given_up
+            });
+            for flight in given_up {
+                flight.land(Landed::Failed(Fault::Closed, CacheError::closed()));
+                flight.give_up();
+            }
+        }
+        storing
+    }
+
+    /// Returns how many keys have a flight.
+    pub(crate) fn flights(&self) -> usize {
+        (0..SHARDS)
+            .map(|at| self.at(at, |shard| shard.fences.flights()))
+            .sum()
+    }
+
+    fn with<R>(&self, place: Place<'_>, act: impl FnOnce(&mut Shard) -> R) -> R {
+        self.at(place.shard(), act)
+    }
+
+    fn at<R>(&self, at: usize, act: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut shard: MutexGuard<'_, Shard> = self.shards[at].lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = act(&mut shard);
+        let changes = shard.fences.changes();
+        if self.changes[at].load(Ordering::Relaxed) != changes {
+            self.changes[at].store(changes, Ordering::Release);
+        }
+        answer
+    }
+}
+
+fn place(flight: &Arc<Flight>) -> Place<'_> {
+    Place {
+        key: &flight.key,
+        hash: flight.hash,
+    }
+}
+
+/// A store that is under way. Dropping it ends it.
+pub(crate) struct Storing<'a> {
+    registry: &'a Registry,
+    flight: &'a Arc<Flight>,
+}
+
+impl Drop for Storing<'_> {
+    fn drop(&mut self) {
+        self.registry.with(place(self.flight), |shard| {
+            shard.fences.end_store(&self.flight.key, self.flight.id());
+        });
+    }
+}
+
+/// A write that is under way. Dropping it ends it, whether it was done or given up.
+pub(crate) struct Ticket<'a> {
+    registry: &'a Registry,
+    place: Place<'a>,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let place = self.place;
+        self.registry
+            .with(place, |shard| shard.fences.end_write(place.key, place.hash));
+    }
+}
+
+/// A clear that is under way. Dropping it ends it, whether it was done or given up.
+pub(crate) struct ClearTicket<'a> {
+    registry: &'a Registry,
+}
+
+impl Drop for ClearTicket<'_> {
+    fn drop(&mut self) {
+        for at in 0..SHARDS {
+            self.registry.at(at, |shard| shard.fences.end_clear());
+        }
+    }
+}

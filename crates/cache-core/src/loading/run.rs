@@ -1,0 +1,257 @@
+//! The task of one flight: waits for a permit, looks again if it has to, runs the loader, stores what it brought if the
+//! fences allow it, and lands. Whatever happens to the task, the flight lands.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout};
+
+use super::error::{self, BoxError, Fault};
+use super::event::{LoadEvent, LoadResult};
+use super::failures::Failure;
+use super::flight::{Flight, Landed};
+use super::freshness::spread;
+use super::loader::Brought;
+use super::options::LoadOptions;
+use super::publish;
+use super::waits;
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::error::CacheError;
+use crate::expiration::Expiration;
+use crate::key::Key;
+
+/// A loader that runs, whatever its type.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Brought, BoxError>> + Send>>;
+/// A loader that waits for the key and the older value to run.
+pub(crate) type Work = Box<dyn FnOnce(&Cache, &Arc<str>, Option<Entry>) -> Running + Send>;
+
+/// What a flight is to do.
+pub(crate) struct Plan {
+    pub(crate) work: Work,
+    /// The older value, for a conditional request.
+    pub(crate) older: Option<Entry>,
+    /// Whether to look in the backend once more before loading.
+    pub(crate) look_again: bool,
+    /// Whether it runs in the background.
+    pub(crate) refresh: bool,
+    pub(crate) options: LoadOptions,
+    /// The TTL of the call.
+    pub(crate) ttl: Expiration,
+}
+
+/// Starts the task of a flight.
+pub(crate) fn start(runtime: &Handle, cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
+    let task = runtime.spawn(fly(cache.clone(), Arc::clone(flight), plan));
+    flight.crew().is_task(task.abort_handle());
+}
+
+async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
+    let flights = [flight];
+    let _landing = Landing {
+        cache: &cache,
+        flights: &flights,
+    };
+    let [flight] = &flights;
+    let Plan {
+        work,
+        mut older,
+        look_again,
+        refresh,
+        options,
+        ttl,
+    } = plan;
+    let _permit = match cache.loads().permit().await {
+        Ok(permit) => permit,
+        Err(error) => {
+            cache.tell(&flight.key, LoadEvent::Refused);
+            return fail(&cache, flight, &options, Fault::Refused, error);
+        }
+    };
+    if look_again {
+        older = match look(&cache, flight).await {
+            Looked::Here(landed) => {
+                cache.loads().registry.end(flight, None, cache.now());
+                return flight.land(landed);
+            }
+            Looked::Older(entry) => entry,
+        };
+    }
+    let loader = work(&cache, &flight.key, older.clone());
+    let (brought, elapsed, run) = match run(&cache, flight, refresh, &options, loader).await {
+        Ok(done) => done,
+        Err((fault, error)) => return fail(&cache, flight, &options, fault, error),
+    };
+    let brought = match brought {
+        Ok(brought) => brought,
+        Err(cause) => {
+            run.end(LoadResult::Error, elapsed);
+            return fail(&cache, flight, &options, Fault::Failed, error::failed(cause));
+        }
+    };
+    let kept = publish::keep(&cache, &options, ttl, brought, older.as_ref(), elapsed);
+    run.end(kept.result, elapsed);
+    publish::store(&cache, flight, kept.change).await;
+    match kept.landed {
+        Ok(landed) => flight.land(landed),
+        Err(error) => fail(&cache, flight, &options, Fault::Failed, error),
+    }
+}
+
+/// What the second look in the backend found.
+pub(crate) enum Looked {
+    /// An answer: somebody stored it in the meantime.
+    Here(Landed),
+    /// None, but perhaps an older value.
+    Older(Option<Entry>),
+}
+
+pub(crate) async fn look(cache: &Cache, flight: &Flight) -> Looked {
+    let Ok(key) = Key::new(&flight.key) else {
+        return Looked::Older(None);
+    };
+    match cache.shared().backend.get(key).await {
+        Ok(Some(entry)) if cache.is_stale(&entry) => Looked::Older(Some(entry)),
+        Ok(Some(entry)) if entry.value().is_not_found() => Looked::Here(Landed::NotFound),
+        Ok(Some(entry)) => Looked::Here(Landed::Found { entry, loaded: false }),
+        Ok(None) | Err(_) => Looked::Older(None),
+    }
+}
+
+/// Runs a loader up to the hard timeout. Who gets its output says how it ended.
+pub(crate) async fn run<'a, R>(
+    cache: &'a Cache,
+    flight: &'a Arc<Flight>,
+    refresh: bool,
+    options: &LoadOptions,
+    loader: impl Future<Output = R>,
+) -> Result<(R, Duration, Run<'a>), (Fault, CacheError)> {
+    let run = Run::start(cache, &flight.key, refresh);
+    let loader = pin!(waits::run_as(flight.crew().id(), loader));
+    let caught = catch(loader);
+    let output = match options.hard_timeout {
+        Some(limit) => {
+            let Ok(output) = timeout(limit, caught).await else {
+                let elapsed = run.start.elapsed();
+                run.end(LoadResult::Timeout, elapsed);
+                return Err((Fault::TimedOut, error::timed_out(limit)));
+            };
+            output
+        }
+        None => caught.await,
+    };
+    let elapsed = run.start.elapsed();
+    let Some(output) = output else {
+        run.end(LoadResult::Panic, elapsed);
+        return Err((Fault::Failed, error::panicked()));
+    };
+    Ok((output, elapsed, run))
+}
+
+/// Polls a future to its end, `None` if it panics.
+async fn catch<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|context| {
+        // The future is not polled again after a panic, so nobody sees what it left half done.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}
+
+/// A loader that runs. The observers hear of its end, however it comes.
+pub(crate) struct Run<'a> {
+    cache: &'a Cache,
+    key: &'a str,
+    refresh: bool,
+    start: Instant,
+    ended: bool,
+}
+
+impl<'a> Run<'a> {
+    fn start(cache: &'a Cache, key: &'a str, refresh: bool) -> Self {
+        cache.tell(key, LoadEvent::Started);
+        Self {
+            cache,
+            key,
+            refresh,
+            start: Instant::now(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn end(mut self, result: LoadResult, elapsed: Duration) {
+        self.tell(result, elapsed);
+    }
+
+    fn tell(&mut self, result: LoadResult, elapsed: Duration) {
+        self.ended = true;
+        let refresh = self.refresh;
+        self.cache.tell(
+            self.key,
+            LoadEvent::Ended {
+                result,
+                elapsed,
+                refresh,
+            },
+        );
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.tell(LoadResult::Cancelled, self.start.elapsed());
+        }
+    }
+}
+
+/// Ends a flight without an answer.
+pub(crate) fn fail(
+    cache: &Cache,
+    flight: &Arc<Flight>,
+    options: &LoadOptions,
+    fault: Fault,
+    error: CacheError,
+) {
+    // Said once here, it is shared by all who wait.
+    let error = cache.load_context(&flight.key, error);
+    let now = cache.now();
+    let loads = cache.loads();
+    let is_remembered = options.longest_stale().is_some() || options.error_memory.is_some();
+    let failure = is_remembered.then(|| Failure {
+        fault,
+        error: error.clone(),
+        retry_at: now + spread(options.retry_after, &*loads.random),
+        remembered_until: options.error_memory.map_or(now, |memory| now + memory),
+    });
+    loads.registry.end(flight, failure, now);
+    flight.land(Landed::Failed(fault, error));
+}
+
+/// Flights that land when it is dropped, if they have not landed before: their task was aborted, or its runtime ended.
+pub(crate) struct Landing<'a> {
+    pub(crate) cache: &'a Cache,
+    pub(crate) flights: &'a [Arc<Flight>],
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        for flight in self.flights.iter().filter(|flight| flight.landed().is_none()) {
+            let (fault, error) = if std::thread::panicking() {
+                (Fault::Failed, error::panicked())
+            } else {
+                (Fault::Cancelled, error::cancelled())
+            };
+            self.cache.loads().registry.end(flight, None, self.cache.now());
+            flight.land(Landed::Failed(fault, self.cache.load_context(&flight.key, error)));
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The task of the flights of one batch: one call of the loader, one write to the backend, and each key lands by itself.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::batch_loader::BroughtMany;
+use super::error::{self, BoxError, Fault};
+use super::event::{LoadEvent, LoadResult};
+use super::flight::{Flight, Landed};
+use super::loader::{Brought, Outcome};
+use super::options::LoadOptions;
+use super::publish::{self, Change};
+use super::run::{Landing, Looked, fail, look, run};
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::error::CacheError;
+use crate::expiration::Expiration;
+use crate::key::Key;
+
+/// A loader of several keys that runs, whatever its type.
+pub(crate) type RunningMany = Pin<Box<dyn Future<Output = Result<BroughtMany, BoxError>> + Send>>;
+/// A loader of several keys that waits for the keys to run.
+pub(crate) type WorkMany = Box<dyn FnOnce(Vec<String>) -> RunningMany + Send>;
+
+/// One key of a batch.
+pub(crate) struct Part {
+    pub(crate) flight: Arc<Flight>,
+    pub(crate) older: Option<Entry>,
+    pub(crate) look_again: bool,
+}
+
+/// What the flights of a batch are to do.
+pub(crate) struct PlanMany {
+    pub(crate) work: WorkMany,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) refresh: bool,
+    pub(crate) options: LoadOptions,
+    pub(crate) ttl: Expiration,
+}
+
+/// Starts the task of a batch, which has at least one flight.
+pub(crate) fn start_many(runtime: &Handle, cache: &Cache, plan: PlanMany) {
+    let Some(first) = plan.parts.first().map(|part| Arc::clone(&part.flight)) else {
+        return;
+    };
+    let task = runtime.spawn(fly_many(cache.clone(), Arc::clone(&first), plan));
+    first.crew().is_task(task.abort_handle());
+}
+
+async fn fly_many(cache: Cache, first: Arc<Flight>, plan: PlanMany) {
+    let PlanMany {
+        work,
+        mut parts,
+        refresh,
+        options,
+        ttl,
+    } = plan;
+    let flights: Vec<_> = parts.iter().map(|part| Arc::clone(&part.flight)).collect();
+    let _landing = Landing {
+        cache: &cache,
+        flights: &flights,
+    };
+    let fail_all = |parts: &[Part], fault: Fault, error: &CacheError| {
+        for part in parts {
+            fail(&cache, &part.flight, &options, fault, error.clone());
+        }
+    };
+    let _permit = match cache.loads().permit().await {
+        Ok(permit) => permit,
+        Err(error) => {
+            cache.tell(&first.key, LoadEvent::Refused);
+            return fail_all(&parts, Fault::Refused, &error);
+        }
+    };
+    parts = look_at(&cache, parts).await;
+    if parts.is_empty() {
+        return;
+    }
+    let keys = parts.iter().map(|part| part.flight.key.to_string()).collect();
+    let (brought, elapsed, run) = match run(&cache, &first, refresh, &options, work(keys)).await {
+        Ok(done) => done,
+        Err((fault, error)) => return fail_all(&parts, fault, &error),
+    };
+    let brought = match brought {
+        Ok(brought) => brought,
+        Err(cause) => {
+            run.end(LoadResult::Error, elapsed);
+            return fail_all(&parts, Fault::Failed, &error::failed(cause));
+        }
+    };
+    run.end(LoadResult::Success, elapsed);
+    let brought: HashMap<String, _> = brought.into_iter().collect();
+    settle(&cache, parts, brought, elapsed, &options, ttl).await;
+}
+
+/// Looks again for the keys that changed since their caller looked. Returns what is still to be loaded.
+async fn look_at(cache: &Cache, parts: Vec<Part>) -> Vec<Part> {
+    let mut left = Vec::with_capacity(parts.len());
+    for mut part in parts {
+        if part.look_again {
+            match look(cache, &part.flight).await {
+                Looked::Here(landed) => {
+                    cache.loads().registry.end(&part.flight, None, cache.now());
+                    part.flight.land(landed);
+                    continue;
+                }
+                Looked::Older(entry) => part.older = entry,
+            }
+        }
+        left.push(part);
+    }
+    left
+}
+
+/// Stores what was brought with one write, and lands each flight.
+async fn settle(
+    cache: &Cache,
+    parts: Vec<Part>,
+    mut brought: HashMap<String, Result<Brought, BoxError>>,
+    elapsed: Duration,
+    options: &LoadOptions,
+    ttl: Expiration,
+) {
+    let mut landings: Vec<(Arc<Flight>, Result<Landed, CacheError>)> = Vec::with_capacity(parts.len());
+    let mut entries: Vec<(Arc<Flight>, Entry)> = Vec::new();
+    for part in parts {
+        let flight = part.flight;
+        let one = brought
+            .remove(&*flight.key)
+            .unwrap_or(Ok((Outcome::NotFound, Expiration::Default)));
+        let kept = match one {
+            Ok(one) => publish::keep(cache, options, ttl, one, part.older.as_ref(), elapsed),
+            Err(cause) => {
+                landings.push((flight, Err(error::failed(cause))));
+                continue;
+            }
+        };
+        match kept.change {
+            Change::Store(entry) => entries.push((Arc::clone(&flight), entry)),
+            other => publish::store(cache, &flight, other).await,
+        }
+        landings.push((flight, kept.landed));
+    }
+    store(cache, &entries).await;
+    for (flight, landed) in landings {
+        match landed {
+            Ok(landed) => flight.land(landed),
+            Err(error) => fail(cache, &flight, options, Fault::Failed, error),
+        }
+    }
+}
+
+/// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table.
+async fn store(cache: &Cache, entries: &[(Arc<Flight>, Entry)]) {
+    let registry = &cache.loads().registry;
+    let (mut allowed, mut storing) = (Vec::new(), Vec::new());
+    for (flight, entry) in entries {
+        if let (Some(begun), Ok(key)) = (registry.begin_store(flight), Key::new(&flight.key)) {
+            storing.push(begun);
+            allowed.push((key, entry.clone()));
+        }
+    }
+    if allowed.is_empty() {
+        return;
+    }
+    let keys: Vec<Key<'_>> = allowed.iter().map(|(key, _)| *key).collect();
+    let stored = cache.shared().backend.set_many(allowed).await;
+    drop(storing);
+    let failed = |at: usize| match &stored {
+        Ok(answers) => answers.get(at).is_none_or(Result::is_err),
+        Err(_) => true,
+    };
+    for (at, key) in keys.iter().enumerate() {
+        if failed(at) {
+            cache.tell(key.as_str(), LoadEvent::StoreFailed);
+        }
+    }
+}

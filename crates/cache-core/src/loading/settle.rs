@@ -1,0 +1,269 @@
+//! A caller whose key is not there, or not fresh: it joins a flight or leads one, waits, and gets a stale value where
+//! that is allowed.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Source, StaleReason};
+use super::error::{self, Fault};
+use super::event::LoadEvent;
+use super::fences::Boarding;
+use super::flight::{Crew, Flight, Landed};
+use super::options::{Abandon, LoadOptions};
+use super::registry::Place;
+use super::run::{Plan, Work, start};
+use super::seat::{Boarded, Seat};
+use super::waits::Wait;
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::error::{CacheError, Result};
+use crate::expiration::Expiration;
+use crate::key::Key;
+
+/// What a caller asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub(crate) cache: &'a Cache,
+    pub(crate) place: Place<'a>,
+    /// How many changes there were before the caller looked in the backend.
+    pub(crate) seen: u64,
+    pub(crate) options: &'a LoadOptions,
+    pub(crate) ttl: Expiration,
+}
+
+/// What a caller gets.
+#[derive(Clone, Debug)]
+pub(crate) enum Settled {
+    Found(Entry, Source),
+    NotFound,
+}
+
+impl Settled {
+    pub(crate) fn hit(entry: Entry) -> Self {
+        Self::Found(entry, Source::Hit)
+    }
+}
+
+/// How a wait for a flight ended.
+pub(crate) enum Waited {
+    Settled(Result<Settled>),
+    /// The flight was given up, though somebody waited.
+    Cancelled(CacheError),
+}
+
+impl<'a> Ask<'a> {
+    /// Gets the value. `older` is what the caller found, if that is stale.
+    pub(crate) async fn settle(self, older: Option<Entry>, work: Work) -> Result<Settled> {
+        let Self { cache, options, .. } = self;
+        let stand_in = self.stand_in(older.as_ref());
+        if let Some(answer) = self.without_load(stand_in.as_ref()) {
+            return answer;
+        }
+        let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
+        let key: Arc<str> = self.place.key.into();
+        let mut seen = self.seen;
+        let mut work = Some(work);
+        loop {
+            let lead = || Flight::new(Arc::clone(&key), self.place.hash, Crew::new(), 1);
+            let Some((flight, boarded)) = self.board(&key, seen, lead) else {
+                return Err(CacheError::closed());
+            };
+            if options.on_abandon == Abandon::Finish {
+                flight.keep_going();
+            }
+            let seat = match boarded {
+                Boarded::Joined => Seat::joined(cache, flight),
+                Boarded::Leads { look_again } => {
+                    if let Some(work) = work.take() {
+                        start(
+                            &runtime,
+                            cache,
+                            &flight,
+                            self.plan(work, older.clone(), look_again, false),
+                        );
+                    }
+                    Seat::leads(cache, flight)
+                }
+            };
+            match self.wait(seat, stand_in.clone(), Instant::now()).await {
+                Waited::Settled(answer) => return answer,
+                // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
+                Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
+                Waited::Cancelled(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Loads a new value in the background, unless that is under way or failed a short time ago.
+    ///
+    /// # Errors
+    /// Outside of a runtime.
+    pub(crate) fn refresh(self, older: Entry, work: impl FnOnce() -> Work) -> Result<()> {
+        let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
+        if !self.may_refresh() {
+            return Ok(());
+        }
+        let key: Arc<str> = self.place.key.into();
+        let lead = || Flight::new(Arc::clone(&key), self.place.hash, Crew::new(), 0);
+        match self.board(&key, self.seen, lead) {
+            Some((flight, Boarded::Leads { look_again })) => {
+                start(
+                    &runtime,
+                    self.cache,
+                    &flight,
+                    self.plan(work(), Some(older), look_again, true),
+                );
+            }
+            Some((flight, Boarded::Joined)) => self.cache.loads().registry.leave(&flight),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Says whether nobody loads the key, and no load failed a short time ago.
+    pub(crate) fn may_refresh(self) -> bool {
+        let registry = &self.cache.loads().registry;
+        let failed = registry.failure(self.place);
+        failed.is_none_or(|failure| self.cache.now() >= failure.retry_at) && !registry.is_open(self.place)
+    }
+
+    /// Returns the older value if it may be given for a load that fails.
+    pub(crate) fn stand_in(self, older: Option<&Entry>) -> Option<Entry> {
+        let now = self.cache.shared().clock.coarse();
+        older
+            .filter(|entry| self.options.may_stand_in(entry, now))
+            .cloned()
+    }
+
+    /// Gives a stale value.
+    pub(crate) fn stale(self, entry: Entry, reason: StaleReason) -> Settled {
+        self.cache.tell(self.place.key, LoadEvent::StaleServed(reason));
+        Settled::Found(entry, Source::Stale(reason))
+    }
+
+    /// Answers without a load, by one that failed a short time ago, or with the stale value if too many run.
+    pub(crate) fn without_load(self, stand_in: Option<&Entry>) -> Option<Result<Settled>> {
+        if stand_in.is_none() && self.options.error_memory.is_none() {
+            return None;
+        }
+        let registry = &self.cache.loads().registry;
+        let now = self.cache.now();
+        if let Some(failure) = registry.failure(self.place) {
+            if let Some(entry) = stand_in
+                && now < failure.retry_at
+            {
+                return Some(Ok(self.stale(entry.clone(), reason(failure.fault))));
+            }
+            if self.options.error_memory.is_some() && now < failure.remembered_until {
+                return Some(Err(failure.error));
+            }
+        }
+        let entry = stand_in?;
+        if !self.cache.loads().is_full() || registry.is_open(self.place) {
+            return None;
+        }
+        self.cache.tell(self.place.key, LoadEvent::Refused);
+        Some(Ok(self.stale(entry.clone(), StaleReason::Overload)))
+    }
+
+    /// Joins the flight of the key, or leads the one that `lead` makes. Returns nothing if the cache is closed.
+    pub(crate) fn board(
+        self,
+        key: &Arc<str>,
+        seen: u64,
+        lead: impl FnOnce() -> Arc<Flight>,
+    ) -> Option<(Arc<Flight>, Boarded)> {
+        let mut own = None;
+        let registry = &self.cache.loads().registry;
+        let boarding = registry.board(key, self.place.hash, seen, || {
+            let flight = lead();
+            own = Some(Arc::clone(&flight));
+            flight
+        });
+        match boarding {
+            Boarding::Joined(flight) => Some((flight, Boarded::Joined)),
+            Boarding::Leads { look_again } => Some((own?, Boarded::Leads { look_again })),
+            Boarding::Closed => None,
+        }
+    }
+
+    /// Waits for the flight, or up to the soft timeout, counted from `start`, if there is a stale value to give then.
+    pub(crate) async fn wait(self, seat: Seat<'a>, stand_in: Option<Entry>, start: Instant) -> Waited {
+        let flight = Arc::clone(&seat.flight);
+        let Ok(_wait) = Wait::begin(flight.crew().id()) else {
+            return Waited::Settled(Err(error::reentrant()));
+        };
+        if let (Some(soft), Some(entry)) = (self.options.soft_timeout, &stand_in)
+            && timeout_at(start + soft, flight.wait()).await.is_err()
+            && let Some(entry) = self.still_stands(entry).await
+        {
+            flight.keep_going();
+            return Waited::Settled(Ok(self.stale(entry, StaleReason::Timeout)));
+        }
+        match flight.wait().await.clone() {
+            Landed::Found { entry, loaded: false } => Waited::Settled(Ok(Settled::hit(entry))),
+            Landed::Found { entry, loaded: true } => {
+                let source = if seat.joined {
+                    Source::Coalesced
+                } else {
+                    Source::Loaded
+                };
+                Waited::Settled(Ok(Settled::Found(entry, source)))
+            }
+            Landed::NotFound => Waited::Settled(Ok(Settled::NotFound)),
+            Landed::Failed(Fault::Cancelled, error) => Waited::Cancelled(error),
+            Landed::Failed(fault, error) => Waited::Settled(self.failed(fault, error, stand_in).await),
+        }
+    }
+
+    fn plan(self, work: Work, older: Option<Entry>, look_again: bool, refresh: bool) -> Plan {
+        Plan {
+            work,
+            older,
+            look_again,
+            refresh,
+            options: *self.options,
+            ttl: self.ttl,
+        }
+    }
+
+    /// Gives the stale value in the place of an error, where there is one.
+    async fn failed(self, fault: Fault, error: CacheError, stand_in: Option<Entry>) -> Result<Settled> {
+        if fault != Fault::Closed
+            && let Some(entry) = stand_in
+            && let Some(entry) = self.still_stands(&entry).await
+        {
+            return Ok(self.stale(entry, reason(fault)));
+        }
+        Err(error)
+    }
+
+    /// Returns the stale value if nobody has written the key since it was read, or what stands there now. What was
+    /// invalidated is never given as stale.
+    async fn still_stands(self, entry: &Entry) -> Option<Entry> {
+        if self.cache.loads().registry.changes(self.place) == self.seen {
+            return Some(entry.clone());
+        }
+        let found = self
+            .cache
+            .shared()
+            .backend
+            .get(Key::new(self.place.key).ok()?)
+            .await;
+        let now = self.cache.shared().clock.coarse();
+        found.ok().flatten().filter(|entry| {
+            !entry.value().is_not_found()
+                && (!self.cache.is_stale(entry) || self.options.may_stand_in(entry, now))
+        })
+    }
+}
+
+fn reason(fault: Fault) -> StaleReason {
+    match fault {
+        Fault::TimedOut => StaleReason::Timeout,
+        Fault::Refused => StaleReason::Overload,
+        Fault::Failed | Fault::Cancelled | Fault::Closed => StaleReason::Error,
+    }
+}

@@ -1,0 +1,222 @@
+//! A caller of many keys: splits them into hits, flights to join, and one batch to lead, and waits for all.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::answer::StaleReason;
+use super::error;
+use super::event::LoadEvent;
+use super::flight::{Crew, Flight};
+use super::options::{Abandon, LoadOptions};
+use super::registry::Place;
+use super::run_many::{Part, PlanMany, WorkMany, start_many};
+use super::seat::{Boarded, Seat};
+use super::settle::{Ask, Settled, Waited};
+use crate::cache::Cache;
+use crate::clock::Timestamp;
+use crate::entry::Entry;
+use crate::error::{CacheError, ErrorKind, Result};
+use crate::expiration::Expiration;
+use crate::key::Key;
+use crate::operation::Operation;
+
+/// Says why an entry does not read as the type that is asked for.
+pub(crate) type Readable<'a> = Box<dyn Fn(&Entry) -> Option<CacheError> + Send + 'a>;
+
+/// What a caller of many keys asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct AskMany<'a> {
+    pub(crate) cache: &'a Cache,
+    pub(crate) options: &'a LoadOptions,
+    pub(crate) ttl: Expiration,
+}
+
+/// Where a key stands.
+enum Standing<'a> {
+    Settled(Result<Settled>),
+    Waits {
+        ask: Ask<'a>,
+        seat: Seat<'a>,
+        stand_in: Option<Entry>,
+    },
+}
+
+/// What one key needs.
+enum Need {
+    Nothing(Result<Settled>),
+    /// An answer is here, but it is to be renewed.
+    Refresh(Settled, Entry),
+    Load(Option<Entry>),
+}
+
+impl<'a> AskMany<'a> {
+    /// Gets the values of different keys.
+    pub(crate) async fn settle(
+        self,
+        keys: Vec<Key<'a>>,
+        work: WorkMany,
+        readable: Readable<'a>,
+    ) -> Vec<Result<Settled>> {
+        let Self { cache, options, ttl } = self;
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let start = Instant::now();
+        let asks: Vec<Ask<'a>> = keys
+            .iter()
+            .map(|key| {
+                let place = Place::of(key.as_str());
+                let seen = cache.loads().registry.changes(place);
+                Ask {
+                    cache,
+                    place,
+                    seen,
+                    options,
+                    ttl,
+                }
+            })
+            .collect();
+        let found = self.look(keys).await;
+        let crew = Crew::new();
+        let mut parts = Vec::new();
+        let mut refresh = true;
+        let standings: Vec<Standing<'a>> = asks
+            .into_iter()
+            .zip(found)
+            .map(|(ask, found)| match self.need(ask, found, &readable) {
+                Need::Nothing(answer) => Standing::Settled(answer),
+                Need::Refresh(settled, entry) => {
+                    if ask.may_refresh()
+                        && let Some((flight, Boarded::Leads { look_again })) = self.board(ask, &crew, 0)
+                    {
+                        parts.push(Part {
+                            flight,
+                            older: Some(entry),
+                            look_again,
+                        });
+                    }
+                    Standing::Settled(Ok(settled))
+                }
+                Need::Load(older) => self.stand(ask, older, &crew, &mut parts, &mut refresh),
+            })
+            .collect();
+        if !parts.is_empty()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let plan = PlanMany {
+                work,
+                parts,
+                refresh,
+                options: *options,
+                ttl,
+            };
+            start_many(&runtime, cache, plan);
+        }
+        let mut answers = Vec::with_capacity(standings.len());
+        for standing in standings {
+            answers.push(match standing {
+                Standing::Settled(answer) => answer,
+                Standing::Waits { ask, seat, stand_in } => match ask.wait(seat, stand_in, start).await {
+                    Waited::Settled(answer) => answer,
+                    Waited::Cancelled(error) => Err(error),
+                },
+            });
+        }
+        answers
+    }
+
+    /// Looks in the backend, once for all keys. There is one answer for each.
+    async fn look(self, keys: Vec<Key<'a>>) -> Vec<Result<Option<Entry>>> {
+        let count = keys.len();
+        let mut found = match self.cache.shared().backend.get_many(keys).await {
+            Ok(found) => found,
+            Err(error) => vec![Err(error); count],
+        };
+        // A backend that gave too few answers has nothing.
+        found.resize_with(count, || Ok(None));
+        found
+    }
+
+    fn need(self, ask: Ask<'a>, found: Result<Option<Entry>>, readable: &Readable<'a>) -> Need {
+        let Self { cache, options, .. } = self;
+        let entry = match found {
+            Ok(Some(entry)) => entry,
+            Err(error) if options.strict || error.kind() == ErrorKind::Closed => {
+                return Need::Nothing(Err(error));
+            }
+            Ok(None) | Err(_) => return Need::Load(None),
+        };
+        let now = cache.shared().clock.coarse();
+        let is_stale = entry.stale_at() != Timestamp::MAX && now >= entry.stale_at();
+        let has_runtime = Handle::try_current().is_ok();
+        match readable(&entry) {
+            Some(error) if error.kind() == ErrorKind::NotFound => {
+                cache.tell(ask.place.key, LoadEvent::NegativeHit);
+                Need::Nothing(Ok(Settled::NotFound))
+            }
+            Some(error) => {
+                cache.report(Operation::GetOrLoadMany, Key::new(ask.place.key).ok(), error);
+                Need::Load(None)
+            }
+            None if is_stale && options.may_revalidate(&entry, now) && has_runtime => {
+                Need::Refresh(ask.stale(entry.clone(), StaleReason::Revalidate), entry)
+            }
+            None if is_stale => Need::Load(Some(entry)),
+            None if has_runtime && options.is_due(&entry, now, &*cache.loads().random) => {
+                Need::Refresh(Settled::hit(entry.clone()), entry)
+            }
+            None => Need::Nothing(Ok(Settled::hit(entry))),
+        }
+    }
+
+    /// Joins the flight of a key, or adds it to the batch.
+    fn stand(
+        self,
+        ask: Ask<'a>,
+        older: Option<Entry>,
+        crew: &Arc<Crew>,
+        parts: &mut Vec<Part>,
+        refresh: &mut bool,
+    ) -> Standing<'a> {
+        let stand_in = ask.stand_in(older.as_ref());
+        if let Some(answer) = ask.without_load(stand_in.as_ref()) {
+            return Standing::Settled(answer);
+        }
+        if Handle::try_current().is_err() {
+            return Standing::Settled(Err(error::no_runtime()));
+        }
+        let Some((flight, boarded)) = self.board(ask, crew, 1) else {
+            return Standing::Settled(Err(CacheError::closed()));
+        };
+        if self.options.on_abandon == Abandon::Finish {
+            flight.keep_going();
+        }
+        let seat = match boarded {
+            Boarded::Joined => Seat::joined(self.cache, flight),
+            Boarded::Leads { look_again } => {
+                *refresh = false;
+                parts.push(Part {
+                    flight: Arc::clone(&flight),
+                    older,
+                    look_again,
+                });
+                Seat::leads(self.cache, flight)
+            }
+        };
+        Standing::Waits { ask, seat, stand_in }
+    }
+
+    fn board(self, ask: Ask<'a>, crew: &Arc<Crew>, waiting: usize) -> Option<(Arc<Flight>, Boarded)> {
+        let key: Arc<str> = ask.place.key.into();
+        let lead = || Flight::new(Arc::clone(&key), ask.place.hash, Arc::clone(crew), waiting);
+        let boarded = ask.board(&key, ask.seen, lead);
+        if waiting == 0
+            && let Some((flight, Boarded::Joined)) = &boarded
+        {
+            self.cache.loads().registry.leave(flight);
+        }
+        boarded
+    }
+}

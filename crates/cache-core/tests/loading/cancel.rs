@@ -1,0 +1,177 @@
+//! Callers that go before their answer comes, and caches and runtimes that end under them.
+
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use cache_core::{Abandon, Cache, ErrorKind, LoadOptions, LoadResult};
+use tokio::task::JoinSet;
+
+use crate::support::{Bench, Down, Gate, settle};
+
+/// Spawns a caller whose loader waits at the gate.
+fn ask(cache: &Cache, gate: &Gate) -> tokio::task::JoinHandle<cache_core::Result<usize>> {
+    let (cache, gate) = (cache.clone(), gate.clone());
+    tokio::spawn(async move {
+        let load = || async move { Ok::<_, Down>(gate.pass().await) };
+        cache.get_or_load("key", load).await
+    })
+}
+
+#[tokio::test]
+async fn the_leader_may_go_and_the_others_get_the_value() {
+    let bench = Bench::new();
+    let gate = Gate::shut();
+    let leader = ask(&bench.cache, &gate);
+    gate.reached(1).await;
+    let other = ask(&bench.cache, &gate);
+    settle().await;
+    leader.abort();
+    settle().await;
+    gate.let_all_through();
+    assert_eq!((other.await.unwrap().unwrap(), gate.runs()), (0, 1));
+}
+
+#[tokio::test]
+async fn when_all_have_gone_the_load_is_given_up() {
+    let bench = Bench::new();
+    let gate = Gate::shut();
+    let (leader, other) = (ask(&bench.cache, &gate), ask(&bench.cache, &gate));
+    settle().await;
+    leader.abort();
+    other.abort();
+    settle().await;
+    assert_eq!(bench.ear.results(), [LoadResult::Cancelled]);
+    assert_eq!(bench.cache.loads_in_flight(), 0);
+    gate.let_all_through();
+    settle().await;
+    assert!(!bench.cache.exists("key").await.unwrap());
+}
+
+#[tokio::test]
+async fn when_all_have_gone_the_load_is_finished_if_it_was_told_to() {
+    let options = LoadOptions::new().on_abandon(Abandon::Finish);
+    let bench = Bench::with(|builder| builder.loading(options));
+    let gate = Gate::shut();
+    let leader = ask(&bench.cache, &gate);
+    gate.reached(1).await;
+    leader.abort();
+    settle().await;
+    gate.let_all_through();
+    settle().await;
+    assert_eq!(bench.cache.get::<usize>("key").await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn after_a_load_was_given_up_the_next_call_loads_again() {
+    let bench = Bench::new();
+    let gate = Gate::shut();
+    let leader = ask(&bench.cache, &gate);
+    gate.reached(1).await;
+    leader.abort();
+    settle().await;
+    gate.let_all_through();
+    assert_eq!(ask(&bench.cache, &gate).await.unwrap().unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_leaders_may_go_in_turn() {
+    let bench = Bench::new();
+    let gate = Gate::shut();
+    for _ in 0..10_000 {
+        let cache = bench.cache.clone();
+        let gate = gate.clone();
+        let load = || async move { Ok::<_, Down>(gate.pass().await) };
+        let mut caller = pin!(cache.get_or_load("key", load).into_future());
+        let polled = caller.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+    }
+    assert_eq!(bench.cache.loads_in_flight(), 0);
+    gate.let_all_through();
+    let answer = tokio::time::timeout(Duration::from_secs(5), ask(&bench.cache, &gate)).await;
+    answer.unwrap().unwrap().unwrap();
+    assert_eq!(bench.cache.loads_in_flight(), 0);
+}
+
+/// Drops callers after any number of polls, with others that stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_go_at_any_point_leave_nothing_behind() {
+    let bench = Bench::new();
+    for polls in 0..200 {
+        let gate = Gate::open();
+        let stays = (polls % 3 == 0).then(|| ask(&bench.cache, &gate));
+        let key = if polls % 2 == 0 { "key" } else { "other" };
+        {
+            let gate = gate.clone();
+            let load = || async move { Ok::<_, Down>(gate.pass().await) };
+            let mut caller = pin!(bench.cache.get_or_load(key, load).into_future());
+            for _ in 0..polls % 7 {
+                if caller
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                    .is_ready()
+                {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        if let Some(stays) = stays {
+            stays.await.unwrap().unwrap();
+        }
+        bench.cache.delete(key).await.unwrap();
+    }
+    cache_testkit::eventually("all flights are gone", || bench.cache.loads_in_flight() == 0).await;
+}
+
+#[tokio::test]
+async fn close_releases_those_who_wait() {
+    let bench = Bench::new();
+    let gate = Gate::shut();
+    let mut callers = JoinSet::new();
+    for _ in 0..10 {
+        let caller = ask(&bench.cache, &gate);
+        callers.spawn(async move { caller.await.unwrap() });
+    }
+    gate.reached(1).await;
+    settle().await;
+    bench.cache.close().await.unwrap();
+    for answer in callers.join_all().await {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Closed);
+    }
+    settle().await;
+    assert_eq!(bench.ear.results(), [LoadResult::Cancelled]);
+}
+
+/// The runtime of the leader ends. Who waits in another one loads for itself.
+#[test]
+fn a_caller_in_another_runtime_outlives_that_of_the_leader() {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let bench = Bench::new();
+    let (ending, staying) = (runtime(), runtime());
+    let gate = Gate::shut();
+    let leader = {
+        let _entered = ending.enter();
+        ask(&bench.cache, &gate)
+    };
+    staying.block_on(gate.reached(1));
+    let waits = {
+        let _entered = staying.enter();
+        ask(&bench.cache, &gate)
+    };
+    staying.block_on(async {
+        while bench.ear.count(|event| *event == cache_core::LoadEvent::Joined) == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    ending.shutdown_timeout(Duration::from_secs(1));
+    gate.let_all_through();
+    assert_eq!(staying.block_on(waits).unwrap().unwrap(), 1);
+    drop(leader);
+}

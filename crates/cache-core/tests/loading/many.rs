@@ -1,0 +1,242 @@
+//! Many keys with one call of the loader.
+
+use std::sync::{Arc, Mutex};
+
+use cache_core::{Cache, ErrorKind, LoadOptions, LoadResult, Loaded, Source, StaleReason};
+
+use crate::support::{Bench, Down, Gate, SECOND, settle};
+
+type Pairs = Vec<(String, Result<Loaded<String>, Down>)>;
+
+/// Brings for each key its name in capitals, nothing for `absent`, and a failure for `bad`.
+fn capitals(keys: &[String]) -> Pairs {
+    let one = |key: &String| match key.as_str() {
+        "bad" => Err(Down(1)),
+        key => Ok(Loaded::store(key.to_uppercase())),
+    };
+    let there = keys.iter().filter(|key| *key != "absent");
+    there.map(|key| (key.clone(), one(key))).collect()
+}
+
+/// What the loader was asked for, one list for each call.
+type Asked = Arc<Mutex<Vec<Vec<String>>>>;
+
+async fn load(cache: &Cache, asked: &Asked, keys: &[&str]) -> Vec<cache_core::Result<Option<String>>> {
+    let asked = Arc::clone(asked);
+    let load = |keys: Vec<String>| async move {
+        asked.lock().unwrap().push(keys.clone());
+        Ok::<_, Down>(capitals(&keys))
+    };
+    cache.get_or_load_many(keys, load).await
+}
+
+fn texts(answers: Vec<cache_core::Result<Option<String>>>) -> Vec<Option<String>> {
+    answers.into_iter().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn what_is_absent_is_loaded_with_one_call_and_order_is_kept() {
+    let bench = Bench::new();
+    bench.cache.set("b", "set".to_owned()).await.unwrap();
+    let asked = Asked::default();
+    let found = texts(load(&bench.cache, &asked, &["c", "b", "a"]).await);
+    assert_eq!(
+        found,
+        [Some("C".to_owned()), Some("set".to_owned()), Some("A".to_owned())]
+    );
+    assert_eq!(*asked.lock().unwrap(), [["c", "a"]]);
+    assert_eq!(bench.cache.get::<String>("a").await.unwrap().unwrap(), "A");
+    assert_eq!(bench.ear.results(), [LoadResult::Success]);
+}
+
+#[tokio::test]
+async fn what_is_given_twice_is_loaded_once() {
+    let bench = Bench::new();
+    let asked = Asked::default();
+    let found = texts(load(&bench.cache, &asked, &["a", "a", "b", "a"]).await);
+    assert_eq!(found.into_iter().flatten().collect::<String>(), "AABA");
+    assert_eq!(*asked.lock().unwrap(), [["a", "b"]]);
+}
+
+#[tokio::test]
+async fn if_all_is_there_the_loader_is_not_called() {
+    let bench = Bench::new();
+    let asked = Asked::default();
+    load(&bench.cache, &asked, &["a", "b"]).await;
+    load(&bench.cache, &asked, &["b", "a"]).await;
+    assert!(load(&bench.cache, &asked, &[]).await.is_empty());
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_fails_fails_alone_and_is_loaded_again() {
+    let bench = Bench::new();
+    let asked = Asked::default();
+    for _ in 0..2 {
+        let found = load(&bench.cache, &asked, &["a", "bad"]).await;
+        assert_eq!(found[0].clone().unwrap().unwrap(), "A");
+        assert_eq!(
+            found[1].clone().unwrap_err().downcast_ref::<Down>(),
+            Some(&Down(1))
+        );
+    }
+    assert_eq!(*asked.lock().unwrap(), [vec!["a", "bad"], vec!["bad"]]);
+}
+
+#[tokio::test]
+async fn a_key_without_an_answer_was_not_found_and_that_is_remembered() {
+    let bench = Bench::new();
+    let asked = Asked::default();
+    assert_eq!(texts(load(&bench.cache, &asked, &["absent", "a"]).await)[0], None);
+    assert_eq!(texts(load(&bench.cache, &asked, &["absent"]).await), [None]);
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_bad_key_fails_alone() {
+    let bench = Bench::new();
+    let asked = Asked::default();
+    let found = load(&bench.cache, &asked, &["", "a"]).await;
+    assert_eq!(found[0].clone().unwrap_err().kind(), ErrorKind::EmptyKey);
+    assert_eq!(found[1].clone().unwrap().unwrap(), "A");
+}
+
+#[tokio::test]
+async fn a_loader_that_fails_or_panics_fails_all_its_keys_and_no_hit() {
+    let bench = Bench::new();
+    bench.cache.set("b", "set".to_owned()).await.unwrap();
+    let fails = |_: Vec<String>| async { Err::<Pairs, _>(Down(2)) };
+    let found = bench
+        .cache
+        .get_or_load_many::<String, _>(&["a", "b"], fails)
+        .await;
+    assert_eq!(
+        found[0].clone().unwrap_err().downcast_ref::<Down>(),
+        Some(&Down(2))
+    );
+    assert_eq!(found[1].clone().unwrap().unwrap(), "set");
+    let panics = |keys: Vec<String>| async move {
+        assert!(keys.is_empty(), "a test says so");
+        Ok::<Pairs, Down>(Vec::new())
+    };
+    let found = bench.cache.get_or_load_many::<String, _>(&["a"], panics).await;
+    assert_eq!(found[0].clone().unwrap_err().kind(), ErrorKind::Panic);
+    assert_eq!(bench.cache.loads_in_flight(), 0);
+}
+
+/// Starts a batch whose loader waits at the gate.
+fn ask(
+    cache: &Cache,
+    gate: &Gate,
+    asked: &Asked,
+    keys: &'static [&'static str],
+) -> tokio::task::JoinHandle<Vec<Option<String>>> {
+    let (cache, gate, asked) = (cache.clone(), gate.clone(), Arc::clone(asked));
+    tokio::spawn(async move {
+        let load = |keys: Vec<String>| async move {
+            asked.lock().unwrap().push(keys.clone());
+            gate.pass().await;
+            Ok::<_, Down>(capitals(&keys))
+        };
+        texts(cache.get_or_load_many(keys, load).await)
+    })
+}
+
+#[tokio::test]
+async fn batches_and_single_callers_join_each_other() {
+    let bench = Bench::new();
+    let (gate, asked) = (Gate::shut(), Asked::default());
+    let first = ask(&bench.cache, &gate, &asked, &["a", "b"]);
+    gate.reached(1).await;
+    let second = ask(&bench.cache, &gate, &asked, &["b", "c"]);
+    gate.reached(2).await;
+    let cache = bench.cache.clone();
+    let single = tokio::spawn(async move {
+        let load = || async { Ok::<_, Down>("never".to_owned()) };
+        cache.get_or_load("c", load).detailed().await.unwrap()
+    });
+    settle().await;
+    gate.let_all_through();
+    assert_eq!(
+        first.await.unwrap().into_iter().flatten().collect::<String>(),
+        "AB"
+    );
+    assert_eq!(
+        second.await.unwrap().into_iter().flatten().collect::<String>(),
+        "BC"
+    );
+    let single = single.await.unwrap();
+    assert_eq!((single.value.as_str(), single.source), ("C", Source::Coalesced));
+    assert_eq!(*asked.lock().unwrap(), [vec!["a", "b"], vec!["c"]]);
+}
+
+#[tokio::test]
+async fn a_write_during_a_batch_wins_for_its_key_only() {
+    let bench = Bench::new();
+    let (gate, asked) = (Gate::shut(), Asked::default());
+    let caller = ask(&bench.cache, &gate, &asked, &["a", "b"]);
+    gate.reached(1).await;
+    bench.cache.delete("a").await.unwrap();
+    gate.let_all_through();
+    assert_eq!(
+        caller.await.unwrap().into_iter().flatten().collect::<String>(),
+        "AB"
+    );
+    assert_eq!(bench.cache.get::<String>("a").await.unwrap(), None);
+    assert_eq!(bench.cache.get::<String>("b").await.unwrap().unwrap(), "B");
+}
+
+#[tokio::test]
+async fn a_batch_is_given_up_when_nobody_waits_for_any_of_its_keys() {
+    let bench = Bench::new();
+    let (gate, asked) = (Gate::shut(), Asked::default());
+    let leader = ask(&bench.cache, &gate, &asked, &["a", "b"]);
+    gate.reached(1).await;
+    let other = ask(&bench.cache, &gate, &asked, &["b"]);
+    settle().await;
+    leader.abort();
+    settle().await;
+    assert!(bench.ear.results().is_empty(), "one key is still wanted");
+    other.abort();
+    settle().await;
+    assert_eq!(
+        (bench.ear.results(), bench.cache.loads_in_flight()),
+        (vec![LoadResult::Cancelled], 0)
+    );
+}
+
+#[tokio::test]
+async fn stale_values_are_given_while_the_batch_renews_them() {
+    let options = LoadOptions::new()
+        .ttl(10 * SECOND)
+        .stale_while_revalidate(60 * SECOND);
+    let bench = Bench::with(|builder| builder.loading(options));
+    let asked = Asked::default();
+    load(&bench.cache, &asked, &["a", "b"]).await;
+    bench.clock.advance(10 * SECOND);
+    let again = |keys: Vec<String>| async move {
+        let pairs = keys
+            .into_iter()
+            .map(|key| (key, Ok(Loaded::store("new".to_owned()))));
+        Ok::<Pairs, Down>(pairs.collect())
+    };
+    let old = bench.cache.get_or_load_many(&["a", "b"], again).detailed().await;
+    for answer in old {
+        assert_eq!(
+            answer.unwrap().unwrap().source,
+            Source::Stale(StaleReason::Revalidate)
+        );
+    }
+    settle().await;
+    assert_eq!(bench.cache.get::<String>("a").await.unwrap().unwrap(), "new");
+    assert_eq!(bench.ear.results().len(), 2);
+}
+
+#[tokio::test]
+async fn a_closed_cache_fails_each_key() {
+    let bench = Bench::new();
+    bench.cache.close().await.unwrap();
+    for answer in load(&bench.cache, &Asked::default(), &["a", "b"]).await {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Closed);
+    }
+}

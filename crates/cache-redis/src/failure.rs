@@ -1,0 +1,229 @@
+//! What a server can answer, and what to do about it. Texts of servers are not shown as they are: some quote the
+//! arguments of a command, passwords and values included.
+
+use std::fmt;
+
+use cache_core::{CacheError, ErrorKind};
+use deadpool_redis::redis::{self, RedisError, ServerErrorKind};
+
+/// What a failed request means for the connection that it ran on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// None: the server answered.
+    None,
+    /// It did not answer in time. The connection may be well.
+    Silent,
+    /// It must be replaced.
+    Broken,
+}
+
+/// Says what a failure means for its connection.
+pub(crate) fn damage(cause: &RedisError) -> Damage {
+    if cause.is_timeout() {
+        Damage::Silent
+    } else if cause.kind() == redis::ErrorKind::Server(ServerErrorKind::ReadOnly)
+        || cause.is_unrecoverable_error()
+        || cause.is_io_error()
+    {
+        // A replica that was a master: connecting again finds the new one.
+        Damage::Broken
+    } else {
+        Damage::None
+    }
+}
+
+/// Makes the error that callers see of what the client library reports.
+pub(crate) fn of(cause: &RedisError) -> CacheError {
+    use redis::ErrorKind as Kind;
+    let (kind, message) = match cause.kind() {
+        _ if cause.is_timeout() => return too_late(),
+        Kind::Io => (
+            ErrorKind::Unavailable,
+            "the server cannot be reached; see whether it runs and whether host, port and TLS settings are right",
+        ),
+        Kind::AuthenticationFailed => (ErrorKind::Denied, BAD_CREDENTIALS),
+        Kind::RESP3NotSupported => (
+            ErrorKind::Backend,
+            "the server does not speak RESP3, or not to this user; leave resp3 off",
+        ),
+        Kind::MasterNameNotFoundBySentinel | Kind::NoValidReplicasFoundBySentinel => (
+            ErrorKind::Unavailable,
+            "no Sentinel knows a master of this name that is well; check the name and the Sentinels",
+        ),
+        Kind::ClusterConnectionNotFound => (
+            ErrorKind::Unavailable,
+            "no node of the Cluster that holds this key can be reached; see whether its shard is well",
+        ),
+        Kind::Parse | Kind::UnexpectedReturnType => (
+            ErrorKind::Unavailable,
+            "the answer is not what a Redis server says; see whether the address is that of one",
+        ),
+        Kind::Server(server) => return of_server(server, cause),
+        Kind::Extension => return of_code(cause),
+        _ => (ErrorKind::Backend, "the request failed; the cause says how"),
+    };
+    CacheError::new(kind, message).with_source(Cause::of(cause))
+}
+
+const BAD_CREDENTIALS: &str = "the server refuses these credentials; check user and password";
+
+fn of_server(kind: ServerErrorKind, cause: &RedisError) -> CacheError {
+    let (kind, message) = match kind {
+        ServerErrorKind::BusyLoading => (
+            ErrorKind::Unavailable,
+            "the server is loading its data; it answers when it is done",
+        ),
+        ServerErrorKind::MasterDown | ServerErrorKind::ClusterDown | ServerErrorKind::TryAgain => (
+            ErrorKind::Unavailable,
+            "the part of the servers that holds this key is not ready; it answers when it is",
+        ),
+        ServerErrorKind::ReadOnly => (
+            ErrorKind::Unavailable,
+            "the server is a replica and takes no writes; give the address of the master, or use Sentinel",
+        ),
+        ServerErrorKind::NoPerm => (
+            ErrorKind::Denied,
+            "the user may not do this; docs/redis.md lists the commands and keys that it needs",
+        ),
+        ServerErrorKind::Moved | ServerErrorKind::Ask => (
+            ErrorKind::Unavailable,
+            "the node does not serve this key and nobody else does now; see whether all shards are well, and set \
+             cluster if a single address is given",
+        ),
+        ServerErrorKind::ResponseError => return of_text(cause),
+        _ => (
+            ErrorKind::Backend,
+            "the server refuses the command; the cause says why",
+        ),
+    };
+    CacheError::new(kind, message).with_source(Cause::of(cause))
+}
+
+/// Makes an error of an answer whose code the client library does not know.
+fn of_code(cause: &RedisError) -> CacheError {
+    let (kind, message) = match cause.code().unwrap_or_default() {
+        "OOM" => (
+            ErrorKind::Full,
+            "the server has no memory left and may evict nothing; raise maxmemory or set an eviction policy",
+        ),
+        "WRONGTYPE" => (
+            ErrorKind::Decode,
+            "the key holds another kind of value, such as a list; another program uses this namespace",
+        ),
+        "NOAUTH" | "WRONGPASS" => (ErrorKind::Denied, BAD_CREDENTIALS),
+        "BUSY" => (
+            ErrorKind::Unavailable,
+            "the server runs a script that does not end; it answers when it has",
+        ),
+        "MISCONF" | "NOREPLICAS" | "NOGOODSLAVE" | "UNKILLABLE" => (
+            ErrorKind::Unavailable,
+            "the server takes no writes now; its log says why",
+        ),
+        _ => (
+            ErrorKind::Backend,
+            "the server refuses the command; the cause says why",
+        ),
+    };
+    CacheError::new(kind, message).with_source(Cause::of(cause))
+}
+
+/// Makes an error of an answer that has no code of its own but `ERR`.
+fn of_text(cause: &RedisError) -> CacheError {
+    let detail = cause.detail().unwrap_or_default();
+    let (kind, message) = if detail.contains("max number of clients") {
+        (
+            ErrorKind::Exhausted,
+            "the server has as many clients as it takes; raise its maxclients or use fewer connections",
+        )
+    } else if detail.contains("DB index") {
+        (
+            ErrorKind::Backend,
+            "the server has no database of this number; check db",
+        )
+    } else {
+        (
+            ErrorKind::Backend,
+            "the server refuses the command; the cause says why",
+        )
+    };
+    CacheError::new(kind, message).with_source(Cause::of(cause))
+}
+
+/// The words of a cause that may be shown.
+pub(crate) struct Cause(String);
+
+/// How much of a text is shown.
+const LONGEST_CAUSE: usize = 160;
+
+impl Cause {
+    pub(crate) fn of(cause: &RedisError) -> Self {
+        let text = match cause.kind() {
+            // Only the code: the text of a server may quote what it was sent.
+            redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => cause
+                .code()
+                .map_or_else(|| "error".to_owned(), |code| format!("the server says {code}")),
+            redis::ErrorKind::AuthenticationFailed => "authentication failed".to_owned(),
+            redis::ErrorKind::Io => cause.to_string(),
+            _ => cause.category().to_owned(),
+        };
+        let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
+        Self(text.chars().take(LONGEST_CAUSE).map(printable).collect())
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cause {}
+
+/// Adds which node was not cleared.
+#[cfg(feature = "cluster")]
+pub(crate) fn not_cleared(node: &str, cause: &RedisError) -> CacheError {
+    let error = of(cause);
+    let message = format!("{error}; the node {node} was not cleared, the others were");
+    CacheError::new(error.kind(), message).with_source(Cause::of(cause))
+}
+
+pub(crate) fn too_late() -> CacheError {
+    CacheError::new(
+        ErrorKind::Timeout,
+        "the server did not answer within the budget; see whether it is slow, or raise the budget",
+    )
+}
+
+pub(crate) fn no_connection_in_time() -> CacheError {
+    CacheError::new(
+        ErrorKind::Timeout,
+        "no connection was ready within the budget; see whether the server is reachable, or raise the budget",
+    )
+}
+
+pub(crate) fn no_connection_free() -> CacheError {
+    CacheError::new(
+        ErrorKind::Exhausted,
+        "all connections were in use until the budget had passed; raise max_connections",
+    )
+}
+
+pub(crate) fn breaker_open() -> CacheError {
+    CacheError::new(
+        ErrorKind::Unavailable,
+        "the last calls failed, so this one did not ask the server; calls go on when one of them succeeds",
+    )
+}
+
+pub(crate) fn unexpected_reply() -> CacheError {
+    CacheError::new(
+        ErrorKind::Backend,
+        "the answer does not fit the command; see whether the address is that of a Redis server",
+    )
+}

@@ -1,0 +1,61 @@
+//! The reference of the metrics, from the module that names them.
+
+use std::fmt::Write as _;
+
+use cache_metrics::names::{
+    ALL, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, LATENCY_BUCKETS, LOAD_BUCKETS, Metric, MetricKind,
+};
+
+const HEAD: &str = "\
+# Metrics
+
+Every metric that the caches show. This page is made from `crates/cache-metrics/src/names.rs` by `just dashboards`.
+
+All but `build_info` have the labels `cache_name` and `backend` (`memory`, `redis`), then those of the table, then the
+constant ones of `Metrics::builder().label(..)`. Keys never are labels. The prefix `gofr_cache` is the default: see
+`Metrics::builder().namespace(..)`. Those with a ✓ are shown under the names of the source system too, with `cache_name`
+as the only further label of the cache: `gofr_inmemory_cache_*` for memory and `gofr_redis_cache_*` for Redis. These
+aliases carry the same numbers; the dashboards do not use them.
+
+";
+
+/// Returns `docs/metrics.md`.
+pub(crate) fn metrics() -> String {
+    let mut text = HEAD.to_owned();
+    text += "| metric | kind | unit | further labels | alias | |\n|---|---|---|---|---|---|\n";
+    for metric in ALL {
+        text += &row(&metric);
+    }
+    for (suffix, buckets) in [
+        ("operation_latency_seconds", &LATENCY_BUCKETS[..]),
+        ("load_duration_seconds", &LOAD_BUCKETS[..]),
+    ] {
+        let bounds: Vec<String> = buckets.iter().map(f64::to_string).collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "\nUpper bounds of the buckets of `{DEFAULT_NAMESPACE}_{DEFAULT_SUBSYSTEM}_{suffix}`, in seconds: {}.",
+            bounds.join(", ")
+        );
+    }
+    text += "\nA ratio has no value while nothing happens: divide by `(... > 0)`, as the dashboards and rules do. \
+             `docs/monitoring.md`\nsays where each metric is shown, `docs/runbooks.md` what to do when an alert fires.\n";
+    text
+}
+
+fn row(metric: &Metric) -> String {
+    let kind = match metric.kind {
+        MetricKind::Counter => "counter",
+        MetricKind::Gauge => "gauge",
+        _ => "histogram",
+    };
+    let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+    format!(
+        "| `{DEFAULT_NAMESPACE}_{DEFAULT_SUBSYSTEM}_{}` | {kind} | {} | {} | {} | {} |\n",
+        metric.suffix,
+        metric.unit.as_str(),
+        labels.join(", "),
+        if metric.aliased { "✓" } else { "" },
+        metric.help,
+    )
+}

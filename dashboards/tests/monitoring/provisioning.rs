@@ -1,0 +1,149 @@
+//! What Grafana and Prometheus load when they start fits together, and to what compose mounts where.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{dashboards, files, promtool, root, text, yaml};
+
+/// The mounts of a service as `source:target`, without what says that they are read-only.
+fn mounts(service: &str) -> Vec<String> {
+    let compose = yaml("deploy/compose.yaml");
+    let mounts = compose["services"][service]["volumes"].as_array().unwrap();
+    mounts
+        .iter()
+        .map(|mount| mount.as_str().unwrap().trim_end_matches(":ro").to_owned())
+        .collect()
+}
+
+#[test]
+fn grafana_finds_the_dashboards_where_compose_mounts_them() {
+    let provider = &yaml("deploy/grafana/provisioning/dashboards/cache.yml")["providers"][0];
+    let path = provider["options"]["path"].as_str().unwrap();
+    assert!(mounts("grafana").contains(&format!("../dashboards:{path}")));
+    assert!(
+        !path.starts_with("/etc/grafana/provisioning"),
+        "Grafana would read dashboards as providers"
+    );
+    let home = &yaml("deploy/compose.yaml")["services"]["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"];
+    let shown = dashboards()
+        .iter()
+        .any(|(file, _)| home == &format!("{path}/{}", file.file_name().unwrap().to_str().unwrap()));
+    assert!(shown, "{home} is no dashboard");
+    for fixed in [
+        (&provider["allowUiUpdates"], false),
+        (&provider["disableDeletion"], true),
+    ] {
+        assert_eq!(*fixed.0, fixed.1);
+    }
+}
+
+#[test]
+fn the_data_source_is_the_prometheus_of_compose_and_knows_how_often_it_scrapes() {
+    let source = &yaml("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"][0];
+    assert_eq!(source["url"], "http://prometheus:9090");
+    assert!(yaml("deploy/compose.yaml")["services"]["prometheus"].is_object());
+    let prometheus = yaml("deploy/prometheus/prometheus.yml");
+    assert_eq!(
+        source["jsonData"]["timeInterval"],
+        prometheus["global"]["scrape_interval"]
+    );
+    assert_eq!(source["editable"], false);
+}
+
+#[test]
+fn prometheus_finds_its_files_where_compose_mounts_them() {
+    let prometheus = yaml("deploy/prometheus/prometheus.yml");
+    let mounts = mounts("prometheus");
+    let mounted = |path: &str| {
+        let folder = path.split('/').next().unwrap();
+        let ends = |mount: &String| mount.ends_with(&format!(":/etc/prometheus/{folder}"));
+        assert!(mounts.iter().any(ends), "{path} is not mounted");
+    };
+    mounted(prometheus["rule_files"][0].as_str().unwrap());
+    let manager = &prometheus["alerting"]["alertmanagers"][0];
+    for reader in prometheus["scrape_configs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .chain([manager])
+    {
+        let pattern = reader["file_sd_configs"][0]["files"][0].as_str().unwrap();
+        mounted(pattern);
+        // Each mode has a file for each reader, and if it is an empty list.
+        let (folder, name) = pattern.split_once('/').unwrap();
+        let modes = if folder == "targets" {
+            ["app", "host"]
+        } else {
+            ["on", "off"]
+        };
+        for mode in modes {
+            let file = format!("deploy/prometheus/{folder}/{mode}/{}", name.replace('*', ""));
+            assert!(
+                serde_json::from_str::<Value>(&text(&file)).unwrap().is_array(),
+                "{file}"
+            );
+        }
+    }
+}
+
+/// In each mode the files are put together as compose mounts them.
+#[test]
+fn promtool_has_nothing_to_say_about_the_configuration() {
+    for (targets, alerting) in [("app", "on"), ("host", "off")] {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |from: &str, to: &str| {
+            fs::create_dir(folder.path().join(to)).unwrap();
+            for entry in fs::read_dir(root().join("deploy/prometheus").join(from)).unwrap() {
+                let entry = entry.unwrap();
+                fs::copy(entry.path(), folder.path().join(to).join(entry.file_name())).unwrap();
+            }
+        };
+        copy("rules", "rules");
+        copy(&format!("targets/{targets}"), "targets");
+        copy(&format!("alerting/{alerting}"), "alerting");
+        let config = folder.path().join("prometheus.yml");
+        fs::copy(root().join("deploy/prometheus/prometheus.yml"), &config).unwrap();
+        let (well, said) = promtool(&["check", "config", config.to_str().unwrap()]);
+        assert!(well && !said.contains("WARNING"), "{said}");
+    }
+}
+
+#[test]
+fn targets_are_services_of_compose_or_the_host() {
+    let compose = yaml("deploy/compose.yaml");
+    for folder in [
+        "deploy/prometheus/targets/app",
+        "deploy/prometheus/targets/host",
+        "deploy/prometheus/alerting/on",
+    ] {
+        for file in files(folder, ".json") {
+            let groups: Value = serde_json::from_str(&text(&file)).unwrap();
+            for target in groups
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|group| group["targets"].as_array().unwrap())
+            {
+                let host = target.as_str().unwrap().split(':').next().unwrap();
+                assert!(
+                    host == "host.docker.internal" || compose["services"][host].is_object(),
+                    "{target}"
+                );
+            }
+        }
+    }
+}
+
+/// The alerts are about these jobs.
+#[test]
+fn the_jobs_are_those_that_the_rules_name() {
+    let prometheus = yaml("deploy/prometheus/prometheus.yml");
+    let jobs: Vec<&str> = prometheus["scrape_configs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|config| config["job_name"].as_str().unwrap())
+        .collect();
+    assert_eq!(jobs, ["gofr-cache", "redis"]);
+}
