@@ -68,8 +68,9 @@ pub trait Observer: Send + Sync {
     /// of backends are not reported: layers see them.
     fn failed(&self, operation: Operation, error: &CacheError);
 
-    /// A caller gets this error, wherever it arose: it is complete, with the operation, the cache and the key. What
-    /// [`failed`](Self::failed) hears of is heard of here too. Logs are written here, so that no layer has to look at
+    /// An operation ended with this error, wherever it arose, and a caller gets it, unless a load makes good for it. It
+    /// is complete, with the operation, the cache and the key. What [`failed`](Self::failed) hears of is heard of here
+    /// too. Logs are written here, so that no layer has to look at
     /// every answer for them. Nothing is done unless it is told.
     fn returned(&self, operation: Operation, error: &CacheError) {
         let _ = (operation, error);

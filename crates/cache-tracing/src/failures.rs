@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_core::{CacheError, Clock, ErrorKind, Observer, Operation};
+use cache_core::{CacheError, Clock, ErrorKind, Key, LoadEvent, Observer, Operation};
 use tracing::{debug, error, warn};
 
 use crate::scene::{Scene, TARGET};
@@ -131,6 +131,24 @@ impl Observer for Failures {
     fn returned(&self, operation: Operation, error: &CacheError) {
         self.log(operation, error);
     }
+
+    fn load(&self, key: Key<'_>, event: LoadEvent) {
+        match event {
+            LoadEvent::Ended {
+                result,
+                elapsed,
+                refresh,
+            } => self.scene.loaded(key, result, elapsed, refresh),
+            // The callers got their value, so nobody else tells of it.
+            LoadEvent::StoreFailed => self.log(Operation::Set, &not_stored()),
+            _ => {}
+        }
+    }
+}
+
+fn not_stored() -> CacheError {
+    let message = "a loaded value could not be stored; its callers got it, the next ones load again";
+    CacheError::new(ErrorKind::Backend, message)
 }
 
 impl Drop for Failures {

@@ -14,7 +14,7 @@
 //!
 //! | level | what |
 //! |---|---|
-//! | `debug` | a span `cache.<operation>` for each operation, below the caller's, and one event in it when it ends |
+//! | `debug` | a span `cache.<operation>` for each operation, below the caller's, and one event in it when it ends; an event for each load that ends |
 //! | `info` | a cache was built, cleared or closed |
 //! | `warn` | an operation failed in a way that may pass by itself, or because the cache is closed |
 //! | `error` | an operation failed in another way |
@@ -32,6 +32,7 @@
 //! | `cache.result` | operations | `hit`, `miss`, `stored`, `deleted`, `present`, `absent`, `cleared`, `up`, `closed`, `error`; `mixed` if several keys differ |
 //! | `cache.hit` | get, and `get_many` whose keys agree | whether there was a live entry |
 //! | `elapsed_us` | events of operations | how long the operation took, in microseconds |
+//! | `refresh` | events of loads | whether it ran in the background; `cache.result` is then a word of the metric `loads_total` |
 //! | `error.type` | failures | the kind of the error |
 //! | `suppressed` | lines about failures | how many like it were held back since the last line |
 //! | `otel.kind`, `otel.status_code`, `otel.status_description` | spans | what OpenTelemetry bridges look for |

@@ -1,9 +1,9 @@
 //! Where an operation takes place, and the spans and events that are made of it. All callsites of operations are here.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use cache_core::{CacheError, Key, Operation};
+use cache_core::{CacheError, Key, LoadResult, Operation};
 use tracing::field::{Empty, display};
 use tracing::{Span, debug, debug_span, info};
 
@@ -164,5 +164,22 @@ impl Scene {
         }
         let is_lifecycle = matches!(operation, Operation::Clear | Operation::Close) && error.is_none();
         if is_lifecycle { ended!(info) } else { ended!(debug) }
+    }
+
+    /// Makes the event of a load. The load itself is a span of the caller's, who knows what it asks.
+    pub(crate) fn loaded(&self, key: Key<'_>, result: LoadResult, elapsed: Duration, refresh: bool) {
+        debug!(
+            target: TARGET,
+            {
+                cache.name = &*self.name,
+                cache.backend = self.backend,
+                cache.operation = "load",
+                cache.key = %self.keys.form(key),
+                cache.result = result.as_str(),
+                refresh,
+                elapsed_us = elapsed.as_secs_f64() * 1e6,
+            },
+            "cache load",
+        );
     }
 }

@@ -90,3 +90,16 @@ async fn nothing_is_told_to_who_wants_only_warnings() {
     cache.close().await.unwrap();
     assert!(ear.events().is_empty(), "{:?}", ear.events());
 }
+
+#[tokio::test]
+async fn a_load_that_ends_is_an_event_with_its_result() {
+    let cache = users();
+    let (ear, _guard) = Ear::listen(LevelFilter::DEBUG);
+    let load = || async { Ok::<_, std::io::Error>(7) };
+    assert_eq!(cache.get_or_load("a", load).await.unwrap(), 7);
+    let mut loads = ear.events();
+    loads.retain(|event| event.message() == "cache load");
+    assert_eq!(loads.len(), 1, "{:?}", ear.events());
+    let fields = ["cache.key", "cache.result", "refresh"].map(|field| &*loads[0].fields[field]);
+    assert_eq!(fields, ["a", "success", "false"]);
+}

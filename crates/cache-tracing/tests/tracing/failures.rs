@@ -140,3 +140,31 @@ async fn each_failed_key_of_several_counts() {
     cache.close().await.unwrap();
     assert_eq!(suppressed(&ear), ["0", "1"]);
 }
+
+#[tokio::test]
+async fn a_load_that_fails_is_a_line() {
+    let (ear, _guard) = Ear::listen(LevelFilter::WARN);
+    let cache = traced(memory(&ManualClock::new()), Tracing::new());
+    let load = || async { Err::<i32, _>(std::io::Error::other("no such row")) };
+    cache.get_or_load("canary", load).await.unwrap_err();
+    let lines = ear.events();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].message().contains("no such row"), "{lines:?}");
+    assert!(!ear.text().contains("canary"), "{}", ear.text());
+}
+
+#[tokio::test]
+async fn a_backend_that_fails_is_a_line_though_the_value_is_loaded() {
+    let (ear, _guard) = Ear::listen(LevelFilter::WARN);
+    let backend = Arc::new(FailingBackend::new(memory(&ManualClock::new())));
+    backend.fail_all(ErrorKind::Unavailable);
+    let cache = traced(Arc::clone(&backend), Tracing::new());
+    let load = || async { Ok::<_, std::io::Error>(7) };
+    assert_eq!(cache.get_or_load("a", load).await.unwrap(), 7);
+    let told: Vec<_> = ear
+        .events()
+        .iter()
+        .map(|line| line.fields["error.type"].clone())
+        .collect();
+    assert!(told.contains(&"unavailable".to_owned()), "{:?}", ear.events());
+}
