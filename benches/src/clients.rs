@@ -62,7 +62,9 @@ impl Client for Ours {
     async fn get(&self, key: &str) -> usize {
         let entry = self.0.get(Key::new(key).expect("keys are not empty")).await;
         let entry = entry.expect("the server answers");
-        entry.and_then(|entry| entry.value().encoded_len()).unwrap_or_default()
+        entry
+            .and_then(|entry| entry.value().encoded_len())
+            .unwrap_or_default()
     }
 
     async fn set(&self, key: &str, value: &Bytes) {
@@ -72,7 +74,7 @@ impl Client for Ours {
             codec: CodecId(200),
             type_fingerprint: TypeFingerprint::UNKNOWN,
         };
-        let end = now + std::time::Duration::from_secs(3_600);
+        let end = now + std::time::Duration::from_hours(1);
         let entry = Entry::new(Value::from_payload(payload), now).with_expires_at(end);
         let key = Key::new(key).expect("keys are not empty");
         self.0.set(key, entry).await.expect("the server answers");
@@ -158,7 +160,10 @@ impl Bb8 {
     /// Makes a pool of so many connections.
     pub async fn connect(url: &str, size: u32) -> Self {
         let manager = RedisConnectionManager::new(url).expect("the URL is right");
-        let pool = bb8_redis::bb8::Pool::builder().max_size(size).build(manager).await;
+        let pool = bb8_redis::bb8::Pool::builder()
+            .max_size(size)
+            .build(manager)
+            .await;
         Self(pool.expect("the server answers"))
     }
 }
@@ -182,8 +187,10 @@ impl Fred {
     /// Connects.
     pub async fn connect(url: &str) -> Self {
         let config = fred::types::config::Config::from_url(url).expect("the URL is right");
-        let client = fred::types::Builder::from_config(config).build().expect("the settings are right");
-        let _ = client.init().await.expect("the server answers");
+        let client = fred::types::Builder::from_config(config)
+            .build()
+            .expect("the settings are right");
+        drop(client.init().await.expect("the server answers"));
         Self(client)
     }
 }
