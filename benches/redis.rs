@@ -4,7 +4,10 @@
 //! `cargo bench -p cache-bench --bench redis` takes about ten minutes, with `-- --quick` one.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
-#![expect(clippy::expect_used, reason = "a benchmark ends when a server does not answer")]
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark ends when a server does not answer"
+)]
 
 use std::future::Future;
 use std::pin::Pin;
@@ -64,7 +67,9 @@ fn key(size: usize, n: usize) -> String {
 }
 
 fn cpu() -> Duration {
-    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
+    clock_gettime(ClockId::ProcessCPUTime)
+        .try_into()
+        .unwrap_or_default()
 }
 
 async fn round<C: Client>(client: C, load: Load) -> Sample {
@@ -106,6 +111,7 @@ async fn subjects(url: &str) -> Vec<Subject> {
     vec![
         Subject::new("ours", Ours::connect(url).await),
         Subject::new("raw multiplexed connection", Raw::connect(url).await),
+        Subject::new("the same, TCP_NODELAY as ours", Raw::connect_undelayed(url).await),
         Subject::new("ConnectionManager", Managed::connect(url).await),
         Subject::new("fred", Fred::connect(url).await),
         Subject::new("deadpool-redis, 8", Deadpool::new(url, 8)),
@@ -141,8 +147,18 @@ async fn compare(place: &str, subjects: &[Subject], load: Load, rounds: usize) {
         }
     }
     let verb = if load.writes { "SET" } else { "GET" };
-    println!("\n{verb}, {place}, {} tasks, {} B, {rounds} rounds", load.tasks, load.size);
-    let mut table = Table::new(["client", "k op/s", "ours over it (quartiles)", "p50 µs", "p99 µs", "CPU µs"]);
+    println!(
+        "\n{verb}, {place}, {} tasks, {} B, {rounds} rounds",
+        load.tasks, load.size
+    );
+    let mut table = Table::new([
+        "client",
+        "k op/s",
+        "ours over it (quartiles)",
+        "p50 µs",
+        "p99 µs",
+        "CPU µs",
+    ]);
     for (at, subject) in subjects.iter().enumerate() {
         let median = |field: fn(&Sample) -> f64| {
             let values: Vec<f64> = samples[at].iter().map(field).collect();
@@ -167,7 +183,11 @@ async fn compare(place: &str, subjects: &[Subject], load: Load, rounds: usize) {
 async fn many(url: &str, rounds: usize) {
     let ours = Ours::connect(url).await.0;
     let names: Vec<String> = (0..100).map(|n| key(256, n)).collect();
-    let keys = || names.iter().map(|name| Key::new(name).expect("keys are not empty"));
+    let keys = || {
+        names
+            .iter()
+            .map(|name| Key::new(name).expect("keys are not empty"))
+    };
     let (mut ratios, mut at_once) = (Vec::new(), Vec::new());
     for _ in 0..rounds * 20 {
         let start = Instant::now();
@@ -210,7 +230,10 @@ async fn run(quick: bool) {
     }
     for (place, url) in places {
         let subjects = subjects(url).await;
-        for (writes, size) in [false, true].into_iter().flat_map(|writes| sizes.iter().map(move |size| (writes, *size))) {
+        for (writes, size) in [false, true]
+            .into_iter()
+            .flat_map(|writes| sizes.iter().map(move |size| (writes, *size)))
+        {
             for tasks in tasks {
                 let load = Load {
                     writes,
