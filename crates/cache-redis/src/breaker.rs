@@ -168,7 +168,7 @@ impl Breaker {
     #[cold]
     fn count_success(&self) {
         let counted = self.successes.fetch_add(1, Relaxed);
-        if counted % 64 == 0 && Instant::now().duration_since(self.state().window) > WINDOW {
+        if counted.is_multiple_of(64) && Instant::now().duration_since(self.state().window) > WINDOW {
             self.watching.store(false, Relaxed);
         }
     }

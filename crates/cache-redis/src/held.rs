@@ -121,6 +121,6 @@ impl fmt::Debug for Slot {
             .field("connecting", &self.connecting)
             .field("failure", &self.failure.as_ref().map(|failure| &failure.error))
             .field("closed", &self.closed)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
