@@ -111,6 +111,7 @@ async fn subjects(url: &str) -> Vec<Subject> {
     vec![
         Subject::new("ours", Ours::connect(url).await),
         Subject::new("raw multiplexed connection", Raw::connect(url).await),
+        Subject::new("the same, TCP_NODELAY as ours", Raw::connect_undelayed(url).await),
         Subject::new("ConnectionManager", Managed::connect(url).await),
         Subject::new("fred", Fred::connect(url).await),
         Subject::new("deadpool-redis, 8", Deadpool::new(url, 8)),
