@@ -40,10 +40,24 @@ fn key(n: usize) -> String {
     format!("key-{:02}", n % KEYS)
 }
 
-/// Callers share the connection, so that a reply too many or too few shifts those of all.
+#[test]
+fn resp3_confuses_no_values_either() {
+    crate::cell::run(async {
+        for fault in [Fault::Duplicate, Fault::Swallow] {
+            corrupted_in(true, Column::Get, fault).await;
+        }
+    });
+}
+
 async fn corrupted(column: Column, fault: Fault) {
+    corrupted_in(false, column, fault).await;
+}
+
+/// Callers share the connection, so that a reply too many or too few shifts those of all.
+async fn corrupted_in(resp3: bool, column: Column, fault: Fault) {
     let bench = Bench::proxied_with(|settings| {
         settings
+            .resp3(resp3)
             .read_budget(SHORT_BUDGET)
             .write_budget(SHORT_BUDGET)
             // An open breaker would spare the connections what this is about.
