@@ -180,13 +180,13 @@ async fn load_or_fail(source: Source) -> Result<u64, std::io::Error> {
 #[cached(
     ty = "cached::LruCache<String, u64>",
     create = "{ cached::LruCache::with_size(20_000) }",
-    convert = "{ key.clone() }",
+    convert = "{ name.clone() }",
     key = "String",
     result = true,
     sync_writes = "by_key"
 )]
-async fn behind_a_lock(key: String, source: Source) -> Result<u64, String> {
-    let _ = key;
+async fn behind_a_lock(name: String, source: Source) -> Result<u64, String> {
+    let _ = name;
     source.load().await
 }
 

@@ -84,7 +84,8 @@ impl Cache {
         self.0.backend.kind()
     }
 
-    /// Reads a value. A key that is absent or over is `None`.
+    /// Reads a value. A key that is absent or over is `None`, and so is one whose value is stale: those are given by
+    /// [`get_or_load`](Self::get_or_load) only, which says so.
     ///
     /// Awaiting it clones the value out of the cache; [`shared`](Get::shared) returns the `Arc` that the cache holds
     /// instead, which on a memory hit allocates and copies nothing.
@@ -125,6 +126,9 @@ impl Cache {
     }
 
     /// Says whether a get would return a value. It is neither a hit nor a miss, and no use for eviction.
+    ///
+    /// What [`get_or_load`](Self::get_or_load) left may differ: a stale value and the remembered answer that there is
+    /// nothing exist for the backend, and a get returns neither.
     ///
     /// # Errors
     /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong), what the backend

@@ -33,6 +33,14 @@ pub(crate) fn panicked() -> CacheError {
     )
 }
 
+pub(crate) fn task_panicked() -> CacheError {
+    CacheError::new(
+        ErrorKind::Panic,
+        "the load panicked outside of its loader; its message went to the panic hook. A runtime without timers does \
+         that: build it with enable_time",
+    )
+}
+
 pub(crate) fn timed_out(limit: Duration) -> CacheError {
     let message = format!("the loader ran for {limit:?} and was ended; speed it up or raise hard_timeout");
     CacheError::new(ErrorKind::Timeout, message)

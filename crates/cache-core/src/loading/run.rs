@@ -66,7 +66,7 @@ async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
         options,
         ttl,
     } = plan;
-    let _permit = match cache.loads().permit().await {
+    let permit = match cache.loads().permit().await {
         Ok(permit) => permit,
         Err(error) => {
             cache.tell(&flight.key, LoadEvent::Refused);
@@ -87,6 +87,8 @@ async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
         Ok(done) => done,
         Err((fault, error)) => return fail(&cache, flight, &options, fault, error),
     };
+    // It protects the source and not the backend, which may be slow to store.
+    drop(permit);
     let brought = match brought {
         Ok(brought) => brought,
         Err(cause) => {
@@ -246,7 +248,7 @@ impl Drop for Landing<'_> {
     fn drop(&mut self) {
         for flight in self.flights.iter().filter(|flight| flight.landed().is_none()) {
             let (fault, error) = if std::thread::panicking() {
-                (Fault::Failed, error::panicked())
+                (Fault::Failed, error::task_panicked())
             } else {
                 (Fault::Cancelled, error::cancelled())
             };

@@ -70,7 +70,7 @@ async fn fly_many(cache: Cache, first: Arc<Flight>, plan: PlanMany) {
             fail(&cache, &part.flight, &options, fault, error.clone());
         }
     };
-    let _permit = match cache.loads().permit().await {
+    let permit = match cache.loads().permit().await {
         Ok(permit) => permit,
         Err(error) => {
             cache.tell(&first.key, LoadEvent::Refused);
@@ -86,6 +86,8 @@ async fn fly_many(cache: Cache, first: Arc<Flight>, plan: PlanMany) {
         Ok(done) => done,
         Err((fault, error)) => return fail_all(&parts, fault, &error),
     };
+    // It protects the source and not the backend, which may be slow to store.
+    drop(permit);
     let brought = match brought {
         Ok(brought) => brought,
         Err(cause) => {

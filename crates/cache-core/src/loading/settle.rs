@@ -243,8 +243,9 @@ impl<'a> Ask<'a> {
     /// Returns the stale value if nobody has written the key since it was read, or what stands there now. What was
     /// invalidated is never given as stale.
     async fn still_stands(self, entry: &Entry) -> Option<Entry> {
+        // The wait may have been long, so the age counts again.
         if self.cache.loads().registry.changes(self.place) == self.seen {
-            return Some(entry.clone());
+            return self.stand_in(Some(entry));
         }
         let found = self
             .cache

@@ -175,3 +175,18 @@ fn a_caller_in_another_runtime_outlives_that_of_the_leader() {
     assert_eq!(staying.block_on(waits).unwrap().unwrap(), 1);
     drop(leader);
 }
+
+#[test]
+fn a_runtime_without_timers_is_an_error_that_says_so() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let bench = Bench::new();
+    let load = || async { Ok::<i64, Down>(1) };
+    let error = runtime
+        .block_on(bench.cache.get_or_load("key", load).into_future())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Panic);
+    assert!(error.to_string().contains("enable_time"), "{error}");
+    let timeless = LoadOptions::new().hard_timeout(None);
+    let call = bench.cache.get_or_load("key", load).options(&timeless);
+    assert_eq!(runtime.block_on(call.into_future()).unwrap(), 1);
+}

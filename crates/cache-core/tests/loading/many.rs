@@ -240,3 +240,22 @@ async fn a_closed_cache_fails_each_key() {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::Closed);
     }
 }
+
+#[tokio::test]
+async fn a_batch_that_asks_for_one_of_its_keys_gets_an_error() {
+    let bench = Bench::new();
+    let cache = bench.cache.clone();
+    let load = |_: Vec<String>| async move {
+        let again = || async { Ok::<_, Down>("never".to_owned()) };
+        let found: String = cache.get_or_load("b", again).await?;
+        Ok::<Vec<(String, Result<Loaded<String>, cache_core::CacheError>)>, cache_core::CacheError>(vec![(
+            "a".to_owned(),
+            Ok(Loaded::store(found)),
+        )])
+    };
+    for answer in bench.cache.get_or_load_many::<String, _>(&["a", "b"], load).await {
+        let error = answer.unwrap_err();
+        let inner = error.downcast_ref::<cache_core::CacheError>().unwrap();
+        assert_eq!(inner.kind(), ErrorKind::Reentrant);
+    }
+}

@@ -344,3 +344,23 @@ async fn what_is_set_during_a_renewal_stays() {
     settle().await;
     assert_eq!(bench.cache.get::<i64>("key").await.unwrap(), Some(3));
 }
+
+#[tokio::test]
+async fn what_became_too_old_during_the_load_is_not_given() {
+    let bench = with(options().stale_if_error(60 * SECOND));
+    load(&bench.cache, Ok(1)).await.unwrap();
+    bench.clock.advance(59 * SECOND);
+    let gate = Gate::shut();
+    let (cache, run) = (bench.cache.clone(), gate.clone());
+    let caller = tokio::spawn(async move {
+        let fails = || async move {
+            run.pass().await;
+            Err::<i64, _>(Down(1))
+        };
+        cache.get_or_load("key", fails).await
+    });
+    gate.reached(1).await;
+    bench.clock.advance(SECOND);
+    gate.let_all_through();
+    assert_eq!(caller.await.unwrap().unwrap_err().kind(), ErrorKind::Load);
+}
