@@ -121,7 +121,7 @@ fn help_and_the_readme_list_every_flag_with_its_variable_and_default() {
             .collect::<BTreeSet<&str>>()
     };
     let text = help.stdout.join("\n");
-    assert_eq!(own(&text).len(), 15, "{text}");
+    assert_eq!(own(&text).len(), 16, "{text}");
     for line in help.stdout.iter().filter(|line| line.contains("[env: ")) {
         let part = |name: &str| line.split(name).nth(1)?.split([']', '=']).next();
         let flag = line.split_whitespace().next().unwrap();
