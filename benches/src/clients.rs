@@ -19,6 +19,8 @@ use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::{self, Client as RedisClient};
 use fred::prelude::{ClientLike, KeysInterface};
 
+use crate::ours::HOUR;
+
 /// A client that reads and writes bytes.
 pub trait Client: Clone + Send + Sync + 'static {
     /// Reads a value and returns its length.
@@ -75,7 +77,7 @@ impl Client for Ours {
             codec: CodecId(200),
             type_fingerprint: TypeFingerprint::UNKNOWN,
         };
-        let end = now + std::time::Duration::from_hours(1);
+        let end = now + HOUR;
         let entry = Entry::new(Value::from_payload(payload), now).with_expires_at(end);
         let key = Key::new(key).expect("keys are not empty");
         self.0.set(key, entry).await.expect("the server answers");
@@ -202,6 +204,7 @@ impl Fred {
         let client = fred::types::Builder::from_config(config)
             .build()
             .expect("the settings are right");
+        // The task of the connection runs on by itself.
         drop(client.init().await.expect("the server answers"));
         Self(client)
     }
