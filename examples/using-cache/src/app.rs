@@ -53,7 +53,7 @@ fn start(args: Args) -> Result<(), Failure> {
     if let Some(Command::Healthcheck) = args.command {
         return healthcheck::run(args.listen);
     }
-    logging::install(args.log.clone(), args.log_format);
+    let _log = logging::install(args.log.clone(), args.log_format);
     // A wrong configuration is told before anything is made or connected.
     let draft = settings::draft(&args)?;
     // Before the runtime and its signals, so that Ctrl-C ends it while a long trace is read.

@@ -71,6 +71,8 @@ async fn trace(request: Request, next: Next) -> Response {
         .unwrap_or_else(TraceId::random);
     let (method, uri, start) = (request.method().clone(), request.uri().clone(), Instant::now());
     let span = info_span!("request", %trace_id, %method, path = uri.path());
+    #[cfg(feature = "otlp")]
+    crate::logging::otlp::adopt(&span, request.headers(), trace_id);
     async move {
         let response = next.run(request).await;
         debug!(%method, %uri, status = response.status().as_u16(), elapsed = ?start.elapsed(), "request");

@@ -1,6 +1,8 @@
 //! The log, on standard output: lines for people, or JSON for programs that collect logs.
 
 mod console;
+#[cfg(feature = "otlp")]
+pub(crate) mod otlp;
 mod trace_id;
 
 use std::env;
@@ -24,7 +26,15 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-pub(crate) fn install(filter: EnvFilter, format: LogFormat) {
+/// What ends with the log.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    #[cfg(feature = "otlp")]
+    _exporter: Option<otlp::Exporter>,
+}
+
+pub(crate) fn install(filter: EnvFilter, format: LogFormat) -> Log {
+    let spans = filter.clone();
     let lines = fmt::layer().log_internal_errors(false);
     let lines: Box<dyn Layer<_> + Send + Sync> = match format {
         LogFormat::Console => {
@@ -34,8 +44,21 @@ pub(crate) fn install(filter: EnvFilter, format: LogFormat) {
         LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(false)),
     };
     let subscriber = Registry::default().with(TraceIds.and_then(lines).with_filter(filter));
+    #[cfg(feature = "otlp")]
+    let (subscriber, log) = match otlp::layer() {
+        Some((layer, exporter)) => {
+            let log = Log {
+                _exporter: Some(exporter),
+            };
+            (subscriber.with(Some(layer.with_filter(spans))), log)
+        }
+        None => (subscriber.with(None), Log::default()),
+    };
+    #[cfg(not(feature = "otlp"))]
+    let (log, _) = (Log::default(), spans);
     // It fails only if there is a log already, and then that one serves.
     let _ = subscriber.try_init();
+    log
 }
 
 /// Says whether somebody looks who wants colours (<https://no-color.org>).

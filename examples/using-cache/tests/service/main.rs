@@ -10,6 +10,8 @@ mod endpoints;
 mod healthcheck;
 mod metrics;
 mod monitoring;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod prometheus;
 mod redis;
 mod settings;
