@@ -77,3 +77,16 @@ awk -v allowed="$allowed_percent" '
     echo "error: a case takes over $allowed_percent % more instructions; make it cheaper, or say why and --record" >&2
     exit 1
 }
+
+# A cache that could be listened to, but is not, may cost a hit 2 % at most.
+awk '
+    $1 == "hit" { bare = $2 }
+    $1 == "hit-traced" { traced = $2 }
+    END {
+        printf "tracing that is off adds %.1f %% to a hit\n", 100 * (traced / bare - 1)
+        exit traced > 1.02 * bare
+    }
+' "$measured" || {
+    echo "error: tracing that is off costs a hit more than 2 %" >&2
+    exit 1
+}

@@ -3,24 +3,32 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# absent PACKAGE CRATE...: none of the crates is among the normal dependencies of the package, with all features.
+# absent PACKAGE[:FEATURES] CRATE...: none of the crates is among the normal dependencies of the package, with all its
+# features, or with only those that are named.
 absent() {
-  local package=$1 tree crate
+  local package=${1%%:*} features=(--all-features) tree crate
+  if [[ "$1" == *:* ]]; then features=(--no-default-features --features "${1#*:}"); fi
+  local what=$1
   shift
-  tree=$(cargo tree --locked -p "$package" --all-features --edges normal --prefix none --format '{p}' | awk '{print $1}' | sort -u)
+  tree=$(cargo tree --locked -p "$package" "${features[@]}" --edges normal --prefix none --format '{p}' | awk '{print $1}' | sort -u)
   for crate in "$@"; do
     if grep -qx "$crate" <<<"$tree"; then
-      echo "error: $package pulls $crate" >&2
+      echo "error: $what pulls $crate" >&2
       exit 1
     fi
   done
-  echo "$package: none of $*"
+  echo "$what: none of $*"
 }
 
 # Of tokio it has the tasks, locks and timers, and nothing that does I/O: that would bring mio and socket2.
 absent cache-core moka mio socket2 metrics redis deadpool-redis tracing cache-memory cache-metrics cache-testkit
 absent cache-memory redis deadpool-redis metrics tracing cache-metrics cache-testkit
 absent cache-metrics redis deadpool-redis moka mio socket2 cache-memory cache-testkit
+absent cache-redis moka metrics tracing cache-memory cache-metrics cache-testkit
+absent cache-tracing redis deadpool-redis moka mio socket2 metrics cache-memory cache-testkit
+absent cache-factory:memory,metrics,tracing,schema redis deadpool-redis deadpool cache-redis rustls cache-testkit
+absent cache-factory:redis moka cache-memory metrics cache-metrics tracing cache-tracing schemars cache-testkit
+absent cache-factory:memory metrics cache-metrics tracing cache-tracing cache-redis schemars
 
 # No library needs a newer compiler than it says, as far as its dependencies say what they need.
 cargo metadata --locked --format-version 1 --all-features | python3 -c '
@@ -30,7 +38,7 @@ version = lambda text: tuple(int(part) for part in text.split(".")[:2])
 packages = {package["id"]: package for package in data["packages"]}
 nodes = {node["id"]: node for node in data["resolve"]["nodes"]}
 failed = False
-for name in ("cache-core", "cache-memory", "cache-metrics"):
+for name in ("cache-core", "cache-memory", "cache-redis", "cache-metrics", "cache-tracing", "cache-factory"):
     start = next(i for i, package in packages.items() if package["name"] == name and package["source"] is None)
     ours, seen, todo = version(packages[start]["rust_version"]), set(), [start]
     while todo:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds each library with no feature and with each of its features alone.
+# Builds each library with no feature and with each of its features alone, and the factory with each combination of
+# those that choose what a cache is made of.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,3 +18,12 @@ while read -r package feature; do
   echo "$package ${feature:+with $feature}"
   cargo check --quiet --locked -p "$package" --no-default-features ${feature:+--features "$feature"}
 done <<<"$pairs"
+
+for combination in {,memory},{,redis},{,metrics},{,tracing}; do
+  # Empty names between the commas are none, and one feature alone was built above.
+  features=$(tr -s ',' <<<"$combination" | sed 's/^,//; s/,$//')
+  if [[ "$features" == *,* ]]; then
+    echo "cache-factory with $features"
+    cargo check --quiet --locked -p cache-factory --no-default-features --features "$features"
+  fi
+done

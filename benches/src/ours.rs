@@ -11,6 +11,7 @@ use std::time::Duration;
 use cache_core::{Cache, Expiration};
 use cache_memory::{EvictionPolicy, MemoryBackend, MemoryBuilder};
 use cache_metrics::Metrics;
+use cache_tracing::Tracing;
 
 /// One hour, longer than any benchmark.
 pub const HOUR: Duration = Duration::from_hours(1);
@@ -50,5 +51,15 @@ pub fn measured(max_items: u64, expiration: impl Into<Expiration>, metrics: &Met
         .name("bench")
         .ttl(expiration)
         .layer(metrics.layer());
+    cache.build().expect("the cache is built")
+}
+
+/// Builds a cache with the tracing layer on it.
+pub fn traced(max_items: u64, expiration: impl Into<Expiration>) -> Cache {
+    let backend = backend(max_items).build().expect("the backend starts");
+    let cache = Cache::builder(backend)
+        .name("bench")
+        .ttl(expiration)
+        .layer(Tracing::new());
     cache.build().expect("the cache is built")
 }

@@ -22,11 +22,12 @@ use moka::policy::EvictionPolicy;
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
 
-const CASES: [&str; 8] = [
+const CASES: [&str; 9] = [
     "raw-moka",
     "hit",
     "hit-metrics",
     "hit-load",
+    "hit-traced",
     "miss",
     "exists",
     "raw-moka-set",
@@ -56,11 +57,13 @@ fn run(case: &str, times: usize) {
         "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
         "hit-load" => {
             let cache = filled(ours::bare(ROOM, HOUR), &work);
-            keys.for_each(|key| {
+            counted(keys, |key| {
                 let load = || async { Err::<User, _>("there are only hits") };
                 drop(black_box(wait(cache.get_or_load(key, load).shared())));
             });
         }
+        // With nobody listening, as in production: what is paid for being able to listen.
+        "hit-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), keys),
         "miss" => gets(&ours::bare(ROOM, HOUR), keys),
         "exists" => {
             let cache = filled(ours::bare(ROOM, HOUR), &work);

@@ -143,7 +143,7 @@ impl CacheBuilder {
 const LONGEST_NAME: usize = 63;
 
 /// Keeps names fit to be label values: short, bounded, never user input.
-fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     let mut letters = name.bytes();
     let begins = letters.next().is_some_and(|first| first.is_ascii_lowercase());
     let goes_on = letters.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::CacheBackend;
 use crate::batch::Batch;
-use crate::builder::CacheBuilder;
+use crate::builder::{CacheBuilder, check_name};
 use crate::clock::{Clock, Timestamp};
 use crate::codec::Codec;
 use crate::delete_many::DeleteMany;
@@ -60,6 +60,14 @@ impl Cache {
     /// Starts to build a cache on a backend.
     pub fn builder(backend: impl CacheBackend) -> CacheBuilder {
         CacheBuilder::new(Arc::new(backend))
+    }
+
+    /// Says whether a cache may have this name, before anything is built.
+    ///
+    /// # Errors
+    /// [`InvalidName`](crate::ErrorKind::InvalidName), as [`CacheBuilder::build`] reports it.
+    pub fn check_name(name: &str) -> Result<()> {
+        check_name(name)
     }
 
     pub(crate) fn from_shared(shared: Shared) -> Self {
@@ -235,7 +243,7 @@ impl Cache {
             .map_err(|error| self.report(operation, Key::new(key).ok(), error))
     }
 
-    /// Adds to an error of a backend what this handle knows.
+    /// Adds to an error of a backend what this handle knows, and tells the observers that a caller gets it.
     #[cold]
     pub(crate) fn context(
         &self,
@@ -243,7 +251,11 @@ impl Cache {
         key: Option<Key<'_>>,
         error: CacheError,
     ) -> CacheError {
-        error.with_context(operation, &self.0.name, key)
+        let error = error.with_context(operation, &self.0.name, key);
+        for observer in &self.0.observers {
+            observer.returned(operation, &error);
+        }
+        error
     }
 
     /// Adds to an error of this handle what it knows, and tells the observers, since no layer sees it.

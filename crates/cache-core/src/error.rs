@@ -208,6 +208,12 @@ impl CacheError {
         self.0.cache.as_deref()
     }
 
+    /// Returns the message alone: what is wrong, without the operation, the cache and the key. Logs that do not show
+    /// keys use it. It may have several lines.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// Returns the cause of this type, at whatever depth, such as the error of a loader as the loader returned it.
     ///
     /// ```
@@ -412,6 +418,12 @@ mod tests {
         let error = refused().with_context(Operation::Get, &name("users"), Some(key));
         let expected = r#"get on cache "users", key "user:7\n": the server does not answer; start it"#;
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn the_message_says_nothing_about_the_key() {
+        let error = refused().with_context(Operation::Get, &name("users"), Some(Key::new("user:7").unwrap()));
+        assert_eq!(error.message(), "the server does not answer; start it");
     }
 
     #[test]

@@ -49,7 +49,8 @@ where
     fn into_future(self) -> Self::IntoFuture {
         self.batch.check().ask(
             |cache, keys| cache.shared().backend.get_many(keys),
-            |cache, key, answer| read::<T, M>(cache, Operation::GetMany, key.as_str(), answer),
+            // A failure is complete already; a second context would tell the observers of it twice.
+            |cache, key, answer| read::<T, M>(cache, Operation::GetMany, key.as_str(), Ok(answer?)),
         )
     }
 }

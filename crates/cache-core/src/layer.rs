@@ -68,6 +68,14 @@ pub trait Observer: Send + Sync {
     /// of backends are not reported: layers see them.
     fn failed(&self, operation: Operation, error: &CacheError);
 
+    /// An operation ended with this error, wherever it arose, and a caller gets it, unless a load makes good for it. It
+    /// is complete, with the operation, the cache and the key. What [`failed`](Self::failed) hears of is heard of here
+    /// too. Logs are written here, so that no layer has to look at
+    /// every answer for them. Nothing is done unless it is told.
+    fn returned(&self, operation: Operation, error: &CacheError) {
+        let _ = (operation, error);
+    }
+
     /// Something happened to a load of a key. Who does not care for loads leaves this as it is. It is called while
     /// callers wait, so it must neither block nor panic.
     fn load(&self, key: Key<'_>, event: LoadEvent) {

@@ -90,7 +90,11 @@ impl MemoryBuilder {
         MemoryBackend::start(&self)
     }
 
-    fn check(&self) -> Result<()> {
+    /// Checks the settings without making anything.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build), but for the thread.
+    pub fn check(&self) -> Result<()> {
         if self.max_items > MOST_ITEMS {
             return Err(error::too_many_items(self.max_items, MOST_ITEMS));
         }

@@ -121,8 +121,8 @@ impl CacheBackend for MetricsBackend {
                 if let Some(start) = start {
                     self.time(Operation::Get, start);
                 }
-                self.count(Operation::Get, &answer, |instruments, entry| {
-                    count_lookup(mine, instruments.is_fresh(entry.as_ref()));
+                self.count(Operation::Get, &answer, |_, entry| {
+                    count_lookup(mine, self.instruments.is_fresh(entry.as_ref()));
                 });
                 CacheFuture::ready(answer)
             }

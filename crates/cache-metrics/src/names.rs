@@ -47,67 +47,24 @@
 //!
 //! What begins with `pool_`, and connects, breakers, retries and rejected entries, exist for backends on a server only.
 
+mod load;
+mod metric;
+mod server;
+
 use cache_core::{ErrorKind, Operation};
 use metrics::Unit;
 
-/// What kind of series a metric is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MetricKind {
-    /// It only grows.
-    Counter,
-    /// It goes up and down.
-    Gauge,
-    /// It counts observations in buckets.
-    Histogram,
-}
-
-/// A metric of the table.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Metric {
-    /// The end of the name, behind namespace and subsystem.
-    pub suffix: &'static str,
-    /// What kind of series it is.
-    pub kind: MetricKind,
-    /// The unit.
-    pub unit: Unit,
-    /// What the exposition says about it.
-    pub help: &'static str,
-    /// The labels beside `cache_name` and `backend`.
-    pub labels: &'static [&'static str],
-    /// Whether the source system has it, and so the aliases do.
-    pub aliased: bool,
-}
-
-const fn counter(suffix: &'static str, help: &'static str) -> Metric {
-    Metric {
-        suffix,
-        kind: MetricKind::Counter,
-        unit: Unit::Count,
-        help,
-        labels: &[],
-        aliased: false,
-    }
-}
-
-const fn gauge(suffix: &'static str, help: &'static str) -> Metric {
-    Metric {
-        suffix,
-        kind: MetricKind::Gauge,
-        unit: Unit::Count,
-        help,
-        labels: &[],
-        aliased: false,
-    }
-}
-
-const fn aliased(metric: Metric) -> Metric {
-    Metric {
-        aliased: true,
-        ..metric
-    }
-}
+pub use self::load::LOAD_BUCKETS;
+pub(crate) use self::load::{
+    COALESCED, COALESCED_WAITING, LOAD_DURATION, LOAD_STORE_FAILURES, LOADS, LOADS_IN_FLIGHT, LOADS_REFUSED,
+    NEGATIVE_HITS, REFRESHES, STALE_SERVED,
+};
+pub use self::metric::{Metric, MetricKind};
+use self::metric::{aliased, counter, gauge};
+pub(crate) use self::server::{
+    BACKEND_UP, BREAKER_OPEN, BREAKER_OPENINGS, CONNECTS, POOL_CONNECTIONS, POOL_MAX_CONNECTIONS,
+    POOL_TIMEOUTS, POOL_WAIT_SECONDS, POOL_WAITING, POOL_WAITS, REJECTED, RETRIES,
+};
 
 pub(crate) const HITS: Metric = aliased(counter("hits_total", "Gets that found a fresh entry."));
 pub(crate) const MISSES: Metric = aliased(counter(
@@ -147,101 +104,6 @@ pub(crate) const LATENCY: Metric = Metric {
     labels: &["operation"],
     aliased: true,
 };
-pub(crate) const BACKEND_UP: Metric = gauge(
-    "backend_up",
-    "1 if the backend was alive when it was last asked for anything, else 0.",
-);
-pub(crate) const POOL_CONNECTIONS: Metric = gauge("pool_connections", "Connections to the server now.");
-pub(crate) const POOL_MAX_CONNECTIONS: Metric = gauge(
-    "pool_max_connections",
-    "The most connections that there may be to the server.",
-);
-pub(crate) const POOL_WAITING: Metric = gauge("pool_waiting", "Callers that wait for a connection now.");
-pub(crate) const POOL_WAITS: Metric = counter(
-    "pool_waits_total",
-    "Times that a caller had to wait for a connection.",
-);
-pub(crate) const POOL_WAIT_SECONDS: Metric = Metric {
-    unit: Unit::Seconds,
-    ..counter(
-        "pool_wait_seconds_total",
-        "How long callers have waited for connections in all, in whole seconds.",
-    )
-};
-pub(crate) const POOL_TIMEOUTS: Metric = counter(
-    "pool_timeouts_total",
-    "Times that a caller waited for a connection until its deadline.",
-);
-pub(crate) const CONNECTS: Metric = Metric {
-    labels: &["result"],
-    ..counter(
-        "connects_total",
-        "Attempts to connect to the server, by how they ended.",
-    )
-};
-pub(crate) const BREAKER_OPEN: Metric = gauge(
-    "breaker_open",
-    "1 while a breaker answers calls without asking the server, else 0.",
-);
-pub(crate) const BREAKER_OPENINGS: Metric = counter("breaker_openings_total", "Times that a breaker opened.");
-pub(crate) const RETRIES: Metric = counter(
-    "retries_total",
-    "Commands that were sent again because their connection broke.",
-);
-pub(crate) const REJECTED: Metric = Metric {
-    labels: &["reason"],
-    ..counter(
-        "rejected_entries_total",
-        "Stored values that were not what they had to be, by reason.",
-    )
-};
-pub(crate) const LOADS: Metric = Metric {
-    labels: &["result"],
-    ..counter(
-        "loads_total",
-        "Loaders that ended, by result, refreshes included.",
-    )
-};
-pub(crate) const LOAD_DURATION: Metric = Metric {
-    suffix: "load_duration_seconds",
-    kind: MetricKind::Histogram,
-    unit: Unit::Seconds,
-    help: "How long loaders ran, however they ended.",
-    labels: &[],
-    aliased: false,
-};
-pub(crate) const LOADS_IN_FLIGHT: Metric = gauge("loads_in_flight", "Loaders that run now.");
-pub(crate) const COALESCED: Metric = counter(
-    "coalesced_total",
-    "Callers that joined the load of another caller.",
-);
-pub(crate) const COALESCED_WAITING: Metric = gauge(
-    "coalesced_waiting",
-    "Callers that wait for the load of another caller now.",
-);
-pub(crate) const STALE_SERVED: Metric = Metric {
-    labels: &["reason"],
-    ..counter("stale_served_total", "Stale values that were given, by reason.")
-};
-pub(crate) const REFRESHES: Metric = Metric {
-    labels: &["result"],
-    ..counter(
-        "refreshes_total",
-        "Loaders that ended and had run in the background to renew a value, by result.",
-    )
-};
-pub(crate) const NEGATIVE_HITS: Metric = counter(
-    "negative_hits_total",
-    "Remembered answers that there is nothing, which were given.",
-);
-pub(crate) const LOAD_STORE_FAILURES: Metric = counter(
-    "load_store_failures_total",
-    "Loaded values that could not be stored.",
-);
-pub(crate) const LOADS_REFUSED: Metric = counter(
-    "loads_refused_total",
-    "Loads that the limit of concurrent loads refused.",
-);
 pub(crate) const BUILD_INFO: Metric = Metric {
     labels: &["version"],
     ..gauge("build_info", "The version of the cache library; always 1.")
@@ -311,12 +173,6 @@ pub const DEFAULT_SUBSYSTEM: &str = "cache";
 pub const LATENCY_BUCKETS: [f64; 22] = [
     2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2,
     2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5,
-];
-
-/// Upper bounds of the buckets of `load_duration_seconds`, in seconds: 1 ms, below which nothing is worth a cache, to
-/// 30 s, the hard timeout unless it is told.
-pub const LOAD_BUCKETS: [f64; 14] = [
-    1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
 /// Returns the subsystem under which the source system shows a backend of this kind.

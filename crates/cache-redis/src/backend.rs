@@ -112,7 +112,7 @@ impl RedisBackend {
     }
 
     /// Says what a reply to a read means.
-    pub(crate) fn found(&self, key: Key<'_>, reply: Value, origin: &Origin) -> Result<Option<Entry>> {
+    pub(crate) fn found(&self, key: Key<'_>, reply: Value, origin: &Origin<'_>) -> Result<Option<Entry>> {
         let stored = match reply {
             Value::Nil => return Ok(None),
             Value::BulkString(stored) => stored,
@@ -128,7 +128,7 @@ impl RedisBackend {
         }
     }
 
-    fn reject(&self, reason: RejectReason, desync: bool, origin: &Origin) {
+    fn reject(&self, reason: RejectReason, desync: bool, origin: &Origin<'_>) {
         self.caller.reject(reason);
         if desync {
             origin.distrust();

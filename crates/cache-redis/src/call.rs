@@ -43,19 +43,19 @@ struct Side {
 }
 
 /// The reply to a request, and the connection that brought it.
-pub(crate) struct Answer<R> {
+pub(crate) struct Answer<'a, R> {
     pub(crate) reply: R,
-    pub(crate) origin: Origin,
+    pub(crate) origin: Origin<'a>,
 }
 
 /// Where a reply came from.
-#[derive(Clone)]
-pub(crate) struct Origin {
-    lane: Arc<Lane>,
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    lane: &'a Lane,
     number: u64,
 }
 
-impl Origin {
+impl Origin<'_> {
     /// Gives up the connection: it may be out of step and answer each question with the answer to another one.
     pub(crate) fn distrust(&self) {
         self.lane.note_broken(self.number);
@@ -97,7 +97,7 @@ impl Caller {
         group: usize,
         ask: &A,
         budget: Duration,
-    ) -> Result<Answer<A::Reply>> {
+    ) -> Result<Answer<'_, A::Reply>> {
         let side = match way {
             Way::Read => &self.reading,
             Way::Write => &self.writing,
@@ -111,14 +111,14 @@ impl Caller {
         outcome
     }
 
-    async fn attempts<A: Ask>(
-        &self,
-        lane: &Arc<Lane>,
+    async fn attempts<'a, A: Ask>(
+        &'a self,
+        lane: &'a Arc<Lane>,
         admission: &Admission<'_>,
         group: usize,
         ask: &A,
         budget: Duration,
-    ) -> Result<Answer<A::Reply>> {
+    ) -> Result<Answer<'a, A::Reply>> {
         let deadline = Instant::now() + budget;
         let mut limit = budget;
         let mut retried = false;
@@ -142,14 +142,14 @@ impl Caller {
                     lane.note_answer(group);
                     self.counters.note_up(true);
                     let origin = Origin {
-                        lane: Arc::clone(lane),
+                        lane,
                         number: leased.number,
                     };
                     return Ok(Answer { reply, origin });
                 }
                 Err(cause) => cause,
             };
-            match failure::damage(&cause) {
+            match leased.link.damage(&cause) {
                 Damage::None => {
                     lane.note_answer(group);
                     self.counters.note_up(true);

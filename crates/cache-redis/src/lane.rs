@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::error;
-use crate::held::{Leased, Slot};
+use crate::held::{Leased, Ready, Slot};
 use crate::pool::{Pool, Pooled, of_pool};
 
 /// After so many requests in a row without an answer a connection is replaced: one that lost its way never fails by
@@ -25,6 +25,8 @@ const SILENT_REQUESTS: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Lane {
     pool: Pool,
+    /// What calls look at. `slot` decides what is there.
+    ready: Arc<Ready>,
     slot: Mutex<Slot>,
     /// The attempt to connect, for `close`.
     task: Mutex<Option<JoinHandle<()>>>,
@@ -46,9 +48,11 @@ enum Look {
 
 impl Lane {
     pub(crate) fn new(pool: Pool, groups: usize) -> Arc<Self> {
+        let ready = Arc::new(Ready::empty());
         Arc::new(Self {
             pool,
-            slot: Mutex::default(),
+            slot: Mutex::new(Slot::new(Arc::clone(&ready))),
+            ready,
             task: Mutex::default(),
             settled: watch::Sender::new(()),
             silent: (0..groups).map(|_| AtomicU32::new(0)).collect(),
@@ -58,7 +62,7 @@ impl Lane {
     /// Returns the connection if it is there.
     #[inline]
     pub(crate) fn ready(&self) -> Option<Leased> {
-        self.slot().lease()
+        self.ready.load().as_deref().cloned()
     }
 
     /// Says whether the last requests had no answer, so that the connection is to be replaced.

@@ -23,6 +23,18 @@ pub(crate) enum Link {
     Cluster(ClusterConnection),
 }
 
+impl Link {
+    /// Says what a failure means for the link. That to a Cluster mends itself where one node is gone, and serves the
+    /// others meanwhile; it is replaced if that does not help.
+    pub(crate) fn damage(&self, cause: &RedisError) -> Damage {
+        match (self, failure::damage(cause)) {
+            #[cfg(feature = "cluster")]
+            (Self::Cluster(_), Damage::Broken) => Damage::Silent,
+            (_, damage) => damage,
+        }
+    }
+}
+
 /// What can be sent over a link.
 pub(crate) trait Ask: Sync {
     /// What comes back.

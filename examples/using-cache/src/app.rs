@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access_trace::{Trace, TraceError};
+use cache_factory::{Draft, Factory};
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -15,7 +16,7 @@ use tokio::time;
 use tracing::{info, warn};
 
 use crate::args::{Args, Command};
-use crate::caches::Caches;
+use crate::caches::{Caches, product_life};
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
 use crate::generator::{self, Traffic};
@@ -24,7 +25,7 @@ use crate::ids::Ids;
 use crate::shutdown::{Signals, Stopper, stop};
 use crate::source::Source;
 use crate::telemetry::Telemetry;
-use crate::{banner, healthcheck, logging, usage};
+use crate::{banner, healthcheck, logging, settings, usage};
 
 /// How long requests that have begun may take to end once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -52,17 +53,23 @@ fn start(args: Args) -> Result<(), Failure> {
     if let Some(Command::Healthcheck) = args.command {
         return healthcheck::run(args.listen);
     }
-    logging::install(args.log.clone());
+    logging::install(args.log.clone(), args.log_format);
+    // A wrong configuration is told before anything is made or connected.
+    let draft = settings::draft(&args)?;
     // Before the runtime and its signals, so that Ctrl-C ends it while a long trace is read.
     let trace = read_trace(&args)?;
     let runtime = Runtime::new().map_err(|error| Failure::System("cannot start the async runtime", error))?;
-    let ended = runtime.block_on(run(args, trace));
+    let ended = runtime.block_on(run(args, &draft, trace));
     // What was not done in time is not waited for now.
     runtime.shutdown_background();
     ended
 }
 
-async fn run(args: Args, trace: Option<Trace>) -> Result<(), Failure> {
+async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Failure> {
+    // The recorder comes first, so that it hears of everything from the start.
+    let telemetry = Telemetry::install()?;
+    let factory = Factory::new().metrics(telemetry.caches().clone());
+    let config = factory.read(draft)?;
     let mut signals =
         Signals::listen().map_err(|error| Failure::System("cannot listen for signals", error))?;
     let listener = TcpListener::bind(args.listen)
@@ -72,13 +79,16 @@ async fn run(args: Args, trace: Option<Trace>) -> Result<(), Failure> {
         .local_addr()
         .map_err(|error| Failure::Listen(args.listen, error))?;
 
-    // The recorder comes first, so that it hears of everything from the start.
-    let telemetry = Telemetry::install()?;
     let source = Source::embedded(args.source_delay)?;
     let products = source.len();
-    let caches = Caches::build(&args.caches(), telemetry.caches())?;
-    let catalogue = Arc::new(Catalogue::new(source, caches, args.ttl));
-    banner::ready(&args, products, address);
+    let caches = Caches::open(&factory, &config).await?;
+    warn_of_absent(&caches).await;
+    banner::ready(&args, &caches, products, address);
+    let catalogue = Arc::new(Catalogue::new(
+        source,
+        caches,
+        product_life(&config).unwrap_or(Duration::MAX),
+    ));
     if let Some(trace) = &trace {
         info!("replaying {} accesses of {}", trace.len(), trace.name());
     }
@@ -95,8 +105,9 @@ async fn run(args: Args, trace: Option<Trace>) -> Result<(), Failure> {
     let app = App {
         catalogue: Arc::clone(&catalogue),
         telemetry,
+        stop,
     };
-    let mut server = tokio::spawn(http::serve(listener, app, stop));
+    let mut server = tokio::spawn(http::serve(listener, app));
 
     tokio::select! {
         signal = signals.next() => info!("stopping because of {signal}"),
@@ -111,6 +122,19 @@ async fn run(args: Args, trace: Option<Trace>) -> Result<(), Failure> {
     let [products, searches] = catalogue.reports();
     info!("stopped; {products}; {searches}");
     Ok(())
+}
+
+/// Tells of caches that do not answer yet: the service starts without them, and they recover by themselves.
+async fn warn_of_absent(caches: &Caches) {
+    for (name, cache) in caches.health().check().await.caches {
+        if let Some(down) = cache.error {
+            let (kind, message) = (down.kind, down.message);
+            warn!(
+                cache = name,
+                kind, "the service starts without a cache that does not answer: {message}"
+            );
+        }
+    }
 }
 
 /// Lets requests that have begun end, and takes no new ones.

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use access_trace::Format;
+use cache_factory::Secret;
 use cache_memory::EvictionPolicy;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::caches::CacheSettings;
+use crate::logging::LogFormat;
 use crate::values;
 
 /// The settings of the service. `Args::command()` describes them, which the tests compare with the README.
@@ -19,7 +20,7 @@ use crate::values;
     about = "A catalogue of products over a slow source, with a cache in front of it and metrics of both."
 )]
 #[command(
-    after_help = "Everything runs in this process: no server is needed. Stop it with Ctrl-C or SIGTERM."
+    after_help = "On memory, which is the default, everything runs in this process: no server is needed. Stop it with Ctrl-C or SIGTERM."
 )]
 pub struct Args {
     /// Where to serve HTTP; port 0 takes a free one
@@ -50,44 +51,45 @@ pub struct Args {
     )]
     pub(crate) trace_format: Option<Format>,
 
-    /// The most products that the cache holds; 0 for no limit
+    /// A file that describes the caches, in TOML, for what it does not leave as it is; see the README
+    #[arg(long, value_name = "FILE", env = "CACHE_EXAMPLE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Where the caches live: memory or redis [default: memory]
+    #[arg(long, value_name = "BACKEND", env = "CACHE_EXAMPLE_BACKEND")]
+    pub(crate) backend: Option<String>,
+
+    /// Where the Redis server is, as a URL; without --backend it chooses redis
     #[arg(
         long,
-        value_name = "NUMBER",
-        env = "CACHE_EXAMPLE_MAX_ITEMS",
-        default_value = "500"
+        value_name = "URL",
+        env = "CACHE_EXAMPLE_REDIS_URL",
+        hide_env_values = true
     )]
+    pub(crate) redis_url: Option<Secret>,
+
+    /// Do not start, and do not count as ready, while the caches do not answer
+    #[arg(long, env = "CACHE_EXAMPLE_REQUIRED")]
+    pub(crate) required: bool,
+
+    /// The most products that a cache in memory holds; 0 for no limit [default: 500]
+    #[arg(long, value_name = "NUMBER", env = "CACHE_EXAMPLE_MAX_ITEMS")]
     #[arg(value_parser = values::whole, allow_negative_numbers = true)]
-    pub(crate) max_items: u64,
+    pub(crate) max_items: Option<u64>,
 
-    /// How long a product stays in the cache, such as 500ms, 30s, 5m or 1h
-    #[arg(
-        long,
-        value_name = "DURATION",
-        env = "CACHE_EXAMPLE_TTL",
-        default_value = "30s"
-    )]
+    /// How long a product stays in the cache, such as 500ms, 30s, 5m or 1h [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "CACHE_EXAMPLE_TTL")]
     #[arg(value_parser = values::life)]
-    pub(crate) ttl: Duration,
+    pub(crate) ttl: Option<Duration>,
 
-    /// How long after that a product may still be given while the source is down; 0s for not at all
-    #[arg(
-        long,
-        value_name = "DURATION",
-        env = "CACHE_EXAMPLE_STALE_FOR",
-        default_value = "10m"
-    )]
+    /// How long after that a product may still be given while the source is down; 0s for not at all [default: 10m]
+    #[arg(long, value_name = "DURATION", env = "CACHE_EXAMPLE_STALE_FOR")]
     #[arg(value_parser = values::duration)]
-    pub(crate) stale_for: Duration,
+    pub(crate) stale_for: Option<Duration>,
 
-    /// Which product goes when the cache is full: lru or tinylfu
-    #[arg(
-        long,
-        value_name = "POLICY",
-        env = "CACHE_EXAMPLE_POLICY",
-        default_value = "lru"
-    )]
-    pub(crate) policy: EvictionPolicy,
+    /// Which product goes when a cache in memory is full: lru or tinylfu [default: lru]
+    #[arg(long, value_name = "POLICY", env = "CACHE_EXAMPLE_POLICY")]
+    pub(crate) policy: Option<EvictionPolicy>,
 
     /// How long the source takes to answer, such as 20ms; 0ms for at once
     #[arg(
@@ -109,6 +111,16 @@ pub struct Args {
     #[arg(value_parser = values::log_filter)]
     pub(crate) log: EnvFilter,
 
+    /// How to log: console, in columns for people, or json, one object for each event
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "CACHE_EXAMPLE_LOG_FORMAT",
+        default_value = "console"
+    )]
+    #[arg(hide_possible_values = true)]
+    pub(crate) log_format: LogFormat,
+
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -118,17 +130,6 @@ pub struct Args {
 pub(crate) enum Command {
     /// Ask the service that listens at --listen whether it is well, and exit with 0 if so
     Healthcheck,
-}
-
-impl Args {
-    pub(crate) fn caches(&self) -> CacheSettings {
-        CacheSettings {
-            max_items: self.max_items,
-            ttl: self.ttl,
-            policy: self.policy,
-            stale_for: self.stale_for,
-        }
-    }
 }
 
 #[cfg(test)]

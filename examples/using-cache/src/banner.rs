@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use crate::args::Args;
+use crate::caches::Caches;
 
 /// Which product the example asks for: one so rarely wanted that the first call is most likely a miss.
 const EXAMPLE: u64 = 4_242;
@@ -19,23 +20,22 @@ pub(crate) fn reading(trace: &Path) {
     ));
 }
 
-pub(crate) fn ready(args: &Args, products: usize, address: SocketAddr) {
+pub(crate) fn ready(args: &Args, caches: &Caches, products: usize, address: SocketAddr) {
     let url = format!("http://{}", reachable(address));
-    let cached = match args.max_items {
-        0 => "all".to_owned(),
-        items => format!("up to {items}"),
+    let backend = caches.products.backend_kind();
+    let limit = match caches.products.stats().max_items {
+        Some(items) => format!("up to {items} of them "),
+        None => String::new(),
     };
     say(format_args!(
-        "using-cache {version} serves {products} products, caches {cached} of them for {ttl:?} ({policy}), and makes \
-         {rate} requests/s itself\n  \
+        "using-cache {version} serves {products} products, caches {limit}in {backend}, and makes {rate} requests/s \
+         itself\n  \
          overview  {url}/\n  \
          metrics   {url}/metrics\n  \
          health    {url}/health\n  \
          try       curl -i {url}/products/{EXAMPLE}   (twice: x-cache is miss, then hit)\n  \
          stop      Ctrl-C",
         version = env!("CARGO_PKG_VERSION"),
-        ttl = args.ttl,
-        policy = args.policy,
         rate = args.rate,
     ));
 }

@@ -1,41 +1,10 @@
-//! The two caches of the service and their settings. This is all that it takes to have a cache: a backend, a name, a
-//! life, what happens when the source is down, and a layer for the metrics.
+//! The two caches of the service. This is all that it takes to have them: a configuration, and what they are measured
+//! and told of with.
 
 use std::time::Duration;
 
-use cache_core::{Cache, LoadOptions, Result};
-use cache_memory::{EvictionPolicy, MemoryBackend};
-use cache_metrics::Metrics;
-
-/// Searches are cached for so short a time that new products show up soon.
-const SEARCH_TTL: Duration = Duration::from_secs(5);
-/// What people search for is up to them, so this limit keeps them from filling the memory.
-const MAX_SEARCHES: u64 = 1_000;
-
-/// What can be set about the cache of products.
-#[derive(Clone, Copy, Debug)]
-pub struct CacheSettings {
-    /// The most entries, 0 for no limit.
-    pub max_items: u64,
-    /// How long an entry lives.
-    pub ttl: Duration,
-    /// Which entry goes when room is needed.
-    pub policy: EvictionPolicy,
-    /// How long after its TTL an entry may be given while the source is down, zero for not at all.
-    pub stale_for: Duration,
-}
-
-impl CacheSettings {
-    /// Products are renewed shortly before they end, so that popular ones are always there.
-    fn loading(&self) -> LoadOptions {
-        let options = LoadOptions::new().refresh_ahead(1.0);
-        if self.stale_for.is_zero() {
-            return options;
-        }
-        // The age counts from the load, so it is the TTL and what comes after it.
-        options.stale_if_error(self.ttl.saturating_add(self.stale_for))
-    }
-}
+use cache_core::{Cache, Expiration, Result};
+use cache_factory::{Config, Factory, Health, Registry};
 
 /// The caches, each with a name of its own in the metrics. Clones are handles on the same caches.
 #[derive(Clone, Debug)]
@@ -44,33 +13,23 @@ pub struct Caches {
     pub products: Cache,
     /// From a search term to the ids that it finds.
     pub searches: Cache,
+    registry: Registry,
+    health: Health,
 }
 
 impl Caches {
-    /// Builds the caches.
+    /// Opens the caches that the configuration describes.
     ///
     /// # Errors
-    /// If a setting is out of its range.
-    pub fn build(settings: &CacheSettings, metrics: &Metrics) -> Result<Self> {
-        let backend = MemoryBackend::builder()
-            .max_items(settings.max_items)
-            .policy(settings.policy)
-            .build()?;
-        let products = Cache::builder(backend)
-            .name("products")
-            .ttl(settings.ttl)
-            .loading(settings.loading())
-            .layer(metrics.layer())
-            .build()?;
-
-        let backend = MemoryBackend::builder().max_items(MAX_SEARCHES).build()?;
-        let searches = Cache::builder(backend)
-            .name("searches")
-            .ttl(SEARCH_TTL)
-            .layer(metrics.layer())
-            .build()?;
-
-        Ok(Self { products, searches })
+    /// What is wrong with the configuration, or a required cache that does not answer.
+    pub async fn open(factory: &Factory, config: &Config) -> Result<Self> {
+        let registry = factory.open(config).await?;
+        Ok(Self {
+            products: registry.get("products")?,
+            searches: registry.get("searches")?,
+            health: Health::new(registry.clone()),
+            registry,
+        })
     }
 
     /// Returns each cache.
@@ -78,14 +37,38 @@ impl Caches {
         [&self.products, &self.searches]
     }
 
+    /// Returns how they do.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// Ends the caches and their background work, and sends their last numbers to the metrics.
     ///
     /// # Errors
     /// What the backends report.
     pub async fn close(&self) -> Result<()> {
-        for cache in self.all() {
-            cache.close().await?;
-        }
-        Ok(())
+        Ok(self.registry.close_all().await?)
     }
+}
+
+/// Returns how long products live by the configuration, unless they live for ever.
+pub(crate) fn product_life(config: &Config) -> Option<Duration> {
+    let ttl = config.caches.get("products").and_then(|products| products.ttl);
+    match ttl?.0 {
+        Expiration::After(ttl) => Some(ttl),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+pub(crate) async fn in_memory(max_items: u64) -> Caches {
+    let mut draft = cache_factory::Draft::default();
+    draft.set("defaults.backend", "memory");
+    draft.set("caches.products.memory.max_items", max_items);
+    draft.set("caches.products.loading.stale_if_error", "11m");
+    draft.set("caches.searches.ttl", "5s");
+    let factory = Factory::new();
+    Caches::open(&factory, &factory.read(&draft).unwrap())
+        .await
+        .unwrap()
 }

@@ -200,27 +200,22 @@ fn loaded(product: Option<Product>, scarce_ttl: Duration) -> Loaded<Option<Produ
 #[cfg(test)]
 mod tests {
     use cache_core::ErrorKind;
-    use cache_memory::EvictionPolicy;
-    use cache_metrics::Metrics;
 
     use super::*;
-    use crate::caches::CacheSettings;
+    use crate::caches;
 
-    fn catalogue() -> Catalogue {
-        let ttl = Duration::from_secs(60);
-        let settings = CacheSettings {
-            max_items: 100,
-            ttl,
-            policy: EvictionPolicy::Lru,
-            stale_for: Duration::from_secs(600),
-        };
-        let caches = Caches::build(&settings, &Metrics::builder().build().unwrap()).unwrap();
-        Catalogue::new(Source::embedded(Duration::ZERO).unwrap(), caches, ttl)
+    async fn catalogue() -> Catalogue {
+        let caches = caches::in_memory(100).await;
+        Catalogue::new(
+            Source::embedded(Duration::ZERO).unwrap(),
+            caches,
+            Duration::from_secs(60),
+        )
     }
 
     #[tokio::test]
     async fn a_product_is_asked_of_the_source_once() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         let (first, second) = (
             catalogue.product(7).await.unwrap(),
             catalogue.product(7).await.unwrap(),
@@ -235,7 +230,7 @@ mod tests {
 
     #[tokio::test]
     async fn that_there_is_no_product_is_cached() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         let (first, second) = (
             catalogue.product(0).await.unwrap(),
             catalogue.product(0).await.unwrap(),
@@ -249,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn several_products_come_in_the_order_of_their_ids_and_absent_ones_with_one_question() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         catalogue.product(8).await.unwrap();
         let answers = catalogue.products(&[9, 8, 0, 7]).await.unwrap();
         let ids: Vec<_> = answers
@@ -269,7 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_update_shows_at_once() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         catalogue.product(7).await.unwrap();
         catalogue
             .update(
@@ -288,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_search_ignores_case_and_blanks() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         let (first, second) = (
             catalogue.search("LAMP").await.unwrap(),
             catalogue.search(" lamp ").await.unwrap(),
@@ -302,7 +297,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_cache_is_an_error_and_no_answer() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         catalogue.caches().close().await.unwrap();
         assert_eq!(catalogue.product(7).await.unwrap_err().kind(), ErrorKind::Closed);
         assert_eq!(
@@ -313,7 +308,7 @@ mod tests {
 
     #[tokio::test]
     async fn reports_count_each_key_of_a_batch() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         catalogue.products(&[1, 2, 3]).await.unwrap();
         catalogue.products(&[1, 2, 3, 4]).await.unwrap();
         let [products, searches] = catalogue.reports();
@@ -323,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_miss_at_the_same_time_ask_the_source_once() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         let (first, second) = tokio::join!(catalogue.product(7), catalogue.product(7));
         assert_eq!(
             (first.unwrap().status, second.unwrap().status),
@@ -334,7 +329,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stopped_source_is_an_error_where_nothing_older_is_there() {
-        let catalogue = catalogue();
+        let catalogue = catalogue().await;
         catalogue.product(8).await.unwrap();
         catalogue.source().set_stopped(true);
         let error = catalogue.product(7).await.unwrap_err();

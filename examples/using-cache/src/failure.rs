@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 
 use access_trace::TraceError;
 use cache_core::{CacheError, ErrorKind};
+use cache_factory::ConfigErrors;
 use metrics_exporter_prometheus::BuildError;
 
 use crate::source::DataError;
@@ -22,6 +23,7 @@ pub(crate) enum Failure {
     Usage(String),
     Trace(TraceError),
     Data(DataError),
+    Config(ConfigErrors),
     Cache(CacheError),
     Exporter(BuildError),
     Listen(SocketAddr, io::Error),
@@ -35,7 +37,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Trace(_) => USAGE,
+            Self::Usage(_) | Self::Trace(_) | Self::Config(_) => USAGE,
             Self::Cache(error) => match error.kind() {
                 ErrorKind::InvalidLimit | ErrorKind::InvalidTtl | ErrorKind::InvalidConfig => USAGE,
                 _ => 1,
@@ -63,6 +65,7 @@ impl fmt::Display for Failure {
             Self::Usage(message) => f.write_str(message),
             Self::Trace(error) => error.fmt(f),
             Self::Data(error) => error.fmt(f),
+            Self::Config(errors) => errors.fmt(f),
             Self::Cache(error) => error.fmt(f),
             Self::Exporter(_) => f.write_str("the Prometheus recorder cannot be installed"),
             Self::Listen(address, _) => {
@@ -81,7 +84,7 @@ impl fmt::Display for Failure {
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Usage(_) | Self::Interrupted => None,
+            Self::Usage(_) | Self::Config(_) | Self::Interrupted => None,
             Self::Trace(error) => error.source(),
             Self::Data(error) => error.source(),
             Self::Cache(error) => error.source(),
@@ -100,6 +103,12 @@ impl From<TraceError> for Failure {
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
         Self::Data(error)
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(errors)
     }
 }
 

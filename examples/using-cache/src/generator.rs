@@ -6,10 +6,11 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant, MissedTickBehavior};
-use tracing::{debug, error, warn};
+use tracing::{Instrument, debug, debug_span, error, warn};
 
 use crate::catalogue::Catalogue;
 use crate::ids::Ids;
+use crate::logging::TraceId;
 use crate::shutdown::Stop;
 use crate::visits::Visit;
 
@@ -61,10 +62,15 @@ pub(crate) async fn run(traffic: Traffic, catalogue: Arc<Catalogue>, mut stop: S
 }
 
 async fn make(visit: Visit, catalogue: Arc<Catalogue>) {
-    debug!(?visit, "generated request");
-    if let Err(error) = visit.make(&catalogue).await {
-        warn!(%error, "a generated request failed");
+    let span = debug_span!("visit", trace_id = %TraceId::random());
+    async {
+        debug!(?visit, "generated request");
+        if let Err(error) = visit.make(&catalogue).await {
+            warn!(%error, "a generated request failed");
+        }
     }
+    .instrument(span)
+    .await;
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {

@@ -16,9 +16,10 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
-use tracing::debug;
+use tracing::{Instrument, debug, info_span};
 
 use crate::catalogue::Catalogue;
+use crate::logging::TraceId;
 use crate::shutdown::Stop;
 use crate::telemetry::Telemetry;
 
@@ -27,10 +28,12 @@ use crate::telemetry::Telemetry;
 pub(crate) struct App {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) telemetry: Telemetry,
+    pub(crate) stop: Stop,
 }
 
 /// Answers requests until it is told to stop, and returns when the last of them has its answer.
-pub(crate) async fn serve(listener: TcpListener, app: App, mut stop: Stop) -> io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, app: App) -> io::Result<()> {
+    let mut stop = app.stop.clone();
     axum::serve(listener, router(app))
         .with_graceful_shutdown(async move { stop.told().await })
         .await
@@ -47,18 +50,32 @@ fn router(app: App) -> Router {
         .route("/source/stop", post(products::stop_source))
         .route("/source/start", post(products::start_source))
         .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(request::LONGEST_BODY))
-        .layer(middleware::from_fn(log))
+        .layer(middleware::from_fn(trace))
         .with_state(app)
 }
 
-/// Logs each request when it is answered.
-async fn log(request: Request, next: Next) -> Response {
+/// Makes the span of a request, with the trace id of its caller or a new one, and logs it when it is answered.
+async fn trace(request: Request, next: Next) -> Response {
+    let given = request
+        .headers()
+        .get("traceparent")
+        .and_then(|header| header.to_str().ok());
+    let trace_id = given
+        .and_then(TraceId::from_traceparent)
+        .unwrap_or_else(TraceId::random);
     let (method, uri, start) = (request.method().clone(), request.uri().clone(), Instant::now());
-    let response = next.run(request).await;
-    debug!(%method, %uri, status = response.status().as_u16(), elapsed = ?start.elapsed(), "request");
-    response
+    let span = info_span!("request", %trace_id, %method, path = uri.path());
+    async move {
+        let response = next.run(request).await;
+        debug!(%method, %uri, status = response.status().as_u16(), elapsed = ?start.elapsed(), "request");
+        response
+    }
+    .instrument(span)
+    .await
 }

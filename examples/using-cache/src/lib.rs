@@ -17,6 +17,7 @@ mod ids;
 mod logging;
 mod lookups;
 mod product;
+mod settings;
 mod shutdown;
 mod source;
 mod telemetry;
@@ -27,7 +28,7 @@ mod zipf;
 
 pub use self::app::main;
 pub use self::args::Args;
-pub use self::caches::{CacheSettings, Caches};
+pub use self::caches::Caches;
 pub use self::catalogue::{Answer, Catalogue};
 pub use self::lookups::{CacheReport, CacheStatus};
 pub use self::product::{Change, Product};
@@ -38,3 +39,8 @@ pub use self::zipf::Zipf;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The snippets of the page on configuration.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/configuration.md")]
+struct Configuration;

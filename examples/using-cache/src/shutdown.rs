@@ -29,6 +29,11 @@ impl Stop {
         // An error says that nobody is left to tell, which is as good.
         let _ = self.0.wait_for(|told| *told).await;
     }
+
+    /// Says whether it has been told to stop.
+    pub(crate) fn is_told(&self) -> bool {
+        *self.0.borrow()
+    }
 }
 
 /// The signals that ask a process to stop. From when this is made, they no longer end it by themselves.

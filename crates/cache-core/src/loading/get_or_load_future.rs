@@ -112,11 +112,14 @@ where
             Ok(None) => Looked::Load(None),
             Err(error) => {
                 let goes_on = !self.refused && !self.ask.options.strict && error.kind() != ErrorKind::Closed;
-                if goes_on {
-                    return Looked::Load(None);
-                }
+                // Observers hear of it also where a load makes good for it.
                 let key = Key::new(self.ask.place.key).ok();
-                Looked::Done(Err(self.ask.cache.context(Operation::GetOrLoad, key, error)))
+                let error = self.ask.cache.context(Operation::GetOrLoad, key, error);
+                if goes_on {
+                    Looked::Load(None)
+                } else {
+                    Looked::Done(Err(error))
+                }
             }
         }
     }

@@ -163,6 +163,14 @@ impl LoadOptions {
         self.stale_while_revalidate.max(self.stale_if_error)
     }
 
+    /// Says whether these options make sense in a cache of this TTL, before anything is built.
+    ///
+    /// # Errors
+    /// As [`CacheBuilder::build`](crate::CacheBuilder::build) reports them.
+    pub fn check_for(&self, ttl: Expiration) -> Result<()> {
+        self.check(DefaultExpiration::try_from(ttl)?)
+    }
+
     /// Refuses what makes no sense.
     pub(crate) fn check(&self, default: DefaultExpiration) -> Result<()> {
         let durations = [

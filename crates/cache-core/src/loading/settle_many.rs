@@ -146,7 +146,12 @@ impl<'a> AskMany<'a> {
             Err(error) if options.strict || error.kind() == ErrorKind::Closed => {
                 return Need::Nothing(Err(error));
             }
-            Ok(None) | Err(_) => return Need::Load(None),
+            // Observers hear of it also where a load makes good for it.
+            Err(error) => {
+                drop(cache.context(Operation::GetOrLoadMany, Key::new(ask.place.key).ok(), error));
+                return Need::Load(None);
+            }
+            Ok(None) => return Need::Load(None),
         };
         let now = cache.shared().clock.coarse();
         let is_stale = entry.stale_at() != Timestamp::MAX && now >= entry.stale_at();

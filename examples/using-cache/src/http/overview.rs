@@ -10,7 +10,7 @@ use super::error::ApiError;
 use crate::lookups::CacheReport;
 
 /// The endpoints, for people who look at the service for the first time.
-const ENDPOINTS: [Endpoint; 11] = [
+const ENDPOINTS: [Endpoint; 13] = [
     Endpoint::new("GET /", "this overview"),
     Endpoint::new(
         "GET /products/{id}",
@@ -36,6 +36,11 @@ const ENDPOINTS: [Endpoint; 11] = [
     ),
     Endpoint::new("POST /source/start", "starts the source again"),
     Endpoint::new("GET /health", "200 while both caches answer, 503 otherwise"),
+    Endpoint::new("GET /health/live", "200 while the process answers"),
+    Endpoint::new(
+        "GET /health/ready",
+        "200 while requests should be sent here, 503 otherwise",
+    ),
     Endpoint::new("GET /metrics", "the metrics, for Prometheus"),
 ];
 
@@ -57,7 +62,7 @@ struct Overview {
     version: &'static str,
     caches: [CacheReport; 2],
     source: SourceReport,
-    endpoints: [Endpoint; 11],
+    endpoints: [Endpoint; 13],
 }
 
 #[derive(Serialize)]

@@ -143,8 +143,20 @@ fn a_cleared_cache_is_empty() {
 fn health_names_each_cache() {
     let service = quiet();
     let health = service.get("/health");
-    let expected = json!({ "status": "up", "caches": { "products": "up", "searches": "up" } });
-    assert_eq!((health.status, health.json()), (200, expected));
+    let body = health.json();
+    assert_eq!((health.status, &body["status"]), (200, &json!("up")));
+    for (name, limit) in [("products", 500), ("searches", 500)] {
+        let cache = &body["caches"][name];
+        let seen = [&cache["status"], &cache["backend"], &cache["max_items"]];
+        assert_eq!(seen, [&json!("up"), &json!("memory"), &json!(limit)], "{body}");
+    }
+}
+
+#[test]
+fn a_service_that_runs_lives_and_is_ready() {
+    let service = quiet();
+    assert_eq!(service.get("/health/live").status, 200);
+    assert_eq!(service.get("/health/ready").status, 200);
 }
 
 #[test]

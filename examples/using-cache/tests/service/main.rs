@@ -5,11 +5,13 @@
     reason = "the helpers of these files fail the test that calls them"
 )]
 
+mod configuration;
 mod endpoints;
 mod healthcheck;
 mod metrics;
 mod monitoring;
 mod prometheus;
+mod redis;
 mod settings;
 mod shutdown;
 mod support;

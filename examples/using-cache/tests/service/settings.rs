@@ -44,10 +44,21 @@ fn each_bad_setting_is_told_what_to_do_on_one_line() {
         (&["--ttl", "30"], "unit"),
         (&["--source-delay", "slow"], "unit"),
         (&["--policy", "lur"], "`lru`"),
+        (&["--backend", "reddis"], "did you mean `redis`?"),
+        (&["--redis-url", "localhost"], "redis://"),
+        (
+            &["--backend", "redis", "--max-items", "5"],
+            "means nothing for the backend `redis`",
+        ),
+        (
+            &["--config", "/nowhere/at all.toml"],
+            "check the path that --config gives",
+        ),
         (&["--max-items", "-1"], "whole number"),
         (&["--max-items", "4294967296"], "0 for no limit"),
         (&["--seed", "x"], "whole number"),
         (&["--log", "loud"], "debug"),
+        (&["--log-format", "xml"], "console, json"),
         (&["--trace", "/nowhere/at all.txt"], "check that the file exists"),
         (&["--trace", &text], "line 1"),
         (&["--trace", &unnamed], "state the format"),
@@ -110,7 +121,7 @@ fn help_and_the_readme_list_every_flag_with_its_variable_and_default() {
             .collect::<BTreeSet<&str>>()
     };
     let text = help.stdout.join("\n");
-    assert_eq!(own(&text).len(), 11, "{text}");
+    assert_eq!(own(&text).len(), 16, "{text}");
     for line in help.stdout.iter().filter(|line| line.contains("[env: ")) {
         let part = |name: &str| line.split(name).nth(1)?.split([']', '=']).next();
         let flag = line.split_whitespace().next().unwrap();

@@ -33,11 +33,22 @@ pub(crate) fn get(address: SocketAddr, target: &str) -> Response {
 }
 
 pub(crate) fn call(address: SocketAddr, method: &str, target: &str, body: &str) -> Response {
+    call_with(address, method, target, "", body)
+}
+
+/// Calls with header lines more, each with its line break.
+pub(crate) fn call_with(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    lines: &str,
+    body: &str,
+) -> Response {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let length = body.len();
     let head = format!(
-        "{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n"
+        "{method} {target} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n{lines}"
     );
     stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
     let mut answer = String::new();

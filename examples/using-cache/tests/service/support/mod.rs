@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-pub(crate) use self::http::{Response, call, get};
+pub(crate) use self::http::{Response, call, call_with, get};
 
 /// The longest that a test waits for anything: far more than it takes, so that only what never comes ends a wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,8 +49,13 @@ pub(crate) fn command(flags: &[&str]) -> Command {
 impl Service {
     /// Starts a service on a free port and waits until it says where it is.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_with(flags, &[])
+    }
+
+    /// Starts a service with environment variables.
+    pub(crate) fn start_with(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let flags = [&["--listen", "127.0.0.1:0"], flags].concat();
-        let mut child = command(&flags).spawn().unwrap();
+        let mut child = command(&flags).envs(variables.iter().copied()).spawn().unwrap();
         let lines = read_lines(child.stdout.take().unwrap());
         let mut service = Self {
             child,
@@ -85,6 +90,11 @@ impl Service {
 
     pub(crate) fn get(&self, target: &str) -> Response {
         get(self.address, target)
+    }
+
+    /// Gets with a header more, which ends with a line break.
+    pub(crate) fn get_with(&self, target: &str, header: &str) -> Response {
+        call_with(self.address, "GET", target, header, "")
     }
 
     pub(crate) fn call(&self, method: &str, target: &str, body: &str) -> Response {

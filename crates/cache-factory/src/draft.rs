@@ -1,0 +1,223 @@
+//! Configuration before it is read: a tree of values out of files, the environment and flags, laid over each other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use crate::error::ConfigError;
+
+/// A tree of settings that nobody has checked yet. It deserializes from any format that describes itself.
+///
+/// ```
+/// use cache_factory::Draft;
+///
+/// let file: Draft = toml::from_str("caches.users.ttl = '5m'")?;
+/// let variables = [("CACHE__CACHES__USERS__TTL".to_owned(), "1m".to_owned())];
+/// let mut flags = Draft::default();
+/// flags.set("caches.users.backend", "memory");
+/// // The last one counts: flags before the environment, the environment before the file.
+/// let draft = file.overlay(Draft::from_env("CACHE", variables)).overlay(flags);
+/// # Ok::<_, toml::de::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Draft {
+    pub(crate) tree: Map<String, Value>,
+    /// Where values came from, by their paths.
+    pub(crate) origins: BTreeMap<String, String>,
+    /// What is wrong with it before it is read.
+    pub(crate) errors: Vec<ConfigError>,
+}
+
+impl Draft {
+    /// Makes a draft of the variables whose names begin with a prefix and two underscores. Two underscores separate the
+    /// parts of a path, and case does not matter: with the prefix `CACHE`, `CACHE__CACHES__USERS__MEMORY__MAX_ITEMS` is
+    /// `caches.users.memory.max_items`. An empty variable counts as none.
+    ///
+    /// Laid over a draft that has a cache `price-list`, `PRICE_LIST` is that cache, since no variable has a `-`.
+    pub fn from_env(prefix: &str, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        let prefix = format!("{}__", prefix.to_ascii_uppercase());
+        // In the order of their names, so that errors come in the same order each time.
+        let variables: BTreeMap<_, _> = variables.into_iter().collect();
+        let mut draft = Self::default();
+        for (name, value) in variables {
+            let upper = name.to_ascii_uppercase();
+            let Some(path) = upper.strip_prefix(&prefix).filter(|_| !value.is_empty()) else {
+                continue;
+            };
+            let path = path.to_ascii_lowercase().replace("__", ".");
+            draft.set(&path, value);
+            draft.origins.insert(path, format!("environment variable {name}"));
+        }
+        draft
+    }
+
+    /// Sets the value of a path, such as `caches.users.ttl`.
+    pub fn set(&mut self, path: &str, value: impl Into<Value>) {
+        let mut parts: Vec<&str> = path.split('.').collect();
+        let Some(last) = parts.pop() else { return };
+        let mut at = &mut self.tree;
+        for part in parts {
+            let below = at.entry(part).or_insert_with(|| Value::Object(Map::new()));
+            let Value::Object(section) = below else {
+                self.errors.push(ConfigError::new(
+                    path,
+                    format!("`{part}` is given as a value and as a section; drop one"),
+                ));
+                return;
+            };
+            at = section;
+        }
+        at.insert(last.to_owned(), value.into());
+    }
+
+    /// Says where all values of this draft came from, such as `file cache.toml`. Messages show it.
+    #[must_use]
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        let origin = origin.into();
+        let mut paths = Vec::new();
+        leaves(&self.tree, "", &mut paths);
+        for path in paths {
+            self.origins.entry(path).or_insert_with(|| origin.clone());
+        }
+        self
+    }
+
+    /// Lays another draft over this one. Where both have a value, the other one's counts.
+    #[must_use]
+    pub fn overlay(mut self, above: Self) -> Self {
+        merge(&mut self.tree, above.tree);
+        self.origins.extend(above.origins);
+        self.errors.extend(above.errors);
+        self
+    }
+}
+
+fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
+    for (name, value) in above {
+        let dashed = below
+            .keys()
+            .find(|key| key.contains('-') && key.replace('-', "_") == name)
+            .cloned();
+        let name = match dashed {
+            Some(dashed) if !below.contains_key(&name) => dashed,
+            _ => name,
+        };
+        match (below.get_mut(&name), value) {
+            (Some(Value::Object(below)), Value::Object(above)) => merge(below, above),
+            (_, value) => {
+                below.insert(name, value);
+            }
+        }
+    }
+}
+
+fn leaves(tree: &Map<String, Value>, path: &str, found: &mut Vec<String>) {
+    for (name, value) in tree {
+        let path = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
+        match value {
+            Value::Object(section) => leaves(section, &path, found),
+            _ => found.push(path),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Draft {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tree = Map::deserialize(deserializer)?;
+        Ok(Self {
+            tree,
+            ..Self::default()
+        })
+    }
+}
+
+/// Prints the paths and no values: some are secrets, and nobody has said yet which.
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut paths = Vec::new();
+        leaves(&self.tree, "", &mut paths);
+        f.debug_tuple("Draft").field(&paths).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn draft(value: Value) -> Draft {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn variables(list: &[(&str, &str)]) -> Vec<(String, String)> {
+        list.iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn variables_are_paths() {
+        let found = Draft::from_env(
+            "APP_CACHE",
+            variables(&[
+                ("APP_CACHE__CACHES__USERS__TTL", "5m"),
+                ("APP_CACHE__DEFAULTS__REDIS__URL", ""),
+                ("APP_CACHED__X", "1"),
+                ("PATH", "/bin"),
+            ]),
+        );
+        assert_eq!(
+            Value::Object(found.tree),
+            json!({ "caches": { "users": { "ttl": "5m" } } })
+        );
+        assert_eq!(
+            found.origins["caches.users.ttl"],
+            "environment variable APP_CACHE__CACHES__USERS__TTL"
+        );
+    }
+
+    #[test]
+    fn what_is_laid_above_counts_and_the_rest_stays() {
+        let below = draft(json!({ "caches": { "users": { "ttl": "5m", "backend": "memory" } } }));
+        let merged = below.overlay(draft(json!({ "caches": { "users": { "ttl": "1m" } } })));
+        let expected = json!({ "caches": { "users": { "ttl": "1m", "backend": "memory" } } });
+        assert_eq!(Value::Object(merged.tree), expected);
+    }
+
+    #[test]
+    fn a_variable_reaches_a_cache_whose_name_has_a_dash() {
+        let below = draft(json!({ "caches": { "price-list": { "ttl": "5m" } } }));
+        let above = Draft::from_env("C", variables(&[("C__CACHES__PRICE_LIST__TTL", "1m")]));
+        let merged = below.overlay(above);
+        assert_eq!(
+            Value::Object(merged.tree),
+            json!({ "caches": { "price-list": { "ttl": "1m" } } })
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_also_a_section_is_an_error() {
+        let found = Draft::from_env(
+            "C",
+            variables(&[("C__DEFAULTS__TTL", "5m"), ("C__DEFAULTS__TTL__X", "1")]),
+        );
+        assert_eq!(found.errors.len(), 1);
+        assert_eq!(found.errors[0].path(), "defaults.ttl.x");
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let shown = format!(
+            "{:?}",
+            draft(json!({ "defaults": { "redis": { "password": "canary" } } }))
+        );
+        assert_eq!(shown, r#"Draft(["defaults.redis.password"])"#);
+    }
+}

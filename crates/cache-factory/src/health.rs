@@ -1,0 +1,198 @@
+//! How the caches of a registry do, for those who run the service. Asking often costs nothing: an answer is kept for a
+//! while, and callers at the same time share one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cache_core::{Cache, CacheError, CacheFuture, ErrorKind};
+use serde::Serialize;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+use crate::registry::{Entry, Registry};
+
+/// Whether something answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Status {
+    /// It answers.
+    Up,
+    /// It does not.
+    Down,
+}
+
+/// How one cache does. It serializes for an HTTP answer and holds no secret.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct CacheHealth {
+    /// Whether its backend answers.
+    pub status: Status,
+    /// The word for its backend.
+    pub backend: &'static str,
+    /// Whether the service is unready while it is down.
+    pub required: bool,
+    /// How long the backend took to answer, in milliseconds.
+    pub latency_ms: f64,
+    /// Why it is down: the kind of the error, and its message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Down>,
+    /// Entries held, if they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<u64>,
+    /// The limit of `items`, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<u64>,
+}
+
+/// Why a cache is down.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Down {
+    /// The kind of the error, such as `unavailable`.
+    pub kind: &'static str,
+    /// What to do about it.
+    pub message: String,
+}
+
+/// How all caches do.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct HealthReport {
+    /// Up if every cache is.
+    pub status: Status,
+    /// The caches by their names.
+    pub caches: BTreeMap<String, CacheHealth>,
+}
+
+impl HealthReport {
+    /// Says whether every cache answers.
+    pub fn is_up(&self) -> bool {
+        self.status == Status::Up
+    }
+
+    /// Says whether every cache answers that is required. A service is ready then: it can do without the others.
+    pub fn is_ready(&self) -> bool {
+        self.caches
+            .values()
+            .all(|cache| cache.status == Status::Up || !cache.required)
+    }
+}
+
+/// Asks caches how they do.
+///
+/// ```
+/// # #[cfg(feature = "memory")]
+/// # async fn example() -> cache_core::Result<()> {
+/// use cache_factory::{Health, Registry};
+///
+/// let caches = Registry::new();
+/// caches.insert(cache_factory::in_memory("users").build()?).await?;
+/// let health = Health::new(caches);
+/// let report = health.check().await;
+/// assert!(report.is_up() && report.is_ready());
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it asks nobody until check is called"]
+pub struct Health {
+    registry: Registry,
+    max_age: Duration,
+    timeout: Duration,
+    probes: Arc<StdMutex<BTreeMap<String, Arc<Probe>>>>,
+}
+
+/// The last answer of a cache. The lock is held while it is asked, so others wait for the same answer.
+type Probe = Mutex<Option<(Instant, CacheHealth)>>;
+
+impl Health {
+    /// Asks the caches of a registry.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            max_age: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            probes: Arc::default(),
+        }
+    }
+
+    /// Sets how long an answer is kept, one second unless it is told; zero asks anew each time.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// Sets how long a backend has for its answer, one second unless it is told. It needs a Tokio runtime with a timer;
+    /// without one a backend has as long as it takes itself.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Says how every cache does.
+    pub async fn check(&self) -> HealthReport {
+        let mut caches = BTreeMap::new();
+        for (name, entry) in self.registry.entries() {
+            let probe = self.probe(&name);
+            caches.insert(name, self.ask(&probe, &entry).await);
+        }
+        self.forget_removed(&caches);
+        let is_up = caches.values().all(|cache| cache.status == Status::Up);
+        let status = if is_up { Status::Up } else { Status::Down };
+        HealthReport { status, caches }
+    }
+
+    async fn ask(&self, probe: &Probe, entry: &Entry) -> CacheHealth {
+        let mut last = probe.lock().await;
+        if let Some((asked, health)) = &*last
+            && asked.elapsed() < self.max_age
+        {
+            return health.clone();
+        }
+        let begin = Instant::now();
+        let answer = self.ping(&entry.cache).await;
+        let stats = entry.cache.stats();
+        let health = CacheHealth {
+            status: if answer.is_ok() { Status::Up } else { Status::Down },
+            backend: entry.cache.backend_kind(),
+            required: entry.required,
+            latency_ms: begin.elapsed().as_secs_f64() * 1e3,
+            error: answer.err().map(|error| Down {
+                kind: error.kind().as_str(),
+                message: error.message().to_owned(),
+            }),
+            items: stats.items,
+            max_items: stats.max_items,
+        };
+        *last = Some((begin, health.clone()));
+        health
+    }
+
+    async fn ping(&self, cache: &Cache) -> Result<(), CacheError> {
+        match cache.ping() {
+            ready @ CacheFuture::Ready(_) => ready.await,
+            later if Handle::try_current().is_ok() => tokio::time::timeout(self.timeout, later)
+                .await
+                .unwrap_or_else(|_| Err(no_answer(self.timeout))),
+            later => later.await,
+        }
+    }
+
+    fn probe(&self, name: &str) -> Arc<Probe> {
+        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(probes.entry(name.to_owned()).or_default())
+    }
+
+    fn forget_removed(&self, caches: &BTreeMap<String, CacheHealth>) {
+        let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
+        probes.retain(|name, _| caches.contains_key(name));
+    }
+}
+
+fn no_answer(timeout: Duration) -> CacheError {
+    CacheError::new(
+        ErrorKind::Timeout,
+        format!("the backend gave no sign of life within {timeout:?}; check that it runs and can be reached"),
+    )
+}

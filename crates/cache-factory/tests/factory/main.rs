@@ -1,0 +1,19 @@
+//! Configurations, right and wrong ones, and what becomes of them. One program, so that it links once.
+#![cfg(all(
+    feature = "memory",
+    feature = "metrics",
+    feature = "redis",
+    feature = "tracing"
+))]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod config;
+mod health;
+mod kinds;
+mod redis;
+mod registry;
+#[cfg(feature = "schema")]
+mod schema;
+mod setup;
+mod support;
+mod table;

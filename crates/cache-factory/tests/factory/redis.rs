@@ -1,0 +1,140 @@
+//! Caches on a real Redis server, configured by words.
+
+use std::fs;
+use std::time::Duration;
+
+use cache_core::ErrorKind;
+use cache_factory::{Health, Registry};
+use cache_testkit::servers::RedisServer;
+
+use crate::support::{draft, factory};
+
+async fn open(text: &str) -> cache_core::Result<Registry> {
+    factory().open(&factory().read(&draft(text))?).await
+}
+
+/// An address where nobody listens.
+fn nobody() -> String {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    taken.local_addr().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn a_cache_on_a_server_takes_a_line() {
+    let server = RedisServer::builder().start();
+    let users = cache_factory::redis("users")
+        .address(server.address().to_string())
+        .ttl(Duration::from_secs(60))
+        .build()
+        .unwrap();
+    users.set("key", 1).await.unwrap();
+    assert_eq!(users.get::<i32>("key").await.unwrap(), Some(1));
+    assert_eq!(users.backend_kind(), "redis");
+}
+
+#[tokio::test]
+async fn two_caches_of_one_server_do_not_see_each_others_keys() {
+    let server = RedisServer::builder().start();
+    let text = format!(
+        "defaults = {{ backend = 'redis', redis.address = '{}' }}\ncaches = {{ a = {{}}, b = {{}} }}",
+        server.address()
+    );
+    let caches = open(&text).await.unwrap();
+    caches.get("a").unwrap().set("key", 1).await.unwrap();
+    assert_eq!(caches.get("b").unwrap().get::<i32>("key").await.unwrap(), None);
+    caches.get("b").unwrap().clear().await.unwrap();
+    assert_eq!(caches.get("a").unwrap().get::<i32>("key").await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn one_word_changes_the_backend() {
+    let server = RedisServer::builder().start();
+    for backend in ["memory", "redis"] {
+        let text = format!(
+            "defaults = {{ backend = '{backend}', memory.max_items = 9, redis.address = '{}' }}\ncaches.users = {{}}",
+            server.address()
+        );
+        let users = open(&text).await.unwrap().get("users").unwrap();
+        users.set("key", 1).await.unwrap();
+        assert_eq!(
+            (users.backend_kind(), users.get::<i32>("key").await.unwrap()),
+            (backend, Some(1))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_password_comes_out_of_a_file_or_a_variable_and_is_never_shown() {
+    let server = RedisServer::builder().password("canary").start();
+    let path = std::env::temp_dir().join(format!("cache-factory-password-{}", std::process::id()));
+    fs::write(&path, "canary\n").unwrap();
+    for password in [
+        format!("password_file = '{}'", path.display()),
+        "password = '${SECRET}'".to_owned(),
+    ] {
+        let text = format!(
+            "caches.users = {{ backend = 'redis', required = true, redis = {{ address = '{}', {password} }} }}",
+            server.address()
+        );
+        let config = factory().read(&draft(&text)).unwrap();
+        let caches = factory().open(&config).await.unwrap();
+        let report = Health::new(caches.clone()).check().await;
+        let shown = format!("{config:?} {caches:?} {report:?} {:?}", factory());
+        assert!(report.is_up() && !shown.contains("canary"), "{shown}");
+    }
+    fs::remove_file(&path).unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_a_clear_line_without_it() {
+    let server = RedisServer::builder().password("another").start();
+    let text = format!(
+        "caches.users = {{ backend = 'redis', required = true, redis = {{ address = '{}', password = '${{SECRET}}' }} }}",
+        server.address()
+    );
+    let refused = open(&text).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Denied, "{refused}");
+    assert!(
+        !format!("{refused} {refused:?}").contains("canary"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.to_string().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn without_its_server_a_required_cache_does_not_start_and_another_does() {
+    let text = |required: bool, address: &str| {
+        format!("caches.users = {{ backend = 'redis', required = {required}, redis.address = '{address}' }}")
+    };
+    let refused = open(&text(true, &nobody())).await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.cache()),
+        (ErrorKind::Unavailable, Some("users")),
+        "{refused}"
+    );
+
+    let address = nobody();
+    let caches = open(&text(false, &address)).await.unwrap();
+    let health = Health::new(caches).max_age(Duration::ZERO);
+    let report = health.check().await;
+    assert_eq!((report.is_up(), report.is_ready()), (false, true));
+}
+
+#[tokio::test]
+async fn a_cache_that_started_without_its_server_finds_it_later() {
+    let server = RedisServer::builder().start();
+    let address = server.address();
+    server.kill();
+    let text = format!("caches.users = {{ backend = 'redis', redis.address = '{address}' }}");
+    let health = Health::new(open(&text).await.unwrap()).max_age(Duration::ZERO);
+    assert!(!health.check().await.is_up());
+    server.start();
+    let found = async {
+        while !health.check().await.is_up() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), found)
+        .await
+        .unwrap();
+}

@@ -1,0 +1,54 @@
+//! The metrics of backends on a server.
+
+use metrics::Unit;
+
+use super::metric::{Metric, counter, gauge};
+
+pub(crate) const BACKEND_UP: Metric = gauge(
+    "backend_up",
+    "1 if the backend was alive when it was last asked for anything, else 0.",
+);
+pub(crate) const POOL_CONNECTIONS: Metric = gauge("pool_connections", "Connections to the server now.");
+pub(crate) const POOL_MAX_CONNECTIONS: Metric = gauge(
+    "pool_max_connections",
+    "The most connections that there may be to the server.",
+);
+pub(crate) const POOL_WAITING: Metric = gauge("pool_waiting", "Callers that wait for a connection now.");
+pub(crate) const POOL_WAITS: Metric = counter(
+    "pool_waits_total",
+    "Times that a caller had to wait for a connection.",
+);
+pub(crate) const POOL_WAIT_SECONDS: Metric = Metric {
+    unit: Unit::Seconds,
+    ..counter(
+        "pool_wait_seconds_total",
+        "How long callers have waited for connections in all, in whole seconds.",
+    )
+};
+pub(crate) const POOL_TIMEOUTS: Metric = counter(
+    "pool_timeouts_total",
+    "Times that a caller waited for a connection until its deadline.",
+);
+pub(crate) const CONNECTS: Metric = Metric {
+    labels: &["result"],
+    ..counter(
+        "connects_total",
+        "Attempts to connect to the server, by how they ended.",
+    )
+};
+pub(crate) const BREAKER_OPEN: Metric = gauge(
+    "breaker_open",
+    "1 while a breaker answers calls without asking the server, else 0.",
+);
+pub(crate) const BREAKER_OPENINGS: Metric = counter("breaker_openings_total", "Times that a breaker opened.");
+pub(crate) const RETRIES: Metric = counter(
+    "retries_total",
+    "Commands that were sent again because their connection broke.",
+);
+pub(crate) const REJECTED: Metric = Metric {
+    labels: &["reason"],
+    ..counter(
+        "rejected_entries_total",
+        "Stored values that were not what they had to be, by reason.",
+    )
+};

@@ -1,0 +1,53 @@
+//! Spans and log events of the cache, through the [`tracing`] facade: a layer over any backend.
+//!
+//! ```
+//! # fn main() -> cache_core::Result<()> {
+//! use cache_core::Cache;
+//! use cache_memory::MemoryBackend;
+//! use cache_tracing::Tracing;
+//!
+//! let users = Cache::builder(MemoryBackend::builder().build()?).name("users").layer(Tracing::new()).build()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Everything has the target `cache`, so `info,cache=debug` as a filter shows each operation and `cache=off` nothing.
+//!
+//! | level | what |
+//! |---|---|
+//! | `debug` | a span `cache.<operation>` for each operation, below the caller's, and one event in it when it ends; an event for each load that ends |
+//! | `info` | a cache was built, cleared or closed |
+//! | `warn` | an operation failed in a way that may pass by itself, or because the cache is closed |
+//! | `error` | an operation failed in another way |
+//!
+//! Failures are told once per cache, kind and [interval](Tracing::failure_interval). The next line says how many were
+//! held back meanwhile, and the end of the cache tells the rest.
+//!
+//! # Fields
+//!
+//! | field | of | what |
+//! |---|---|---|
+//! | `cache.name`, `cache.backend`, `cache.operation` | all | as the labels of the metrics |
+//! | `cache.key` | operations on one key | its length and hash, or [the key](Keys::Shown) |
+//! | `cache.keys`, `cache.found` | operations on several keys | how many were asked for, and how many of them were there |
+//! | `cache.result` | operations | `hit`, `miss`, `stored`, `deleted`, `present`, `absent`, `cleared`, `up`, `closed`, `error`; `mixed` if several keys differ |
+//! | `cache.hit` | get, and `get_many` whose keys agree | whether there was a live entry |
+//! | `elapsed_us` | events of operations | how long the operation took, in microseconds |
+//! | `refresh` | events of loads | whether it ran in the background; `cache.result` is then a word of the metric `loads_total` |
+//! | `error.type` | failures | the kind of the error |
+//! | `suppressed` | lines about failures | how many like it were held back since the last line |
+//! | `otel.kind`, `otel.status_code`, `otel.status_description` | spans | what OpenTelemetry bridges look for |
+//!
+//! # What it costs
+//!
+//! Where nobody listens at `debug`, a hit in memory pays one load and one comparison, and a look at the answer for a
+//! failure. No span is made, so the caller's span stays the current one.
+
+mod answer;
+mod backend;
+mod failures;
+mod keys;
+mod layer;
+mod scene;
+
+pub use self::keys::Keys;
+pub use self::layer::Tracing;

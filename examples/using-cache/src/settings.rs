@@ -1,0 +1,121 @@
+//! The configuration of the caches, out of four places. The last one that names a setting counts:
+//!
+//! 1. `cache.toml` beside the manifest, which is compiled in,
+//! 2. the file that `--config` names,
+//! 3. variables that begin with `CACHE_EXAMPLE__`, such as `CACHE_EXAMPLE__CACHES__PRODUCTS__TTL`,
+//! 4. flags such as `--ttl`, and the variables that stand for flags.
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use cache_factory::{Config, Draft};
+
+use crate::args::Args;
+use crate::caches::product_life;
+use crate::failure::Failure;
+
+/// What the variables of the caches begin with.
+const PREFIX: &str = "CACHE_EXAMPLE";
+
+/// The caches of the service.
+const CACHES: [&str; 2] = ["products", "searches"];
+
+/// Lays the four places over each other.
+pub(crate) fn draft(args: &Args) -> Result<Draft, Failure> {
+    let built_in = parse(include_str!("../cache.toml"), "the built-in cache.toml")?;
+    let file = match &args.config {
+        Some(path) => read(path)?,
+        None => Draft::default(),
+    };
+    let environment = Draft::from_env(
+        PREFIX,
+        env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    );
+    let draft = built_in.overlay(file).overlay(environment).overlay(flags(args));
+    let stale = stale(args, &draft);
+    // Without the flag this is a default, which any of the four places may replace.
+    Ok(if args.stale_for.is_some() {
+        draft.overlay(stale)
+    } else {
+        stale.overlay(draft)
+    })
+}
+
+/// How long products may be given stale unless it is told, counted from the end of their life.
+const STALE_FOR: Duration = Duration::from_secs(600);
+
+/// Says up to which age products may be given while the source is down. The age counts from the load, so it is the TTL
+/// and what comes after it.
+fn stale(args: &Args, draft: &Draft) -> Draft {
+    let mut stale = Draft::default();
+    let stale_for = args.stale_for.unwrap_or(STALE_FOR);
+    let life = Config::read(draft).ok().and_then(|config| product_life(&config));
+    if let Some(life) = life.filter(|_| !stale_for.is_zero()) {
+        let age = life.saturating_add(stale_for);
+        stale.set(
+            "caches.products.loading.stale_if_error",
+            format!("{}ms", age.as_millis()),
+        );
+    }
+    stale.origin("--stale-for and the TTL")
+}
+
+fn read(path: &Path) -> Result<Draft, Failure> {
+    let name = format!("file {}", path.display());
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::Usage(format!(
+            "cannot read the {name}: {error}; check the path that --config gives"
+        ))
+    })?;
+    parse(&text, &name)
+}
+
+fn parse(text: &str, name: &str) -> Result<Draft, Failure> {
+    let draft: Draft = toml::from_str(text).map_err(|error| {
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start].lines().count().max(1));
+        Failure::Usage(format!("{name} is no TOML: line {line}: {}", error.message()))
+    })?;
+    Ok(draft.origin(name))
+}
+
+/// Returns what the flags say. Those that are not given say nothing.
+fn flags(args: &Args) -> Draft {
+    let mut draft = Draft::default();
+    let mut set = |path: &str, value: Option<String>| {
+        if let Some(value) = value {
+            draft.set(path, value);
+        }
+    };
+    let on_redis = args.redis_url.is_some().then(|| "redis".to_owned());
+    let backend = args.backend.clone().or(on_redis);
+    // For each cache and not as defaults, so that they win over what a file says of one cache.
+    for cache in CACHES {
+        set(&format!("caches.{cache}.backend"), backend.clone());
+        set(
+            &format!("caches.{cache}.redis.url"),
+            args.redis_url.as_ref().map(|url| url.0.clone()),
+        );
+        set(
+            &format!("caches.{cache}.required"),
+            args.required.then(|| "true".to_owned()),
+        );
+    }
+    set(
+        "caches.products.ttl",
+        args.ttl.map(|ttl| format!("{}ms", ttl.as_millis())),
+    );
+    set(
+        "caches.products.memory.max_items",
+        args.max_items.map(|items| items.to_string()),
+    );
+    set(
+        "caches.products.memory.policy",
+        args.policy.map(|policy| policy.to_string()),
+    );
+    draft.origin("a flag, or the variable that stands for it")
+}
