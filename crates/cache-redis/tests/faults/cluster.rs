@@ -228,10 +228,13 @@ async fn cluster_down(column: Column, bench: ClusterBench<'_>) {
     let (home, slot) = (bench.cluster.primary(bench.slot()), bench.slot().to_string());
     for node in bench.cluster.nodes() {
         node.command(["CONFIG", "SET", "cluster-require-full-coverage", "yes"]);
-        node.command(["CLUSTER", "DELSLOTS", &slot]);
     }
-    for node in bench.cluster.primaries() {
+    // First where it belongs, which tells the others until then.
+    home.command(["CLUSTER", "DELSLOTS", &slot]);
+    for node in bench.cluster.nodes() {
         node.wait_until("the cluster is still well", |node| {
+            // It is refused where the slot belongs to nobody already.
+            node.command(["CLUSTER", "DELSLOTS", &slot]);
             matches!(node.command(["GET", &stored("a")]), Reply::Error(error) if error.starts_with("CLUSTERDOWN"))
         });
     }

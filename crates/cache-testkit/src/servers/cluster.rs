@@ -76,8 +76,13 @@ impl RedisCluster {
     /// Returns the primary of a slot, as those nodes see it that run.
     #[track_caller]
     pub fn primary(&self, slot: u16) -> &RedisServer {
-        let port = primary_port(self.alive(), slot).expect("every slot has a primary");
-        self.on_port(&port.to_string())
+        let mut port = None;
+        self.alive()
+            .wait_until("it knows no primary of the slot", |node| {
+                port = primary_port(node, slot);
+                port.is_some()
+            });
+        self.on_port(&port.unwrap_or_default().to_string())
     }
 
     /// Returns the replica of the primary of a slot, as those nodes see it that run.
@@ -154,7 +159,7 @@ impl RedisCluster {
         old.kill();
         self.alive()
             .wait_until("no replica takes the place of the primary", |_| {
-                self.primary(slot).port() != old.port()
+                primary_port(self.alive(), slot).is_some_and(|port| port != i64::from(old.port()))
             });
         self.wait_until_well();
         self.primary(slot)
