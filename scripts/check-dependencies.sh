@@ -20,6 +20,7 @@ absent() {
 # Of tokio it has the tasks, locks and timers, and nothing that does I/O: that would bring mio and socket2.
 absent cache-core moka mio socket2 metrics redis deadpool-redis tracing cache-memory cache-metrics cache-testkit
 absent cache-memory redis deadpool-redis metrics tracing cache-metrics cache-testkit
+absent cache-redis moka metrics tracing cache-memory cache-metrics cache-testkit
 absent cache-metrics redis deadpool-redis moka mio socket2 cache-memory cache-testkit
 
 # No library needs a newer compiler than it says, as far as its dependencies say what they need.
@@ -30,7 +31,7 @@ version = lambda text: tuple(int(part) for part in text.split(".")[:2])
 packages = {package["id"]: package for package in data["packages"]}
 nodes = {node["id"]: node for node in data["resolve"]["nodes"]}
 failed = False
-for name in ("cache-core", "cache-memory", "cache-metrics"):
+for name in ("cache-core", "cache-memory", "cache-redis", "cache-metrics"):
     start = next(i for i, package in packages.items() if package["name"] == name and package["source"] is None)
     ours, seen, todo = version(packages[start]["rust_version"]), set(), [start]
     while todo:

@@ -7,6 +7,7 @@
 
 mod asked;
 pub mod child;
+pub mod clients;
 pub mod compare;
 pub mod heap;
 pub mod lives;

@@ -39,7 +39,7 @@ pub struct RedisBackend {
 pub(crate) struct Doubt(u16);
 
 /// Acts upon a doubt, if there is one. Boxed, since reads without one should not carry it along.
-pub(crate) async fn settle(doubt: Option<Doubt>, origin: &Origin) {
+pub(crate) async fn settle(doubt: Option<Doubt>, origin: &Origin<'_>) {
     if let Some(Doubt(slot)) = doubt {
         Box::pin(origin.doubt(slot)).await;
     }
@@ -131,7 +131,7 @@ impl RedisBackend {
         &self,
         key: Key<'_>,
         reply: Value,
-        origin: &Origin,
+        origin: &Origin<'_>,
         doubt: &mut Option<Doubt>,
     ) -> Result<Option<Entry>> {
         let stored = match reply {

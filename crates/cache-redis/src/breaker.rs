@@ -1,6 +1,6 @@
 //! The breaker: while the server does not answer, calls fail at once and one now and then is let through to look.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -86,6 +86,8 @@ impl BreakerSettings {
 pub(crate) struct Breaker {
     settings: BreakerSettings,
     in_a_row: AtomicU32,
+    /// Whether a call failed lately. Only then successes count, since a counter that all calls change would slow them.
+    watching: AtomicBool,
     successes: AtomicU64,
     /// Changes of the state are rare, so a lock holds them; `closed` is what every call looks at.
     state: Mutex<State>,
@@ -108,6 +110,7 @@ impl Breaker {
         Self {
             settings: settings.clone(),
             in_a_row: AtomicU32::new(0),
+            watching: AtomicBool::new(false),
             successes: AtomicU64::new(0),
             state: Mutex::new(State {
                 window: now,
@@ -152,11 +155,21 @@ impl Breaker {
         if self.in_a_row.load(Relaxed) != 0 {
             self.in_a_row.store(0, Relaxed);
         }
-        self.successes.fetch_add(1, Relaxed);
+        if self.watching.load(Relaxed) {
+            self.count_success();
+        }
         if probed {
             let mut state = self.state();
             state.failures = 0;
             self.open.store(0, Relaxed);
+        }
+    }
+
+    #[cold]
+    fn count_success(&self) {
+        let counted = self.successes.fetch_add(1, Relaxed);
+        if counted.is_multiple_of(64) && Instant::now().duration_since(self.state().window) > WINDOW {
+            self.watching.store(false, Relaxed);
         }
     }
 
@@ -178,6 +191,7 @@ impl Breaker {
             state.failures = 0;
         }
         state.failures += 1;
+        self.watching.store(true, Relaxed);
         let calls = state.failures + self.successes.load(Relaxed).wrapping_sub(state.successes);
         let many = calls >= self.settings.calls_in_window && state.failures.saturating_mul(2) >= calls;
         if (many || in_a_row >= self.settings.failures_in_a_row) && !self.is_open() {

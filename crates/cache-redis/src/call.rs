@@ -46,22 +46,22 @@ struct Side {
 }
 
 /// The reply to a request, and the connection that brought it.
-pub(crate) struct Answer<R> {
+pub(crate) struct Answer<'a, R> {
     pub(crate) reply: R,
-    pub(crate) origin: Origin,
+    pub(crate) origin: Origin<'a>,
 }
 
 /// Where a reply came from.
-#[derive(Clone)]
-pub(crate) struct Origin {
-    lane: Arc<Lane>,
+#[derive(Clone, Copy)]
+pub(crate) struct Origin<'a> {
+    lane: &'a Arc<Lane>,
     number: u64,
     group: usize,
     /// When the call must have ended.
     deadline: Instant,
 }
 
-impl Origin {
+impl Origin<'_> {
     /// Gives up the connection: it may be out of step and answer each question with the answer to another one.
     pub(crate) fn distrust(&self) {
         self.lane.note_broken(self.number);
@@ -124,7 +124,7 @@ impl Caller {
         group: usize,
         ask: &A,
         budget: Duration,
-    ) -> Result<Answer<A::Reply>> {
+    ) -> Result<Answer<'_, A::Reply>> {
         // Timers panic without one.
         Handle::try_current().map_err(|_| error::no_runtime())?;
         let side = match way {
@@ -140,14 +140,14 @@ impl Caller {
         outcome
     }
 
-    async fn attempts<A: Ask>(
-        &self,
-        lane: &Arc<Lane>,
+    async fn attempts<'a, A: Ask>(
+        &'a self,
+        lane: &'a Arc<Lane>,
         admission: &Admission<'_>,
         group: usize,
         ask: &A,
         budget: Duration,
-    ) -> Result<Answer<A::Reply>> {
+    ) -> Result<Answer<'a, A::Reply>> {
         let deadline = Instant::now() + budget;
         let mut limit = budget;
         let mut retried = false;
@@ -171,7 +171,7 @@ impl Caller {
                     lane.note_answer(group);
                     self.counters.note_up(true);
                     let origin = Origin {
-                        lane: Arc::clone(lane),
+                        lane,
                         number: leased.number,
                         group,
                         deadline,

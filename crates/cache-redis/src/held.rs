@@ -1,8 +1,10 @@
 //! What a lane holds: its connection, and how the last attempt to make one failed.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use cache_core::{CacheError, ErrorKind};
 use deadpool::managed::Object;
 use tokio::time::Instant;
@@ -21,9 +23,11 @@ const LONGEST_PAUSE_IF_DENIED: Duration = Duration::from_secs(1);
 const DOUBT: Duration = Duration::from_secs(10);
 
 /// The state of a lane.
-#[derive(Default)]
 pub(crate) struct Slot {
-    held: Option<Held>,
+    /// Keeps the place in the pool.
+    pooled: Option<Pooled>,
+    /// The same connection where calls find it without a lock.
+    ready: Arc<Ready>,
     /// Counts connections, so that a late failure of one is not taken for a failure of the next.
     number: u64,
     failure: Option<Failure>,
@@ -36,11 +40,8 @@ pub(crate) struct Slot {
     pub(crate) closed: bool,
 }
 
-struct Held {
-    link: Link,
-    /// Keeps the place in the pool.
-    pooled: Pooled,
-}
+/// The connection of a lane, if there is one.
+pub(crate) type Ready = ArcSwapOption<Leased>;
 
 struct Failure {
     error: CacheError,
@@ -50,40 +51,54 @@ struct Failure {
     not_before: Instant,
 }
 
-/// A connection to run one request on.
+/// A connection to run requests on.
+#[derive(Clone, Debug)]
 pub(crate) struct Leased {
     pub(crate) link: Link,
     pub(crate) number: u64,
 }
 
 impl Slot {
+    pub(crate) fn new(ready: Arc<Ready>) -> Self {
+        Self {
+            pooled: None,
+            ready,
+            number: 0,
+            failure: None,
+            attempts: 0,
+            connecting: None,
+            doubted: None,
+            closed: false,
+        }
+    }
+
     /// Returns the connection if there is one.
-    #[inline]
     pub(crate) fn lease(&self) -> Option<Leased> {
-        self.held.as_ref().map(|held| Leased {
-            link: held.link.clone(),
-            number: self.number,
-        })
+        self.ready.load().as_deref().cloned()
     }
 
     /// Says whether this connection is held still.
     pub(crate) fn holds(&self, number: u64) -> bool {
-        self.held.is_some() && self.number == number
+        self.pooled.is_some() && self.number == number
     }
 
     /// Puts a new connection in the place of what is there.
     pub(crate) fn hold(&mut self, pooled: Pooled) {
         self.discard();
-        let link = Link::clone(&pooled);
-        self.held = Some(Held { link, pooled });
         self.number += 1;
+        self.ready.store(Some(Arc::new(Leased {
+            link: Link::clone(&pooled),
+            number: self.number,
+        })));
+        self.pooled = Some(pooled);
         self.failure = None;
     }
 
     /// Takes the connection out of the pool for good.
     pub(crate) fn discard(&mut self) {
-        if let Some(held) = self.held.take() {
-            drop(Object::take(held.pooled));
+        self.ready.store(None);
+        if let Some(pooled) = self.pooled.take() {
+            drop(Object::take(pooled));
         }
     }
 
@@ -157,11 +172,11 @@ impl Slot {
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot")
-            .field("connected", &self.held.is_some())
+            .field("connected", &self.pooled.is_some())
             .field("number", &self.number)
             .field("connecting", &self.connecting.is_some())
             .field("failure", &self.failure.as_ref().map(|failure| &failure.error))
             .field("closed", &self.closed)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

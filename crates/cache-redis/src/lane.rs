@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::error;
 use crate::failure;
-use crate::held::{Leased, Slot};
+use crate::held::{Leased, Ready, Slot};
 use crate::pool::{Pool, Pooled, of_pool};
 
 /// After so many requests in a row without an answer a connection is replaced: one that lost its way never fails by
@@ -28,6 +28,8 @@ const SILENT_REQUESTS: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Lane {
     pool: Pool,
+    /// What calls look at. `slot` decides what is there.
+    ready: Arc<Ready>,
     slot: Mutex<Slot>,
     /// The attempt to connect, for `close`.
     task: Mutex<Option<JoinHandle<()>>>,
@@ -50,9 +52,11 @@ enum Look {
 
 impl Lane {
     pub(crate) fn new(pool: Pool, groups: usize) -> Arc<Self> {
+        let ready = Arc::new(Ready::empty());
         Arc::new(Self {
             pool,
-            slot: Mutex::default(),
+            slot: Mutex::new(Slot::new(Arc::clone(&ready))),
+            ready,
             task: Mutex::default(),
             settled: watch::Sender::new(()),
             silent: (0..groups).map(|_| AtomicU32::new(0)).collect(),
@@ -62,7 +66,7 @@ impl Lane {
     /// Returns the connection if it is there.
     #[inline]
     pub(crate) fn ready(&self) -> Option<Leased> {
-        self.slot().lease()
+        self.ready.load().as_deref().cloned()
     }
 
     /// Says whether the last requests had no answer, so that the connection is to be replaced.

@@ -53,7 +53,7 @@ impl RedisBackend {
         }
     }
 
-    async fn mget(&self, request: &[Placed<'_, ()>]) -> Result<(Vec<Value>, Origin)> {
+    async fn mget(&self, request: &[Placed<'_, ()>]) -> Result<(Vec<Value>, Origin<'_>)> {
         let ask = command::mget(request.iter().map(|one| self.form.key(one.key)));
         let group = self.group_of(request);
         let Answer { reply, origin } = self
@@ -109,7 +109,7 @@ impl RedisBackend {
     async fn write_all<T>(
         &self,
         commands: Vec<Placed<'_, Cmd>>,
-        read: impl Fn(Value, &Origin) -> Result<T> + Sync,
+        read: impl Fn(Value, &Origin<'_>) -> Result<T> + Sync,
     ) -> Answers<T> {
         let deadline = Instant::now() + self.budgets.write;
         let requests = self.by_server(commands.into_iter());
@@ -131,7 +131,7 @@ impl RedisBackend {
         &self,
         request: Vec<Placed<'_, Cmd>>,
         deadline: Instant,
-        read: &(impl Fn(Value, &Origin) -> Result<T> + Sync),
+        read: &(impl Fn(Value, &Origin<'_>) -> Result<T> + Sync),
     ) -> Answers<T> {
         let group = self.group_of(&request);
         let mut ask = Pipeline::with_capacity(request.len());

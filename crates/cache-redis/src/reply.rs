@@ -7,7 +7,7 @@ use crate::call::Origin;
 use crate::failure;
 
 /// Says what a reply to a set means.
-pub(crate) fn stored(reply: Value, origin: &Origin) -> Result<()> {
+pub(crate) fn stored(reply: Value, origin: &Origin<'_>) -> Result<()> {
     match reply {
         Value::Okay => Ok(()),
         other => Err(out_of_step(other, origin)),
@@ -15,7 +15,7 @@ pub(crate) fn stored(reply: Value, origin: &Origin) -> Result<()> {
 }
 
 /// Says what a reply to a removal means.
-pub(crate) fn went(reply: Value, origin: &Origin) -> Result<bool> {
+pub(crate) fn went(reply: Value, origin: &Origin<'_>) -> Result<bool> {
     match reply {
         Value::Int(0) => Ok(false),
         Value::Int(1) => Ok(true),
@@ -25,7 +25,7 @@ pub(crate) fn went(reply: Value, origin: &Origin) -> Result<bool> {
 
 /// Makes the error of a reply that does not fit its command. Unless it is a refusal, it comes from a connection that is
 /// out of step.
-pub(crate) fn out_of_step(reply: Value, origin: &Origin) -> CacheError {
+pub(crate) fn out_of_step(reply: Value, origin: &Origin<'_>) -> CacheError {
     if let Err(refusal) = reply.extract_error() {
         return failure::of(&refusal);
     }

@@ -12,6 +12,7 @@ mod foreign;
 mod lifetime;
 mod limits;
 mod reconnect;
+mod rights;
 mod secrets;
 mod start;
 mod stats;

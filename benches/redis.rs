@@ -1,0 +1,262 @@
+//! The Redis backend beside other clients, on a server of its own: by TCP and by unix socket, reads and writes, from 1 to
+//! 256 tasks, small and large values. All take turns in each round; ratios are taken inside a round.
+//!
+//! `cargo bench -p cache-bench --bench redis` takes about ten minutes, with `-- --quick` one.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+#![expect(
+    clippy::expect_used,
+    reason = "a benchmark ends when a server does not answer"
+)]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cache_bench::clients::{Bb8, Client, Deadpool, Fred, Managed, Ours, Raw};
+use cache_bench::compare::quantile;
+use cache_bench::is_asked_for;
+use cache_bench::table::Table;
+use cache_core::{CacheBackend, Key};
+use cache_testkit::servers::RedisServer;
+use futures_util::future::join_all;
+use rustix::time::{ClockId, clock_gettime};
+
+const KEYS: usize = 1_000;
+
+/// What is measured at a time.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    writes: bool,
+    tasks: usize,
+    size: usize,
+    /// How long a round of one client is, in operations of all tasks.
+    operations: usize,
+}
+
+/// What a round of one client gave.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    nanos: f64,
+    cpu_nanos: f64,
+    p50: f64,
+    p99: f64,
+}
+
+type Round = Pin<Box<dyn Future<Output = Sample> + Send>>;
+
+/// A client, ready to be measured.
+struct Subject {
+    name: &'static str,
+    round: Box<dyn Fn(Load) -> Round>,
+}
+
+impl Subject {
+    fn new<C: Client>(name: &'static str, client: C) -> Self {
+        let round = move |load| -> Round { Box::pin(round(client.clone(), load)) };
+        Self {
+            name,
+            round: Box::new(round),
+        }
+    }
+}
+
+fn key(size: usize, n: usize) -> String {
+    format!("bench:{size}:{}", n % KEYS)
+}
+
+fn cpu() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime)
+        .try_into()
+        .unwrap_or_default()
+}
+
+async fn round<C: Client>(client: C, load: Load) -> Sample {
+    let each = load.operations / load.tasks;
+    let (cpu_before, start) = (cpu(), Instant::now());
+    let tasks = (0..load.tasks).map(|task| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            let value = Bytes::from(vec![b'x'; load.size]);
+            let mut times = Vec::with_capacity(each);
+            for n in 0..each {
+                let key = key(load.size, task * 7_919 + n);
+                let start = Instant::now();
+                if load.writes {
+                    client.set(&key, &value).await;
+                } else {
+                    assert_eq!(client.get(&key).await, load.size);
+                }
+                times.push(start.elapsed().as_secs_f64() * 1e6);
+            }
+            times
+        })
+    });
+    let mut times = Vec::with_capacity(load.operations);
+    for task in tasks.collect::<Vec<_>>() {
+        times.extend(task.await.expect("a task ends"));
+    }
+    let (time, cpu) = (start.elapsed(), cpu().saturating_sub(cpu_before));
+    let done = times.len() as f64;
+    Sample {
+        nanos: time.as_secs_f64() * 1e9 / done,
+        cpu_nanos: cpu.as_secs_f64() * 1e9 / done,
+        p50: quantile(&times, 0.5),
+        p99: quantile(&times, 0.99),
+    }
+}
+
+async fn subjects(url: &str) -> Vec<Subject> {
+    vec![
+        Subject::new("ours", Ours::connect(url).await),
+        Subject::new("raw multiplexed connection", Raw::connect(url).await),
+        Subject::new("the same, TCP_NODELAY as ours", Raw::connect_undelayed(url).await),
+        Subject::new("ConnectionManager", Managed::connect(url).await),
+        Subject::new("fred", Fred::connect(url).await),
+        Subject::new("deadpool-redis, 8", Deadpool::new(url, 8)),
+        Subject::new("deadpool-redis, 16", Deadpool::new(url, 16)),
+        Subject::new("bb8-redis, 16", Bb8::connect(url, 16).await),
+    ]
+}
+
+/// Stores all keys that are read, for us and for the others.
+async fn fill(url: &str, size: usize) {
+    async fn with(client: impl Client, size: usize) {
+        let value = Bytes::from(vec![b'x'; size]);
+        for n in 0..KEYS {
+            client.set(&key(size, n), &value).await;
+        }
+    }
+    with(Ours::connect(url).await, size).await;
+    with(Raw::connect(url).await, size).await;
+}
+
+async fn compare(place: &str, subjects: &[Subject], load: Load, rounds: usize) {
+    let mut random = fastrand::Rng::with_seed(load.tasks as u64);
+    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); subjects.len()];
+    let mut turns: Vec<usize> = (0..subjects.len()).collect();
+    for number in 0..=rounds {
+        random.shuffle(&mut turns);
+        for at in &turns {
+            let sample = (subjects[*at].round)(load).await;
+            // The first round connects and warms.
+            if number > 0 {
+                samples[*at].push(sample);
+            }
+        }
+    }
+    let verb = if load.writes { "SET" } else { "GET" };
+    println!(
+        "\n{verb}, {place}, {} tasks, {} B, {rounds} rounds",
+        load.tasks, load.size
+    );
+    let mut table = Table::new([
+        "client",
+        "k op/s",
+        "ours over it (quartiles)",
+        "p50 µs",
+        "p99 µs",
+        "CPU µs",
+    ]);
+    for (at, subject) in subjects.iter().enumerate() {
+        let median = |field: fn(&Sample) -> f64| {
+            let values: Vec<f64> = samples[at].iter().map(field).collect();
+            quantile(&values, 0.5)
+        };
+        let pairs = samples[at].iter().zip(&samples[0]);
+        let ratios: Vec<f64> = pairs.map(|(other, ours)| other.nanos / ours.nanos).collect();
+        let ratio = |share| quantile(&ratios, share);
+        table.row([
+            subject.name.to_owned(),
+            format!("{:.1}", 1e6 / median(|sample| sample.nanos)),
+            format!("{:.2} ({:.2}-{:.2})", ratio(0.5), ratio(0.25), ratio(0.75)),
+            format!("{:.0}", median(|sample| sample.p50)),
+            format!("{:.0}", median(|sample| sample.p99)),
+            format!("{:.1}", median(|sample| sample.cpu_nanos) / 1e3),
+        ]);
+    }
+    print!("{table}");
+}
+
+/// Reads 100 values together, one by one, and all at once.
+async fn many(url: &str, rounds: usize) {
+    let ours = Ours::connect(url).await.0;
+    let names: Vec<String> = (0..100).map(|n| key(256, n)).collect();
+    let keys = || {
+        names
+            .iter()
+            .map(|name| Key::new(name).expect("keys are not empty"))
+    };
+    let (mut ratios, mut at_once) = (Vec::new(), Vec::new());
+    for _ in 0..rounds * 20 {
+        let start = Instant::now();
+        for key in keys() {
+            ours.get(key).await.expect("the server answers");
+        }
+        let one_by_one = start.elapsed();
+        let start = Instant::now();
+        ours.get_many(keys().collect()).await.expect("the server answers");
+        let together = start.elapsed();
+        let start = Instant::now();
+        join_all(keys().map(|key| ours.get(key))).await;
+        ratios.push(together.as_secs_f64() / one_by_one.as_secs_f64());
+        at_once.push(together.as_secs_f64() / start.elapsed().as_secs_f64());
+    }
+    println!(
+        "\nget_many(100), 256 B, TCP: {:.3} of 100 gets one by one ({:.3}-{:.3}), {:.2} of 100 gets at once",
+        quantile(&ratios, 0.5),
+        quantile(&ratios, 0.25),
+        quantile(&ratios, 0.75),
+        quantile(&at_once, 0.5),
+    );
+}
+
+async fn run(quick: bool) {
+    let server = RedisServer::builder().start();
+    let (url, socket) = (server.url(), server.unix_url());
+    let (places, sizes, tasks, rounds): (&[_], &[usize], &[usize], usize) = if quick {
+        (&[("TCP", &url)], &[256], &[1, 64], 5)
+    } else {
+        (
+            &[("TCP", &url), ("unix socket", &socket)],
+            &[16, 256, 4_096],
+            &[1, 16, 64, 256],
+            11,
+        )
+    };
+    for size in sizes {
+        fill(&url, *size).await;
+    }
+    for (place, url) in places {
+        let subjects = subjects(url).await;
+        for (writes, size) in [false, true]
+            .into_iter()
+            .flat_map(|writes| sizes.iter().map(move |size| (writes, *size)))
+        {
+            for tasks in tasks {
+                let load = Load {
+                    writes,
+                    tasks: *tasks,
+                    size,
+                    operations: if *tasks == 1 { 1_000 } else { 8_192 },
+                };
+                compare(place, &subjects, load, rounds).await;
+            }
+        }
+    }
+    many(&url, rounds).await;
+}
+
+fn main() {
+    if !is_asked_for() {
+        return;
+    }
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(run(quick));
+}

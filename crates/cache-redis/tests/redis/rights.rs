@@ -1,0 +1,112 @@
+//! The commands that a user needs are those of the documentation, and no more.
+
+use std::collections::BTreeSet;
+
+use cache_core::Cache;
+use cache_redis::RedisBuilder;
+use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer};
+
+use crate::support::{RIGHTS, namespace, patient};
+
+const DOCUMENTATION: &str = include_str!("../../../../docs/redis.md");
+
+/// Makes a user on servers who may do only this below one namespace, and returns the settings for it.
+fn confined(servers: &[&RedisServer], rights: &str) -> RedisBuilder {
+    let name = namespace();
+    for server in servers {
+        let rules = format!("on >pass ~{name}:* -@all {rights}");
+        let words = ["ACL", "SETUSER", &name].into_iter().chain(rules.split(' '));
+        assert_eq!(server.command(words).text(), "OK");
+    }
+    patient().namespace(&name).user(&name).password("pass")
+}
+
+/// Does everything that a cache can.
+async fn works(builder: RedisBuilder) {
+    let cache = Cache::builder(builder.connect().await.unwrap()).build().unwrap();
+    cache.set("key", 1_i64).await.unwrap();
+    assert_eq!(cache.get::<i64>("key").await.unwrap(), Some(1));
+    assert!(cache.exists("key").await.unwrap());
+    assert!(
+        cache
+            .set_many([("a", 1_i64), ("b", 2)])
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert!(cache.get_many::<i64>(&["a", "b"]).await.iter().all(Result::is_ok));
+    assert!(cache.delete("key").await.unwrap());
+    assert!(cache.delete_many(&["a"]).await.iter().all(Result::is_ok));
+    cache.clear().await.unwrap();
+    assert!(!cache.exists("b").await.unwrap());
+    cache.ping().await.unwrap();
+    cache.close().await.unwrap();
+}
+
+#[test]
+fn the_documentation_lists_the_rights_of_the_tests() {
+    let line = DOCUMENTATION
+        .lines()
+        .find(|line| line.contains("ACL SETUSER"))
+        .unwrap();
+    let listed: BTreeSet<_> = line
+        .split_whitespace()
+        .filter(|word| word.starts_with('+'))
+        .collect();
+    assert_eq!(listed, RIGHTS.split(' ').collect());
+    for further in ["+exists", "+select", "+hello", "+cluster|slots", "+role"] {
+        assert!(DOCUMENTATION.contains(&format!("`{further}`")), "{further}");
+    }
+}
+
+#[tokio::test]
+async fn they_suffice_on_a_single_server() {
+    let server = RedisServer::shared();
+    works(confined(&[server], RIGHTS).url(server.url())).await;
+}
+
+#[tokio::test]
+async fn each_of_them_is_needed() {
+    let server = RedisServer::shared();
+    for missing in RIGHTS.split(' ') {
+        let rights: Vec<_> = RIGHTS.split(' ').filter(|right| *right != missing).collect();
+        let builder = confined(&[server], &rights.join(" ")).url(server.url());
+        let Ok(backend) = builder.connect().await else {
+            assert_eq!(missing, "+ping");
+            continue;
+        };
+        let cache = Cache::builder(backend).build().unwrap();
+        let denied = [
+            cache.get::<i64>("key").await.is_err(),
+            cache.exists("key").await.is_err(),
+            cache.get_many::<i64>(&["key"]).await[0].is_err(),
+            cache.set("key", 1).await.is_err(),
+            cache.delete("key").await.is_err(),
+            cache.clear().await.is_err(),
+        ];
+        assert!(denied.contains(&true), "{missing} is not needed");
+    }
+}
+
+#[tokio::test]
+async fn raw_mode_databases_and_resp3_need_one_more_each() {
+    let server = RedisServer::shared();
+    let with = |right: &str| confined(&[server], &format!("{RIGHTS} {right}")).url(server.url());
+    works(with("+exists").raw(true)).await;
+    works(with("+select").db(5)).await;
+    works(with("+hello").resp3(true)).await;
+}
+
+#[tokio::test]
+async fn a_cluster_needs_its_slots() {
+    let cluster = RedisCluster::shared();
+    let nodes: Vec<_> = cluster.nodes().iter().collect();
+    works(confined(&nodes, &format!("{RIGHTS} +cluster|slots")).cluster(cluster.urls())).await;
+}
+
+#[tokio::test]
+async fn a_master_behind_sentinels_needs_its_role() {
+    let all = RedisSentinel::shared();
+    let nodes: Vec<_> = all.nodes().iter().collect();
+    works(confined(&nodes, &format!("{RIGHTS} +role")).sentinel(RedisSentinel::SERVICE, all.urls())).await;
+}
