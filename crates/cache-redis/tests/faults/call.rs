@@ -1,9 +1,10 @@
 //! The calls of the matrix, each with what must hold of it under every fault: it ends within its budget, and a value
 //! that it returns is that of its key.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use cache_core::{Cache, CacheError, ErrorKind, Result};
+use cache_core::{Cache, CacheError, ErrorKind, LoadOptions, Loaded, Result};
 
 use crate::machine;
 
@@ -26,6 +27,7 @@ pub(crate) fn value_of(key: &str) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
     Get,
+    GetOrLoad,
     Set,
     DeleteAndClear,
     ManyKeys,
@@ -36,6 +38,12 @@ impl Column {
     pub(crate) fn calls(self) -> &'static [Call] {
         match self {
             Self::Get => &[Call::Get, Call::Exists],
+            Self::GetOrLoad => &[
+                Call::GetOrLoad,
+                Call::Load,
+                Call::GetOrLoadMany,
+                Call::StrictGetOrLoad,
+            ],
             Self::Set => &[Call::Set],
             Self::DeleteAndClear => &[Call::Delete, Call::Clear],
             Self::ManyKeys => &[Call::GetMany, Call::SetMany, Call::DeleteMany],
@@ -54,12 +62,35 @@ pub(crate) enum Call {
     GetMany,
     SetMany,
     DeleteMany,
+    GetOrLoad,
+    /// A `get_or_load` of a key that is never there.
+    Load,
+    GetOrLoadMany,
+    /// A `get_or_load` that was told to fail if the backend does.
+    StrictGetOrLoad,
 }
 
 impl Call {
     /// Says whether the server may refuse it because it takes no writes.
     pub(crate) fn writes(self) -> bool {
-        !matches!(self, Self::Get | Self::Exists | Self::GetMany)
+        matches!(
+            self,
+            Self::Set | Self::Delete | Self::Clear | Self::SetMany | Self::DeleteMany
+        )
+    }
+
+    /// Says whether it gives a value whatever the server does.
+    pub(crate) fn loads(self) -> bool {
+        matches!(self, Self::GetOrLoad | Self::Load | Self::GetOrLoadMany)
+    }
+
+    /// Returns how long it may take by what was promised: a load reads, and stores what it has loaded.
+    fn budget(self) -> Duration {
+        if self.loads() || self == Self::StrictGetOrLoad {
+            2 * BUDGET
+        } else {
+            BUDGET
+        }
     }
 
     /// Runs the call on [`KEYS`].
@@ -76,7 +107,7 @@ impl Call {
             took: start.elapsed(),
             answers,
         };
-        let latest = BUDGET + SLACK + 2 * machine::held_up().saturating_sub(held_up);
+        let latest = self.budget() + SLACK + 2 * machine::held_up().saturating_sub(held_up);
         assert!(
             outcome.took <= latest,
             "it takes longer than {latest:?}: {outcome:?}"
@@ -116,9 +147,47 @@ impl Call {
                 let answers = cache.set_many(values).await.into_iter();
                 answers.map(|answer| answer.map(|()| true)).collect()
             }
+            Self::GetOrLoad => vec![load(cache, key, false).await],
+            Self::Load => vec![load(cache, &fresh_key(), false).await],
+            Self::StrictGetOrLoad => vec![load(cache, key, true).await],
+            Self::GetOrLoadMany => {
+                let fresh = fresh_key();
+                let keys: Vec<_> = keys.iter().copied().chain([&*fresh]).collect();
+                let answers = cache
+                    .get_or_load_many::<String, _>(keys.iter().copied(), load_many)
+                    .await;
+                let answers = answers.into_iter().zip(keys);
+                answers
+                    .map(|(answer, key)| answer.map(|value| is_right(key, value.as_deref())))
+                    .collect()
+            }
             Self::DeleteMany => cache.delete_many(keys.iter().copied()).await,
         }
     }
+}
+
+/// Reads a value or loads it.
+async fn load(cache: &Cache, key: &str, strict: bool) -> Result<bool> {
+    let options = LoadOptions::new().strict(strict);
+    let value = value_of(key);
+    let loader = || async move { Ok::<_, std::io::Error>(value) };
+    let value: String = cache.get_or_load(key, loader).options(&options).await?;
+    Ok(is_right(key, Some(&value)))
+}
+
+/// Loads the values of keys.
+async fn load_many(keys: Vec<String>) -> std::io::Result<Vec<(String, std::io::Result<Loaded<String>>)>> {
+    let loaded = keys.into_iter().map(|key| {
+        let value = value_of(&key);
+        (key, Ok(Loaded::store(value)))
+    });
+    Ok(loaded.collect())
+}
+
+/// Returns a key that was not used before.
+fn fresh_key() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!("fresh-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Says whether a value was found, and panics if it is that of another key.
@@ -132,7 +201,6 @@ pub(crate) fn is_right(key: &str, value: Option<&str>) -> bool {
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    #[expect(dead_code, reason = "failures print it")]
     call: Call,
     pub(crate) took: Duration,
     pub(crate) answers: Vec<Result<bool>>,
@@ -159,16 +227,22 @@ impl Outcome {
         assert!(self.errors().next().is_none(), "{self:?}");
     }
 
-    /// Checks that each key failed with one of the kinds.
+    /// Checks that each key failed with one of the kinds, or that a load brought all the same what was asked for.
     #[track_caller]
     pub(crate) fn fails_with(&self, kinds: &[ErrorKind]) {
+        if self.call.loads() {
+            return self.is_well();
+        }
         assert_eq!(self.errors().count(), self.answers.len(), "{self:?}");
         self.fails_at_most_with(kinds);
     }
 
-    /// Checks that what failed did so with one of the kinds.
+    /// Checks that what failed did so with one of the kinds. Loads do not fail.
     #[track_caller]
     pub(crate) fn fails_at_most_with(&self, kinds: &[ErrorKind]) {
+        if self.call.loads() {
+            return self.is_well();
+        }
         for error in self.errors() {
             assert!(kinds.contains(&error.kind()), "{self:?}");
         }

@@ -59,6 +59,11 @@ macro_rules! row {
             }
 
             #[test]
+            fn get_or_load() {
+                $crate::cell::run($fault(Column::GetOrLoad));
+            }
+
+            #[test]
             fn set() {
                 $crate::cell::run($fault(Column::Set));
             }

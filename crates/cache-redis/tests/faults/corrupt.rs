@@ -40,10 +40,24 @@ fn key(n: usize) -> String {
     format!("key-{:02}", n % KEYS)
 }
 
-/// Callers share the connection, so that a reply too many or too few shifts those of all.
+#[test]
+fn resp3_confuses_no_values_either() {
+    crate::cell::run(async {
+        for fault in [Fault::Duplicate, Fault::Swallow] {
+            corrupted_in(true, Column::Get, fault).await;
+        }
+    });
+}
+
 async fn corrupted(column: Column, fault: Fault) {
+    corrupted_in(false, column, fault).await;
+}
+
+/// Callers share the connection, so that a reply too many or too few shifts those of all.
+async fn corrupted_in(resp3: bool, column: Column, fault: Fault) {
     let bench = Bench::proxied_with(|settings| {
         settings
+            .resp3(resp3)
             .read_budget(SHORT_BUDGET)
             .write_budget(SHORT_BUDGET)
             // An open breaker would spare the connections what this is about.
@@ -85,6 +99,13 @@ async fn call_on(column: Column, cache: cache_core::Cache, caller: usize) {
                 if let Ok(value) = cache.get::<String>(&one).await {
                     is_right(&one, value.as_deref());
                 }
+            }
+            Column::GetOrLoad => {
+                // It does not fail, and the value is the right one, loaded or not.
+                let value = value_of(&one);
+                let loader = || async move { Ok::<_, std::io::Error>(value) };
+                let value: String = cache.get_or_load(&one, loader).await.unwrap();
+                is_right(&one, Some(&value));
             }
             Column::Set => {
                 let _ = cache.set(&one, value_of(&one)).await;

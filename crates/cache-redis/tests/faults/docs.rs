@@ -5,7 +5,7 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-const CELLS: [&str; 4] = ["get", "set", "delete_and_clear", "many_keys"];
+const CELLS: [&str; 5] = ["get", "get_or_load", "set", "delete_and_clear", "many_keys"];
 
 /// The names of all tests in this program.
 fn tests() -> BTreeSet<String> {

@@ -17,11 +17,18 @@ fn cache_on(all: &RedisSentinel) -> Cache {
     cache_of(settings().sentinel(RedisSentinel::SERVICE, all.urls()))
 }
 
+/// Makes a cache that is connected and has stored all keys.
+async fn filled_cache_on(all: &RedisSentinel) -> Cache {
+    let cache = cache_on(all);
+    recovers(&cache, RECOVERY).await;
+    Call::SetMany.run(&cache).await.is_well();
+    cache
+}
+
 /// Runs calls of each kind while the primary changes, and checks that they succeed again soon.
 async fn goes_on(change: impl FnOnce(&RedisSentinel)) {
     let all = tokio::task::block_in_place(RedisSentinel::start);
-    let cache = cache_on(&all);
-    Call::SetMany.run(&cache).await.is_well();
+    let cache = filled_cache_on(&all).await;
     let callers: Vec<_> = [Call::Get, Call::Set, Call::Delete, Call::GetMany, Call::SetMany]
         .into_iter()
         .map(|call| {
@@ -67,8 +74,7 @@ fn after_a_primary_became_a_replica_calls_go_to_the_new_one() {
 fn sentinels_that_die_after_the_connection_was_made_harm_nobody() {
     crate::cell::run(async {
         let all = tokio::task::block_in_place(RedisSentinel::start);
-        let cache = cache_on(&all);
-        Call::SetMany.run(&cache).await.is_well();
+        let cache = filled_cache_on(&all).await;
         Call::GetMany.run(&cache).await.is_well();
         for sentinel in all.sentinels() {
             sentinel.kill();

@@ -48,6 +48,11 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
                 );
                 outcome.fails_at_most_with(&[ErrorKind::Decode]);
             }
+            // A load is stored in the place of what was there.
+            (Call::GetOrLoad | Call::StrictGetOrLoad, _) => {
+                outcome.is_well();
+                bench.ask(Call::Get).await.is_well();
+            }
             // It looks at the header only, and not into the value.
             (Call::Exists, _) => outcome.has_no_error(),
             _ => outcome.is_well(),
@@ -138,7 +143,10 @@ async fn flushed(column: Column) {
         bench.server.command(["FLUSHALL"]);
         let outcome = bench.ask(*call).await;
         outcome.has_no_error();
-        let finds_something = matches!(call, Call::Set | Call::SetMany | Call::Clear);
+        let finds_something = !matches!(
+            call,
+            Call::Get | Call::Exists | Call::Delete | Call::GetMany | Call::DeleteMany
+        );
         assert!(
             outcome
                 .answers

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use cache_core::ErrorKind;
-use cache_redis::Tls;
+use cache_redis::{RedisBuilder, Tls};
 use cache_testkit::proxy::{Direction, Fault, FaultProxy, When};
 use cache_testkit::servers::RedisServer;
 
 use crate::bench::{Bench, cache_of, settings};
-use crate::call::{Call, Column, KEYS, value_of};
+use crate::call::{BUDGET, Call, Column, KEYS, value_of};
 
 row!(a_certificate_of_another_authority, wrong_authority);
 row!(a_certificate_for_another_host, wrong_host);
@@ -19,22 +19,54 @@ fn trusting(file: &Path) -> Tls {
     Tls::new().ca_file(file)
 }
 
+/// A handshake is work for the processor, without optimization much of it, and no deadline ends that. So the budget is
+/// smaller than what calls are measured by.
+fn hasty(settings: RedisBuilder) -> RedisBuilder {
+    let budget = BUDGET / 2;
+    settings
+        .read_budget(budget)
+        .write_budget(budget)
+        .clear_budget(budget)
+}
+
+/// For calls that have to succeed the budget is larger, for the same reason.
+fn patient(settings: RedisBuilder) -> RedisBuilder {
+    let budget = BUDGET * 5;
+    settings
+        .read_budget(budget)
+        .write_budget(budget)
+        .clear_budget(budget)
+        .connect_timeout(budget)
+}
+
 async fn wrong_authority(column: Column) {
     let server = RedisServer::builder().tls().start();
     let tls = trusting(&server.certificates().other_ca);
-    untrusted(column, Bench::unconnected(server, |settings| settings.tls(tls))).await;
+    untrusted(
+        column,
+        Bench::unconnected(server, |settings| hasty(settings).tls(tls)),
+    )
+    .await;
 }
 
 async fn wrong_host(column: Column) {
     let server = RedisServer::builder().tls_for("elsewhere.example").start();
     let tls = trusting(&server.certificates().ca);
-    untrusted(column, Bench::unconnected(server, |settings| settings.tls(tls))).await;
+    untrusted(
+        column,
+        Bench::unconnected(server, |settings| hasty(settings).tls(tls)),
+    )
+    .await;
 }
 
 async fn no_client_certificate(column: Column) {
     let server = RedisServer::builder().tls_with_client_certificates().start();
     let tls = trusting(&server.certificates().ca);
-    untrusted(column, Bench::unconnected(server, |settings| settings.tls(tls))).await;
+    untrusted(
+        column,
+        Bench::unconnected(server, |settings| hasty(settings).tls(tls)),
+    )
+    .await;
 }
 
 async fn plain_server(column: Column) {
@@ -67,7 +99,7 @@ fn a_server_with_the_right_certificate_is_trusted() {
         let server = RedisServer::builder().tls_with_client_certificates().start();
         let files = server.certificates().clone();
         let tls = trusting(&files.ca).client_certificate(&files.client, &files.client_key);
-        let bench = Bench::on(server, |settings| settings.tls(tls)).await;
+        let bench = Bench::on(server, |settings| patient(settings).tls(tls)).await;
         bench.ask(Call::Get).await.is_well();
         bench.server.restart();
         bench.recovers().await;
@@ -82,7 +114,11 @@ fn bits_that_flip_under_tls_break_the_connection_and_change_no_value() {
         let server = RedisServer::builder().tls().start();
         let proxy = FaultProxy::start(server.address(), 7).await;
         let url = format!("rediss://localhost:{}", proxy.address().port());
-        let cache = cache_of(settings().url(url).tls(trusting(&server.certificates().ca)));
+        let cache = cache_of(
+            patient(settings())
+                .url(url)
+                .tls(trusting(&server.certificates().ca)),
+        );
         cache.set(KEYS[0], value_of(KEYS[0])).await.unwrap();
         proxy.harm(Direction::Replies, Fault::Flip, When::OneIn(5));
         proxy.harm(Direction::Requests, Fault::Flip, When::OneIn(5));

@@ -10,11 +10,14 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Arguments: the folder, the program, its arguments. The first line out is the id of the server. A word on the pipe
-/// ends the server; an end without a word means that nobody is left who would remove the folder. The system hangs up
+/// ends the server, a second one the guard; an end without it means that nobody is left who would remove the folder.
+/// The system hangs up
 /// on a group that is left behind with a frozen process in it, and the guard must live through that.
 const GUARD: &str = r#"
 folder=$1
@@ -26,7 +29,7 @@ server=$!
 {
   read -r word <&3
   kill -KILL "$server"
-  [ "$word" = keep ] || : >"$folder/orphaned"
+  read -r word <&3 || : >"$folder/orphaned"
 } >/dev/null 2>&1 &
 echo "$server"
 exec >/dev/null 3<&-
@@ -43,6 +46,7 @@ pub(super) struct Process {
     pipe: Option<ChildStdin>,
     pid: Pid,
     folder: PathBuf,
+    killed: bool,
 }
 
 impl Process {
@@ -75,6 +79,7 @@ impl Process {
             pipe,
             pid,
             folder: folder.to_owned(),
+            killed: false,
         })
     }
 
@@ -88,7 +93,31 @@ impl Process {
         Ok(kill_process(self.pid, signal)?)
     }
 
-    /// Says whether the server has ended by itself.
+    /// Kills the server and waits until it is gone.
+    pub(super) fn kill(&mut self) {
+        if !self.killed {
+            self.killed = true;
+            self.tell();
+            while !self.has_ended() && matches!(self.guard.try_wait(), Ok(None)) {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Tells the guard to go on.
+    fn tell(&mut self) {
+        if let Some(pipe) = &mut self.pipe {
+            // If the guard is gone, the server is.
+            let _ = pipe.write_all(b"go on\n");
+        }
+    }
+
+    /// Says whether the server was killed here.
+    pub(super) fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Says whether the server has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.folder.join("exit").exists()
     }
@@ -96,10 +125,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(mut pipe) = self.pipe.take() {
-            // If the guard is gone, the server is.
-            let _ = pipe.write_all(b"keep\n");
+        if !self.killed {
+            self.tell();
         }
+        self.tell();
         let _ = self.guard.wait();
     }
 }

@@ -42,6 +42,10 @@ impl RedisSentinel {
             sentinels,
         };
         all.wait_until_well();
+        for sentinel in &all.sentinels {
+            // A sentinel that hears of no failover for four periods makes a new primary a replica again.
+            sentinel.command(["SENTINEL", "DEBUG", "PUBLISH-PERIOD", "500"]);
+        }
         all
     }
 

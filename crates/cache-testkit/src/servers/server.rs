@@ -104,7 +104,8 @@ impl RedisServer {
     /// Returns the id of the process. Panics if it was killed.
     pub fn pid(&self) -> u32 {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        process.as_ref().expect("the server runs").pid()
+        let process = process.as_ref().filter(|process| !process.is_killed());
+        process.expect("the server runs").pid()
     }
 
     /// Stops the process (`SIGSTOP`): connections stay, nothing answers.
@@ -122,7 +123,9 @@ impl RedisServer {
     /// Kills the process (`SIGKILL`) and waits until it is gone. Connections break, new ones are refused.
     pub fn kill(&self) {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        *process = None;
+        if let Some(process) = process.as_mut() {
+            process.kill();
+        }
     }
 
     /// Starts the process again if it was killed, on the same port. It has forgotten everything that it was not told
@@ -170,13 +173,16 @@ impl RedisServer {
     #[track_caller]
     fn signal(&self, signal: Signal) {
         let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        let sent = process.as_ref().expect("the server runs").signal(signal);
+        let process = process.as_ref().filter(|process| !process.is_killed());
+        let sent = process.expect("the server runs").signal(signal);
         sent.expect("the server takes a signal");
     }
 
     fn spawn(&self) -> io::Result<()> {
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        if process.is_none() {
+        if process.as_ref().is_none_or(Process::is_killed) {
+            // The guard of the one that was killed has to go first: it would take the folder along.
+            *process = None;
             let folder = self.places.folder.path();
             let program = env::var_os("CACHE_TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
             let mut arguments: Vec<OsString> = vec![folder.join("redis.conf").into()];
@@ -236,6 +242,7 @@ impl RedisServer {
         self.process
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
+            .as_ref()
+            .is_some_and(|process| !process.is_killed())
     }
 }

@@ -19,16 +19,26 @@ fn child_with_a_server() {
         return;
     }
     let server = RedisServer::shared();
+    if env::var_os(CHILD).is_some_and(|what| what == "killed") {
+        println!("server {} {}", server.pid(), server.socket().display());
+        server.kill();
+        return;
+    }
     println!("server {} {}", server.pid(), server.socket().display());
     thread::sleep(Duration::from_secs(30));
 }
 
 /// Starts a child and waits until its server runs. Returns the child, the id of the server and its folder.
 fn start_child() -> (Child, u32, PathBuf) {
+    start_child_with("1")
+}
+
+fn start_child_with(what: &str) -> (Child, u32, PathBuf) {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["guard::child_with_a_server", "--exact", "--nocapture"])
-        .env(CHILD, "1")
+        .env(CHILD, what)
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -99,4 +109,12 @@ fn a_server_that_is_dropped_is_gone_at_once_with_its_folder() {
     drop(server);
     assert!(!runs(pid));
     assert!(!socket.parent().unwrap().exists());
+}
+
+#[test]
+fn the_folder_of_a_server_that_was_killed_goes_with_the_test_process() {
+    let (mut child, server, folder) = start_child_with("killed");
+    child.wait().unwrap();
+    assert!(!runs(server));
+    wait_until("the folder is still there", || !folder.exists());
 }
