@@ -101,6 +101,16 @@ fn node(builder: &RedisBuilder, found: ConnectionInfo) -> Result<Target> {
     Ok(Target::Node(manager))
 }
 
+/// Returns how long an attempt to connect may take: to a Cluster it has stages, and one silent node uses up a limit of
+/// the client library in each.
+pub(crate) fn connect_limit(builder: &RedisBuilder) -> Duration {
+    #[cfg(feature = "cluster")]
+    if builder.cluster.is_some() {
+        return builder.connect_timeout.saturating_mul(2);
+    }
+    builder.connect_timeout
+}
+
 /// The limits of one connection. Those of a request are set with each request.
 fn connection(builder: &RedisBuilder) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
@@ -146,19 +156,24 @@ fn secured(builder: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInf
     let Some(tls) = tls else {
         return Ok(info);
     };
-    let secured = match info.addr().clone() {
-        ConnectionAddr::Tcp(host, port) => ConnectionAddr::TcpTls {
+    let secured = with_tls(info.addr().clone())?;
+    let client = Client::build_with_tls(info.set_addr(secured), tls.load()?);
+    let client = client.map_err(|cause| error::bad_client(&cause))?;
+    Ok(client.get_connection_info().clone())
+}
+
+#[cfg(feature = "tls")]
+fn with_tls(address: ConnectionAddr) -> Result<ConnectionAddr> {
+    match address {
+        ConnectionAddr::Tcp(host, port) => Ok(ConnectionAddr::TcpTls {
             host,
             port,
             insecure: false,
             tls_params: None,
-        },
-        ConnectionAddr::Unix(_) => return Err(error::tls_on_a_socket()),
-        secured => secured,
-    };
-    let client = Client::build_with_tls(info.set_addr(secured), tls.load()?);
-    let client = client.map_err(|cause| error::bad_client(&cause))?;
-    Ok(client.get_connection_info().clone())
+        }),
+        ConnectionAddr::Unix(_) => Err(error::tls_on_a_socket()),
+        secured => Ok(secured),
+    }
 }
 
 #[cfg(not(feature = "tls"))]
@@ -209,7 +224,9 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
     let tls = is_secured.then(|| builder.tls.clone().unwrap_or_default());
     let client = ClusterClientBuilder::new(infos)
         .tcp_settings(tcp())
-        .connection_timeout(builder.connect_timeout)
+        // The client library waits for every node that it knows, and first for those that it was told: one that is
+        // silent must not use up the time of all.
+        .connection_timeout(builder.connect_timeout / 2)
         .response_timeout(builder.longest_budget())
         .retries(RETRIES)
         .min_retry_wait(5)
@@ -235,37 +252,63 @@ fn sentinel(builder: &RedisBuilder, master: &str, nodes: &[Secret]) -> Result<Ta
     }
     let addresses = nodes
         .iter()
-        .map(|node| parse_node(node.expose()).map(|info| info.addr().clone()))
+        .map(|node| sentinel_address(node.expose()))
         .collect::<Result<Vec<_>>>()?;
-    let redis = identity(builder, RedisConnectionInfo::default())?;
-    let mut client = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)
-        .map_err(|cause| error::bad_client(&cause))?
-        .set_client_to_redis_tcp_settings(tcp())
-        .set_client_to_sentinel_tcp_settings(tcp())
-        .set_client_to_redis_db(redis.db())
-        .set_client_to_redis_protocol(redis.protocol());
-    if let Some(user) = redis.username() {
-        client = client.set_client_to_redis_username(user);
-    }
-    if let Some(password) = redis.password() {
-        client = client.set_client_to_redis_password(password);
-    }
-    if let Some(user) = &builder.sentinel_user {
-        client = client.set_client_to_sentinel_username(user);
-    }
-    if let Some(password) = &builder.sentinel_password {
-        client = client.set_client_to_sentinel_password(password.expose());
-    }
     #[cfg(feature = "tls")]
-    if let Some(tls) = &builder.tls {
-        use deadpool_redis::redis::TlsMode;
+    let tls = builder.tls.clone().or_else(|| {
+        let is_secured = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
+        addresses.iter().any(is_secured).then(Tls::new)
+    });
+    let redis = identity(builder, RedisConnectionInfo::default())?;
+    let client = |address: ConnectionAddr| {
+        #[cfg(feature = "tls")]
+        let address = if tls.is_some() {
+            with_tls(address)?
+        } else {
+            address
+        };
+        let mut client = SentinelClientBuilder::new([address], master, SentinelServerType::Master)
+            .map_err(|cause| error::bad_client(&cause))?
+            .set_client_to_redis_tcp_settings(tcp())
+            .set_client_to_sentinel_tcp_settings(tcp())
+            .set_client_to_redis_db(redis.db())
+            .set_client_to_redis_protocol(redis.protocol());
+        if let Some(user) = redis.username() {
+            client = client.set_client_to_redis_username(user);
+        }
+        if let Some(password) = redis.password() {
+            client = client.set_client_to_redis_password(password);
+        }
+        if let Some(user) = &builder.sentinel_user {
+            client = client.set_client_to_sentinel_username(user);
+        }
+        if let Some(password) = &builder.sentinel_password {
+            client = client.set_client_to_sentinel_password(password.expose());
+        }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &tls {
+            use deadpool_redis::redis::TlsMode;
 
-        client = client
-            .set_client_to_redis_tls_mode(TlsMode::Secure)
-            .set_client_to_redis_certificates(tls.load()?)
-            .set_client_to_sentinel_tls_mode(TlsMode::Secure)
-            .set_client_to_sentinel_certificates(tls.load()?);
+            client = client
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_redis_certificates(tls.load()?)
+                .set_client_to_sentinel_tls_mode(TlsMode::Secure)
+                .set_client_to_sentinel_certificates(tls.load()?);
+        }
+        let client = client.build().map_err(|cause| error::bad_client(&cause))?;
+        Ok(client.into())
+    };
+    let clients = addresses.into_iter().map(client).collect::<Result<_>>()?;
+    Ok(Target::Sentinel(clients, connection(builder)))
+}
+
+/// Takes the address of a Sentinel apart. What else a URL may say is not for Sentinels, or has a setting of its own.
+#[cfg(feature = "sentinel")]
+fn sentinel_address(node: &str) -> Result<ConnectionAddr> {
+    let info = parse_node(node)?;
+    let redis = info.redis_settings();
+    if redis.username().is_some() || redis.password().is_some() || redis.db() != 0 {
+        return Err(error::identity_of_sentinel());
     }
-    let client = client.build().map_err(|cause| error::bad_client(&cause))?;
-    Ok(Target::Sentinel(Box::new(client.into()), connection(builder)))
+    Ok(info.addr().clone())
 }

@@ -35,6 +35,16 @@ pub struct RedisBackend {
     closed: AtomicBool,
 }
 
+/// That a value is not what it must be, with the slot of its key: the connection that brought it may be out of step.
+pub(crate) struct Doubt(u16);
+
+/// Acts upon a doubt, if there is one. Boxed, since reads without one should not carry it along.
+pub(crate) async fn settle(doubt: Option<Doubt>, origin: &Origin<'_>) {
+    if let Some(Doubt(slot)) = doubt {
+        Box::pin(origin.doubt(slot)).await;
+    }
+}
+
 impl RedisBackend {
     /// Starts to build a backend: one server at `127.0.0.1:6379`, namespace `cache`.
     pub fn builder() -> RedisBuilder {
@@ -106,13 +116,24 @@ impl RedisBackend {
             .call(Way::Read, self.group(key), &ask, self.budgets.read)
             .await
         {
-            Ok(answer) => self.found(key, answer.reply, &answer.origin),
+            Ok(answer) => {
+                let mut doubt = None;
+                let found = self.found(key, answer.reply, &answer.origin, &mut doubt);
+                settle(doubt, &answer.origin).await;
+                found
+            }
             Err(error) => self.unless_wrong_type(error, None),
         }
     }
 
-    /// Says what a reply to a read means.
-    pub(crate) fn found(&self, key: Key<'_>, reply: Value, origin: &Origin<'_>) -> Result<Option<Entry>> {
+    /// Says what a reply to a read means. A value that should not be there is a doubt about its connection.
+    pub(crate) fn found(
+        &self,
+        key: Key<'_>,
+        reply: Value,
+        origin: &Origin<'_>,
+        doubt: &mut Option<Doubt>,
+    ) -> Result<Option<Entry>> {
         let stored = match reply {
             Value::Nil => return Ok(None),
             Value::BulkString(stored) => stored,
@@ -122,17 +143,15 @@ impl RedisBackend {
             Found::Entry(entry) => Ok(Some(entry)),
             Found::Over => Ok(None),
             Found::Rejected { reason, desync } => {
-                self.reject(reason, desync, origin);
+                self.caller.reject(reason);
+                *doubt = doubt.take().or_else(|| desync.then(|| self.doubt(key)));
                 Ok(None)
             }
         }
     }
 
-    fn reject(&self, reason: RejectReason, desync: bool, origin: &Origin<'_>) {
-        self.caller.reject(reason);
-        if desync {
-            origin.distrust();
-        }
+    fn doubt(&self, key: Key<'_>) -> Doubt {
+        Doubt(if self.sharded { self.slot(key) } else { 0 })
     }
 
     /// Counts a key that holds another kind of value, which is a miss.
@@ -187,7 +206,9 @@ impl RedisBackend {
             Value::BulkString(head) if !self.form.raw => match self.form.exists(key, &head) {
                 Ok(there) => Ok(there),
                 Err(rejection) => {
-                    self.reject(rejection.into(), rejection.is_desync(), &answer.origin);
+                    self.caller.reject(rejection.into());
+                    let doubt = rejection.is_desync().then(|| self.doubt(key));
+                    settle(doubt, &answer.origin).await;
                     Ok(false)
                 }
             },

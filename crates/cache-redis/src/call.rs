@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, RejectReason, Result};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::breaker::{Admission, Breaker, BreakerSettings};
 use crate::counters::Counters;
@@ -16,6 +16,9 @@ use crate::held::Leased;
 use crate::lane::Lane;
 use crate::link::Ask;
 use crate::pool::Pool;
+
+/// How long a close waits for an attempt to connect that was told to end, which takes no time where its runtime is run.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 /// What a request does, which decides its budget and its breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +54,38 @@ pub(crate) struct Answer<'a, R> {
 /// Where a reply came from.
 #[derive(Clone, Copy)]
 pub(crate) struct Origin<'a> {
-    lane: &'a Lane,
+    lane: &'a Arc<Lane>,
     number: u64,
+    group: usize,
+    /// When the call must have ended.
+    deadline: Instant,
 }
 
 impl Origin<'_> {
     /// Gives up the connection: it may be out of step and answer each question with the answer to another one.
     pub(crate) fn distrust(&self) {
         self.lane.note_broken(self.number);
+    }
+
+    /// Gives up the connection for a value that was not what it must be. If that was done lately, the value is so on the
+    /// server, most likely, and the connection is asked to prove its step instead: else each read of such a key would
+    /// cost a connection.
+    pub(crate) async fn doubt(&self, slot: u16) {
+        if self.lane.note_doubt(self.number) {
+            return;
+        }
+        let limit = self.deadline.saturating_duration_since(Instant::now());
+        let Some(mut leased) = self.lane.ready().filter(|_| !limit.is_zero()) else {
+            return;
+        };
+        if leased.number != self.number {
+            return;
+        }
+        match leased.link.is_in_step(slot, limit).await {
+            Ok(true) => {}
+            Err(cause) if cause.is_timeout() => self.lane.note_silence(self.group, self.number),
+            Ok(false) | Err(_) => self.distrust(),
+        }
     }
 }
 
@@ -98,6 +125,8 @@ impl Caller {
         ask: &A,
         budget: Duration,
     ) -> Result<Answer<'_, A::Reply>> {
+        // Timers panic without one.
+        Handle::try_current().map_err(|_| error::no_runtime())?;
         let side = match way {
             Way::Read => &self.reading,
             Way::Write => &self.writing,
@@ -144,6 +173,8 @@ impl Caller {
                     let origin = Origin {
                         lane,
                         number: leased.number,
+                        group,
+                        deadline,
                     };
                     return Ok(Answer { reply, origin });
                 }
@@ -157,6 +188,11 @@ impl Caller {
                 }
                 Damage::Silent => {
                     lane.note_silence(group, leased.number);
+                    self.counters.note_up(false);
+                    return Err(failure::of(&cause));
+                }
+                #[cfg(feature = "cluster")]
+                Damage::Away => {
                     self.counters.note_up(false);
                     return Err(failure::of(&cause));
                 }
@@ -177,8 +213,6 @@ impl Caller {
     /// Waits for a connection of a lane newer than number `old` until the deadline.
     #[cold]
     async fn connected(&self, lane: &Arc<Lane>, urgent: bool, old: u64, deadline: Instant) -> Result<Leased> {
-        // The timer would panic.
-        Handle::try_current().map_err(|_| error::no_runtime())?;
         let _waiting = self.counters.wait();
         let leased = timeout_at(deadline, lane.connected(urgent, old)).await;
         let leased = leased.unwrap_or_else(|_| {
@@ -186,7 +220,7 @@ impl Caller {
             Err(failure::no_connection_in_time())
         });
         if let Err(error) = &leased
-            && is_failure(error)
+            && (is_failure(error) || error.kind() == ErrorKind::Denied)
         {
             self.counters.note_up(false);
         }
@@ -201,8 +235,8 @@ impl Caller {
     pub(crate) async fn close(&self) {
         self.pool.close();
         for task in self.stop() {
-            // It was aborted, and it has nothing to say.
-            drop(task.await);
+            // It was aborted, and it has nothing to say. If the runtime that it is in is not run, it does not end.
+            drop(timeout(STOP_LIMIT, task).await);
         }
     }
 

@@ -8,10 +8,12 @@ use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::Value;
 use deadpool_redis::redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::command;
+use crate::error;
 use crate::failure::{self, Damage};
 use crate::link::{Ask, Link};
 use crate::pool::{Pooled, of_pool};
@@ -55,6 +57,8 @@ impl From<Failed> for CacheError {
 
 impl RedisBackend {
     pub(crate) async fn clear_all(&self) -> Result<()> {
+        // Timers panic without one.
+        Handle::try_current().map_err(|_| error::no_runtime())?;
         let deadline = Instant::now() + self.budgets.clear;
         let mut retried = false;
         loop {

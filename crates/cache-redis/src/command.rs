@@ -112,6 +112,13 @@ pub(crate) fn ping() -> Cmd {
     command("PING", 0, 0)
 }
 
+/// Asks for these words back.
+pub(crate) fn ping_with(words: &str) -> Cmd {
+    let mut command = command("PING", 1, words.len());
+    command.arg(words);
+    command
+}
+
 /// Asks a node of a Cluster who serves which slots.
 #[cfg(feature = "cluster")]
 pub(crate) fn cluster_slots() -> Cmd {

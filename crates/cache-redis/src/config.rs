@@ -144,7 +144,7 @@ impl RedisBuilder {
     }
 
     /// Sets how long an attempt to connect goes on in the background: 500 ms unless it is told. Callers wait for it no
-    /// longer than their budget.
+    /// longer than their budget. To a Cluster it goes on for twice as long, and each of its nodes has half of it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -200,7 +200,8 @@ impl RedisBuilder {
     pub fn build(self) -> Result<RedisBackend> {
         self.check()?;
         let target = address::target(&self)?;
-        let pool = pool::build(Connector::new(target, self.connect_timeout), self.max_connections)?;
+        let connector = Connector::new(target, address::connect_limit(&self));
+        let pool = pool::build(connector, self.max_connections)?;
         let form = Form {
             namespace: Namespace::new(&self.namespace)?,
             codec: self.codec.clone(),

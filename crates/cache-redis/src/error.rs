@@ -54,6 +54,14 @@ pub(crate) fn no_master_name() -> CacheError {
     config("sentinel is set without the name of a master; give the one of `sentinel monitor`")
 }
 
+#[cfg(feature = "sentinel")]
+pub(crate) fn identity_of_sentinel() -> CacheError {
+    config(
+        "the URL of a Sentinel names a user, a password or a database; set user, password and db for the server, and \
+         sentinel_credentials for the Sentinels",
+    )
+}
+
 pub(crate) fn several_places() -> CacheError {
     config("more than one of url, host, unix_socket, cluster and sentinel is set; give one")
 }

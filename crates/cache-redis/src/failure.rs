@@ -1,6 +1,7 @@
 //! What a server can answer, and what to do about it. Texts of servers are not shown as they are: some quote the
 //! arguments of a command, passwords and values included.
 
+use std::error::Error;
 use std::fmt;
 
 use cache_core::{CacheError, ErrorKind};
@@ -13,6 +14,9 @@ pub(crate) enum Damage {
     None,
     /// It did not answer in time. The connection may be well.
     Silent,
+    /// None: it goes to many nodes, and one of them cannot be reached.
+    #[cfg(feature = "cluster")]
+    Away,
     /// It must be replaced.
     Broken,
 }
@@ -32,11 +36,35 @@ pub(crate) fn damage(cause: &RedisError) -> Damage {
     }
 }
 
+/// Says what a failure means for a connection to a Cluster. It makes and replaces those to its nodes by itself, and has
+/// tried to before it fails, so it is given up only if it has none left or its own task has ended.
+#[cfg(feature = "cluster")]
+pub(crate) fn damage_to_cluster(cause: &RedisError) -> Damage {
+    let ended =
+        |text: &str| text.starts_with("redis_cluster: Unable") || text.starts_with("Cluster connection task");
+    let none_left = |text: &str| text.starts_with("Failed to create initial connections");
+    match damage(cause) {
+        Damage::Broken if cause.is_io_error() => {
+            let text = cause.to_string();
+            if ended(&text) || none_left(&text) {
+                Damage::Broken
+            } else {
+                Damage::Away
+            }
+        }
+        damage => damage,
+    }
+}
+
 /// Makes the error that callers see of what the client library reports.
 pub(crate) fn of(cause: &RedisError) -> CacheError {
     use redis::ErrorKind as Kind;
     let (kind, message) = match cause.kind() {
         _ if cause.is_timeout() => return too_late(),
+        Kind::Io if no_node_for(cause, &["AuthenticationFailed", "WRONGPASS", "NOAUTH"]) => {
+            (ErrorKind::Denied, BAD_CREDENTIALS)
+        }
+        Kind::Io if no_node_for(cause, &[TOO_MANY_CLIENTS]) => (ErrorKind::Exhausted, NO_CLIENT_MORE),
         Kind::Io => (
             ErrorKind::Unavailable,
             "the server cannot be reached; see whether it runs and whether host, port and TLS settings are right",
@@ -66,6 +94,18 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
 }
 
 const BAD_CREDENTIALS: &str = "the server refuses these credentials; check user and password";
+
+/// What a server says that has as many clients as it takes.
+const TOO_MANY_CLIENTS: &str = "max number of clients";
+const NO_CLIENT_MORE: &str =
+    "the server has as many clients as it takes; raise its maxclients or use fewer connections";
+
+/// Says whether no node of a Cluster took the connection, and one for a reason of these words. The client library puts
+/// the reason into the text of its own error.
+fn no_node_for(cause: &RedisError, words: &[&str]) -> bool {
+    let detail = cause.detail().unwrap_or_default();
+    words.iter().any(|word| detail.contains(word))
+}
 
 fn of_server(kind: ServerErrorKind, cause: &RedisError) -> CacheError {
     let (kind, message) = match kind {
@@ -130,11 +170,8 @@ fn of_code(cause: &RedisError) -> CacheError {
 /// Makes an error of an answer that has no code of its own but `ERR`.
 fn of_text(cause: &RedisError) -> CacheError {
     let detail = cause.detail().unwrap_or_default();
-    let (kind, message) = if detail.contains("max number of clients") {
-        (
-            ErrorKind::Exhausted,
-            "the server has as many clients as it takes; raise its maxclients or use fewer connections",
-        )
+    let (kind, message) = if detail.contains(TOO_MANY_CLIENTS) {
+        (ErrorKind::Exhausted, NO_CLIENT_MORE)
     } else if detail.contains("DB index") {
         (
             ErrorKind::Backend,
@@ -163,7 +200,10 @@ impl Cause {
                 .code()
                 .map_or_else(|| "error".to_owned(), |code| format!("the server says {code}")),
             redis::ErrorKind::AuthenticationFailed => "authentication failed".to_owned(),
-            redis::ErrorKind::Io => cause.to_string(),
+            // What the system says, and not what the client library adds: on a Cluster that is the text of a server.
+            redis::ErrorKind::Io => cause
+                .source()
+                .map_or_else(|| cause.category().to_owned(), ToString::to_string),
             _ => cause.category().to_owned(),
         };
         let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
@@ -183,7 +223,7 @@ impl fmt::Display for Cause {
     }
 }
 
-impl std::error::Error for Cause {}
+impl Error for Cause {}
 
 /// Adds which node was not cleared.
 #[cfg(feature = "cluster")]
@@ -214,6 +254,13 @@ pub(crate) fn no_connection_free() -> CacheError {
     )
 }
 
+pub(crate) fn connect_panicked() -> CacheError {
+    CacheError::new(
+        ErrorKind::Unavailable,
+        "the client library panicked while it connected; the output of the program says where",
+    )
+}
+
 pub(crate) fn breaker_open() -> CacheError {
     CacheError::new(
         ErrorKind::Unavailable,
@@ -226,4 +273,28 @@ pub(crate) fn unexpected_reply() -> CacheError {
         ErrorKind::Backend,
         "the answer does not fit the command; see whether the address is that of a Redis server",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The client library makes one of what a server said, which may be what it was sent.
+    #[test]
+    fn an_error_of_a_cluster_does_not_show_what_a_node_said() {
+        let said = "unknown command 'AUTH', with args beginning with: 'canary'".to_owned();
+        let cause = RedisError::from((redis::ErrorKind::Io, "Failed to create initial connections", said));
+        let error = of(&cause);
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(
+            !format!("{error:?} {}", Cause::of(&cause)).contains("canary"),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn what_the_system_says_is_shown() {
+        let cause = RedisError::from(std::io::Error::other("no route"));
+        assert_eq!(Cause::of(&cause).to_string(), "no route");
+    }
 }

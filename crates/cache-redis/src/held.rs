@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use cache_core::CacheError;
+use cache_core::{CacheError, ErrorKind};
 use deadpool::managed::Object;
 use tokio::time::Instant;
 
@@ -16,6 +16,11 @@ use crate::pool::Pooled;
 /// attempts beyond that.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause where the server refuses the credentials: it does not come back by itself, and notes each attempt.
+const LONGEST_PAUSE_IF_DENIED: Duration = Duration::from_secs(1);
+
+/// A connection is given up once in so long for a value that was not what it must be.
+const DOUBT: Duration = Duration::from_secs(10);
 
 /// The state of a lane.
 pub(crate) struct Slot {
@@ -26,8 +31,12 @@ pub(crate) struct Slot {
     /// Counts connections, so that a late failure of one is not taken for a failure of the next.
     number: u64,
     failure: Option<Failure>,
-    /// An attempt to connect is under way.
-    pub(crate) connecting: bool,
+    /// Counts attempts to connect, so that a late end of one is not taken for that of the next.
+    attempts: u64,
+    /// The attempt to connect that is under way, and since when.
+    connecting: Option<(u64, Instant)>,
+    /// When a connection was given up for a value that was not what it must be.
+    doubted: Option<Instant>,
     pub(crate) closed: bool,
 }
 
@@ -36,7 +45,9 @@ pub(crate) type Ready = ArcSwapOption<Leased>;
 
 struct Failure {
     error: CacheError,
-    attempts: u32,
+    /// The attempt that failed.
+    attempt: u64,
+    in_a_row: u32,
     not_before: Instant,
 }
 
@@ -54,7 +65,9 @@ impl Slot {
             ready,
             number: 0,
             failure: None,
-            connecting: false,
+            attempts: 0,
+            connecting: None,
+            doubted: None,
             closed: false,
         }
     }
@@ -89,18 +102,61 @@ impl Slot {
         }
     }
 
-    /// Notes that an attempt to connect failed.
+    /// Begins an attempt to connect and returns its number.
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.attempts += 1;
+        self.connecting = Some((self.attempts, Instant::now()));
+        self.attempts
+    }
+
+    /// Returns the attempt to connect that is under way, unless it was begun longer ago than it can take: then the
+    /// runtime that it was begun in is not run.
+    pub(crate) fn connecting(&self, longest: Duration) -> Option<u64> {
+        let (attempt, since) = self.connecting?;
+        (since.elapsed() <= longest).then_some(attempt)
+    }
+
+    /// Ends an attempt to connect. Says no if another one took its place.
+    pub(crate) fn end(&mut self, attempt: u64) -> bool {
+        let is_current = self.connecting.is_some_and(|(current, _)| current == attempt);
+        if is_current {
+            self.connecting = None;
+        }
+        is_current
+    }
+
+    /// Says whether to give up the connection for a value that was not what it must be, which is the server's fault if
+    /// it happens again so soon.
+    pub(crate) fn doubt(&mut self) -> bool {
+        let again = self.doubted.is_some_and(|before| before.elapsed() < DOUBT);
+        if !again {
+            self.doubted = Some(Instant::now());
+        }
+        !again
+    }
+
+    /// Notes that the last attempt to connect failed.
     pub(crate) fn fail(&mut self, error: CacheError) {
-        let attempts = self.failure.as_ref().map_or(0, |failure| failure.attempts);
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << attempts.min(8))
-            .min(LONGEST_PAUSE);
+        let in_a_row = self.failure.as_ref().map_or(0, |failure| failure.in_a_row);
+        let longest = if error.kind() == ErrorKind::Denied {
+            LONGEST_PAUSE_IF_DENIED
+        } else {
+            LONGEST_PAUSE
+        };
+        let pause = FIRST_PAUSE.saturating_mul(1 << in_a_row.min(8)).min(longest);
         let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.failure = Some(Failure {
             error,
-            attempts: attempts.saturating_add(1),
+            attempt: self.attempts,
+            in_a_row: in_a_row.saturating_add(1),
             not_before: Instant::now() + jittered,
         });
+    }
+
+    /// Returns how this attempt or a later one failed, if it is the last that ended.
+    pub(crate) fn failure_since(&self, attempt: u64) -> Option<CacheError> {
+        let failure = self.failure.as_ref().filter(|failure| failure.attempt >= attempt);
+        failure.map(|failure| failure.error.clone())
     }
 
     /// Returns the error of an attempt that failed so lately that the next has to wait.
@@ -118,7 +174,7 @@ impl fmt::Debug for Slot {
         f.debug_struct("Slot")
             .field("connected", &self.pooled.is_some())
             .field("number", &self.number)
-            .field("connecting", &self.connecting)
+            .field("connecting", &self.connecting.is_some())
             .field("failure", &self.failure.as_ref().map(|failure| &failure.error))
             .field("closed", &self.closed)
             .finish_non_exhaustive()

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use cache_core::{CacheError, Result};
 use deadpool::managed::{Object, PoolError};
@@ -14,6 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::error;
+use crate::failure;
 use crate::held::{Leased, Ready, Slot};
 use crate::pool::{Pool, Pooled, of_pool};
 
@@ -42,7 +45,8 @@ type Outcome = std::result::Result<Pooled, PoolError<RedisError>>;
 /// What a look at the slot says.
 enum Look {
     Ready(Leased),
-    Wait,
+    /// For this attempt.
+    Wait(u64),
     Failed(CacheError),
 }
 
@@ -74,22 +78,20 @@ impl Lane {
     /// is back does not heed the pause after a failure.
     pub(crate) async fn connected(self: &Arc<Self>, urgent: bool, old: u64) -> Result<Leased> {
         let mut settled = self.settled.subscribe();
-        let mut urgent = urgent;
+        let mut waited_for = None;
         loop {
-            match self.look(urgent, old) {
+            match self.look(urgent && waited_for.is_none(), old, waited_for) {
                 Look::Ready(leased) => return Ok(leased),
                 Look::Failed(error) => return Err(error),
-                Look::Wait => {}
+                Look::Wait(attempt) => waited_for = Some(attempt),
             }
-            // The next failure is the answer.
-            urgent = false;
             if settled.changed().await.is_err() {
                 return Err(CacheError::closed());
             }
         }
     }
 
-    fn look(self: &Arc<Self>, urgent: bool, old: u64) -> Look {
+    fn look(self: &Arc<Self>, urgent: bool, old: u64, waited_for: Option<u64>) -> Look {
         let slot = self.slot();
         if slot.closed {
             return Look::Failed(CacheError::closed());
@@ -99,42 +101,64 @@ impl Lane {
         {
             return Look::Ready(leased);
         }
-        if slot.connecting {
-            return Look::Wait;
+        // The failure that was waited for is the answer, however late the caller wakes up.
+        if let Some(error) = waited_for.and_then(|attempt| slot.failure_since(attempt)) {
+            return Look::Failed(error);
+        }
+        if let Some(attempt) = slot.connecting(self.longest_attempt()) {
+            return Look::Wait(attempt);
         }
         if !urgent && let Some(error) = slot.recent_failure() {
             return Look::Failed(error);
         }
         match self.start(slot) {
-            Ok(()) => Look::Wait,
+            Ok(attempt) => Look::Wait(attempt),
             Err(error) => Look::Failed(error),
         }
     }
 
     /// Starts an attempt to connect. The slot is left before: where a runtime is ending, the attempt settles at once.
-    fn start(self: &Arc<Self>, mut slot: MutexGuard<'_, Slot>) -> Result<()> {
+    fn start(self: &Arc<Self>, mut slot: MutexGuard<'_, Slot>) -> Result<u64> {
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
-        slot.connecting = true;
+        let number = slot.begin();
         drop(slot);
-        let attempt = Attempt(Some(Arc::clone(self)));
+        let attempt = Attempt {
+            lane: Some(Arc::clone(self)),
+            number,
+        };
         let pool = self.pool.clone();
         let task = runtime.spawn(async move {
             let result = pool.get().await;
             attempt.end(result);
         });
-        *self.task() = Some(task);
+        if let Some(stuck) = self.task().replace(task) {
+            stuck.abort();
+        }
         if self.slot().closed
             && let Some(task) = self.task().take()
         {
             task.abort();
         }
-        Ok(())
+        Ok(number)
+    }
+
+    /// How long an attempt can take: it waits for a place in the pool, for a sign of life of a connection that waits
+    /// there, and for a new one.
+    fn longest_attempt(&self) -> Duration {
+        self.pool.manager().limit().saturating_mul(3)
     }
 
     /// Takes in how an attempt ended. `None` is one that was stopped.
-    fn settle(&self, outcome: Option<Outcome>) {
+    fn settle(&self, attempt: u64, outcome: Option<Outcome>) {
         let mut slot = self.slot();
-        slot.connecting = false;
+        if !slot.end(attempt) {
+            // Another one was begun in its place.
+            drop(slot);
+            if let Some(Ok(pooled)) = outcome {
+                drop(Object::take(pooled));
+            }
+            return;
+        }
         match outcome {
             Some(Ok(pooled)) if slot.closed => drop(Object::take(pooled)),
             Some(Ok(pooled)) => {
@@ -144,6 +168,7 @@ impl Lane {
                 }
             }
             Some(Err(cause)) => slot.fail(of_pool(&cause)),
+            None if thread::panicking() => slot.fail(failure::connect_panicked()),
             None => {}
         }
         drop(slot);
@@ -167,8 +192,11 @@ impl Lane {
             return;
         }
         let slot = self.slot();
-        let replaceable = slot.holds(number) && !slot.connecting && !slot.closed;
+        let replaceable =
+            slot.holds(number) && slot.connecting(self.longest_attempt()).is_none() && !slot.closed;
         if replaceable && slot.recent_failure().is_none() {
+            // Those that wait in the pool are as silent, most likely.
+            self.pool.retain(|_, _| false);
             // Without a runtime the next call says so.
             drop(self.start(slot));
         }
@@ -184,6 +212,21 @@ impl Lane {
         drop(slot);
         // Those that wait in the pool went the same way, most likely.
         self.pool.retain(|_, _| false);
+    }
+
+    /// Notes that a value came that was not what it must be: the connection may be out of step, or the value is so on the
+    /// server. Gives up the connection, but says no if that did not help just before: then it has to be proven.
+    pub(crate) fn note_doubt(&self, number: u64) -> bool {
+        let mut slot = self.slot();
+        if !slot.holds(number) {
+            return true;
+        }
+        let give_up = slot.doubt();
+        drop(slot);
+        if give_up {
+            self.note_broken(number);
+        }
+        give_up
     }
 
     /// Gives up the connection and the attempt to make one, and refuses to make others.
@@ -210,20 +253,23 @@ impl Lane {
 }
 
 /// An attempt to connect. However it ends, its lane learns of it.
-struct Attempt(Option<Arc<Lane>>);
+struct Attempt {
+    lane: Option<Arc<Lane>>,
+    number: u64,
+}
 
 impl Attempt {
     fn end(mut self, outcome: Outcome) {
-        if let Some(lane) = self.0.take() {
-            lane.settle(Some(outcome));
+        if let Some(lane) = self.lane.take() {
+            lane.settle(self.number, Some(outcome));
         }
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if let Some(lane) = self.0.take() {
-            lane.settle(None);
+        if let Some(lane) = self.lane.take() {
+            lane.settle(self.number, None);
         }
     }
 }

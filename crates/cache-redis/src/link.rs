@@ -4,13 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use cache_core::ErrorKind;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster_async::ClusterConnection;
+#[cfg(feature = "cluster")]
+use deadpool_redis::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
+use crate::command;
 use crate::failure::{self, Damage};
 
 /// A connection that carries the requests of many callers at once.
@@ -24,13 +28,29 @@ pub(crate) enum Link {
 }
 
 impl Link {
-    /// Says what a failure means for the link. That to a Cluster mends itself where one node is gone, and serves the
-    /// others meanwhile; it is replaced if that does not help.
-    pub(crate) fn damage(&self, cause: &RedisError) -> Damage {
-        match (self, failure::damage(cause)) {
+    /// Says whether a question that nobody else asks gets its own answer. In a Cluster it goes where the slot is.
+    pub(crate) async fn is_in_step(&mut self, slot: u16, limit: Duration) -> RedisResult<bool> {
+        #[cfg(not(feature = "cluster"))]
+        let _ = slot;
+        let token = fastrand::u64(..).to_string();
+        let ask = command::ping_with(&token);
+        let reply = match self {
+            Self::Node(_) => ask.send(self, limit).await?,
             #[cfg(feature = "cluster")]
-            (Self::Cluster(_), Damage::Broken) => Damage::Silent,
-            (_, damage) => damage,
+            Self::Cluster(cluster) => {
+                let home = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
+                within(limit, cluster.route_command(ask, RoutingInfo::SingleNode(home))).await?
+            }
+        };
+        Ok(reply == Value::BulkString(token.into_bytes()))
+    }
+
+    /// Says what a failure of a request means for this connection.
+    pub(crate) fn damage(&self, cause: &RedisError) -> Damage {
+        match self {
+            Self::Node(_) => failure::damage(cause),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => failure::damage_to_cluster(cause),
         }
     }
 }
@@ -80,10 +100,12 @@ impl Ask for Pipeline {
         match replies.first() {
             Some(Value::ServerError(refusal)) => {
                 let refusal = RedisError::from(refusal.clone());
-                if failure::damage(&refusal) == Damage::None {
-                    Ok(replies)
-                } else {
+                let refuses_all = || replies.iter().all(|reply| matches!(reply, Value::ServerError(_)));
+                let is_unready = || failure::of(&refusal).kind() == ErrorKind::Unavailable;
+                if failure::damage(&refusal) != Damage::None || (refuses_all() && is_unready()) {
                     Err(refusal)
+                } else {
+                    Ok(replies)
                 }
             }
             _ => Ok(replies),

@@ -7,7 +7,7 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::backend::RedisBackend;
+use crate::backend::{RedisBackend, settle};
 use crate::call::{Answer, Origin, Way};
 use crate::reply::{out_of_step, stored, went};
 use crate::{command, failure};
@@ -40,11 +40,15 @@ impl RedisBackend {
 
     async fn get_together(&self, request: Vec<Placed<'_, ()>>) -> Answers<Option<Entry>> {
         match self.mget(&request).await {
-            Ok((replies, origin)) => request
-                .iter()
-                .zip(replies)
-                .map(|(one, reply)| (one.place, self.found(one.key, reply, &origin)))
-                .collect(),
+            Ok((replies, origin)) => {
+                let mut doubt = None;
+                let answers = request.iter().zip(replies);
+                let answers = answers
+                    .map(|(one, reply)| (one.place, self.found(one.key, reply, &origin, &mut doubt)))
+                    .collect();
+                settle(doubt, &origin).await;
+                answers
+            }
             Err(error) => each(&request, &error),
         }
     }

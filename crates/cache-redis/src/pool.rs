@@ -10,11 +10,15 @@ use deadpool::managed::{
 };
 #[cfg(feature = "sentinel")]
 use deadpool_redis::redis::AsyncConnectionConfig;
+#[cfg(feature = "sentinel")]
+use deadpool_redis::redis::aio::MultiplexedConnection;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster::ClusterClient;
 #[cfg(feature = "sentinel")]
 use deadpool_redis::redis::sentinel::SentinelClient;
 use deadpool_redis::redis::{self, RedisError};
+#[cfg(feature = "sentinel")]
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::counters::Counters;
 use crate::error;
@@ -41,9 +45,10 @@ pub(crate) enum Target {
     /// The nodes of a Cluster.
     #[cfg(feature = "cluster")]
     Cluster(ClusterClient),
-    /// The master that the Sentinels name at the time.
+    /// The master that one of the Sentinels names at the time. Each has a client of its own: one client for all waits for
+    /// the first, and keeps others waiting as long.
     #[cfg(feature = "sentinel")]
-    Sentinel(Box<tokio::sync::Mutex<SentinelClient>>, AsyncConnectionConfig),
+    Sentinel(Vec<tokio::sync::Mutex<SentinelClient>>, AsyncConnectionConfig),
 }
 
 impl Connector {
@@ -53,6 +58,11 @@ impl Connector {
             limit,
             counters: Arc::default(),
         }
+    }
+
+    /// Returns how long making a connection may take.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// Returns where everything about the connections is counted.
@@ -66,14 +76,32 @@ impl Connector {
             #[cfg(feature = "cluster")]
             Target::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
             #[cfg(feature = "sentinel")]
-            Target::Sentinel(client, config) => client
-                .lock()
-                .await
-                .get_async_connection_with_config(config)
-                .await
-                .map(Link::Node),
+            Target::Sentinel(clients, config) => by_sentinels(clients, config).await.map(Link::Node),
         }
     }
+}
+
+/// Asks all Sentinels at once and takes the first connection to a master. The library sees whether it is one.
+#[cfg(feature = "sentinel")]
+async fn by_sentinels(
+    clients: &[tokio::sync::Mutex<SentinelClient>],
+    config: &AsyncConnectionConfig,
+) -> Result<MultiplexedConnection, RedisError> {
+    let asked = clients.iter().map(|client| async {
+        let mut client = client.lock().await;
+        client.get_async_connection_with_config(config).await
+    });
+    let mut asked: FuturesUnordered<_> = asked.collect();
+    let mut failure: Option<RedisError> = None;
+    while let Some(connected) = asked.next().await {
+        match connected {
+            Ok(connection) => return Ok(connection),
+            // A refusal says more than that a Sentinel cannot be reached.
+            Err(cause) if failure.as_ref().is_none_or(RedisError::is_io_error) => failure = Some(cause),
+            Err(_) => {}
+        }
+    }
+    Err(failure.unwrap_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected).into()))
 }
 
 impl managed::Manager for Connector {

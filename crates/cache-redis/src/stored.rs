@@ -90,7 +90,8 @@ impl Form {
             return Ok(Found::Over);
         }
         let fingerprint = KeyFingerprint::new(&self.namespace, key);
-        let entry = match envelope::open(stored.into(), fingerprint) {
+        let stored = Bytes::from(stored);
+        let entry = match envelope::open(stored.clone(), fingerprint) {
             Ok(Opened::Entry(entry)) => entry,
             Ok(Opened::Compressed(entry)) => match self.decompress(&entry) {
                 Ok(entry) => entry,
@@ -102,6 +103,8 @@ impl Form {
                 }
             },
             Ok(Opened::Plain(bytes)) => return Ok(Found::Entry(self.plain(bytes))),
+            // Without headers the bytes of any value may look like the beginning of one.
+            Err(_) if self.raw => return Ok(Found::Entry(self.plain(stored))),
             Err(rejection) => {
                 return Ok(Found::Rejected {
                     reason: rejection.into(),

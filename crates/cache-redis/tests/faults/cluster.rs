@@ -312,3 +312,80 @@ fn after_a_primary_has_died_calls_succeed_as_soon_as_there_is_a_new_one() {
         bench.ends().await;
     });
 }
+
+/// Its host takes connections and says nothing, and it is one of those that the cache was told.
+#[test]
+fn a_node_that_is_silent_does_not_keep_the_others_from_being_reached() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let (old, new) = (
+            bench.cluster.primary(bench.slot()),
+            bench.cluster.replica(bench.slot()),
+        );
+        old.freeze();
+        tokio::task::block_in_place(|| {
+            new.wait_until("it does not become the primary", RedisServer::is_primary);
+        });
+        recovers(&bench.cache, RECOVERY).await;
+        let late = cache_of(settings().cluster(bench.cluster.urls()));
+        recovers(&late, RECOVERY).await;
+        late.close().await.unwrap();
+        old.thaw();
+        bench.cluster.wait_until_whole();
+        bench.ends().await;
+    });
+}
+
+/// The connections to the other shards are well, and the client library looks for the dead one by itself.
+#[test]
+fn a_shard_that_is_down_costs_no_connection_to_the_others() {
+    let turn = turn();
+    crate::cell::run(async {
+        let mut bench = ClusterBench::new(&turn).await;
+        bench.cache.close().await.unwrap();
+        // It would spare the server most of the calls.
+        let off = cache_redis::BreakerSettings::off();
+        bench.cache = cache_of(settings().cluster(bench.cluster.urls()).breaker(off));
+        recovers(&bench.cache, RECOVERY).await;
+        bench.fill().await;
+        let dead = [
+            bench.cluster.primary(bench.slot()),
+            bench.cluster.replica(bench.slot()),
+        ];
+        for node in dead {
+            node.kill();
+        }
+        let connects = || {
+            let connections = bench.cache.stats().connections.unwrap();
+            connections.connects + connections.connect_failures
+        };
+        let before = connects();
+        for _ in 0..20 {
+            bench.ask(Call::Get).await.fails_with(&UNREADY);
+            bench.ask(Call::Set).await.fails_with(&UNREADY);
+        }
+        let made = connects() - before;
+        for node in dead {
+            node.start();
+        }
+        bench.cluster.wait_until_well();
+        bench.ends().await;
+        assert!(made <= 4, "it connected {made} times");
+    });
+}
+
+#[test]
+fn credentials_that_are_wrong_are_an_error_that_says_so_and_does_not_show_them() {
+    let turn = turn();
+    crate::cell::run(async {
+        let wrong = settings().cluster(turn.urls()).user("nobody").password("canary");
+        let cache = cache_of(wrong);
+        for call in [Call::Get, Call::Set, Call::Clear, Call::GetMany] {
+            let outcome = call.run(&cache).await;
+            outcome.fails_with(&[ErrorKind::Denied]);
+            assert!(!format!("{outcome:?}").contains("canary"), "{outcome:?}");
+        }
+        cache.close().await.unwrap();
+    });
+}

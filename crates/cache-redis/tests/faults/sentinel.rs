@@ -102,3 +102,25 @@ fn without_a_sentinel_calls_fail_within_their_budget() {
         cache.close().await.unwrap();
     });
 }
+
+/// Its host is there and takes connections, and it says nothing.
+#[test]
+fn a_sentinel_that_is_silent_does_not_keep_the_others_from_naming_the_new_primary() {
+    crate::cell::run(async {
+        let all = tokio::task::block_in_place(RedisSentinel::start);
+        let cache = cache_on(&all);
+        Call::SetMany.run(&cache).await.is_well();
+        let (old, new) = (all.primary(), all.replica());
+        all.sentinels()[0].freeze();
+        old.kill();
+        tokio::task::block_in_place(|| {
+            new.wait_until(
+                "it does not become the primary",
+                cache_testkit::servers::RedisServer::is_primary,
+            );
+        });
+        recovers(&cache, RECOVERY).await;
+        all.sentinels()[0].thaw();
+        cache.close().await.unwrap();
+    });
+}

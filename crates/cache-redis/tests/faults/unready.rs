@@ -119,3 +119,30 @@ fn an_unready_server_is_transient_and_not_a_miss() {
         bench.ends_unwell().await;
     });
 }
+
+/// A pipeline whose commands are all refused for now is no sign that the server is well.
+#[test]
+fn a_pipeline_does_not_close_the_breaker_of_a_server_that_is_not_ready() {
+    crate::cell::run(async {
+        let bench = Bench::new().await;
+        bench.server.command(["CONFIG", "SET", "lua-time-limit", "50"]);
+        let script = bench.server.send(["EVAL", "while true do end", "0"]).unwrap();
+        bench
+            .server
+            .wait_until("it is not busy", |server| says(server, "BUSY"));
+        let opened = || bench.cache.stats().connections.unwrap().breaker_open;
+        for _ in 0..20 {
+            bench.ask(Call::Set).await.fails_with(&UNREADY);
+        }
+        assert!(opened());
+        for _ in 0..100 {
+            bench.ask(Call::SetMany).await.fails_with(&UNREADY);
+            assert!(opened(), "a refused pipeline closed it");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        bench.server.command(["SCRIPT", "KILL"]);
+        assert!(matches!(script.reply().unwrap(), Reply::Error(_)));
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}

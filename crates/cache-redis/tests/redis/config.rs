@@ -196,3 +196,33 @@ fn files_of_tls_are_read_when_the_backend_is_built() {
         "unix socket",
     );
 }
+
+#[test]
+fn sentinels_with_tls_are_taken_by_their_addresses_and_by_their_urls() {
+    let tls = || builder().tls(Tls::new());
+    tls().sentinel("main", ["127.0.0.1:26379"]).build().unwrap();
+    tls()
+        .sentinel("main", ["redis://127.0.0.1:26379"])
+        .build()
+        .unwrap();
+    tls()
+        .sentinel("main", ["rediss://127.0.0.1:26379"])
+        .build()
+        .unwrap();
+    builder()
+        .sentinel("main", ["127.0.0.1:26379", "rediss://127.0.0.1:26380"])
+        .build()
+        .unwrap();
+}
+
+#[test]
+fn an_identity_in_the_url_of_a_sentinel_is_refused() {
+    for url in [
+        "redis://:canary@host:1",
+        "redis://canary:canary@host:1",
+        "redis://host:1/2",
+    ] {
+        let refused = builder().sentinel("main", [url]);
+        assert_refused(refused, ErrorKind::InvalidConfig, "sentinel_credentials");
+    }
+}

@@ -108,3 +108,81 @@ fn a_call_outside_of_a_runtime_says_so() {
     };
     assert!(error.to_string().contains("runtime"), "{error}");
 }
+
+/// Nor does it where the connections are there already: the timers of a call need one too.
+#[test]
+fn calls_outside_of_a_runtime_say_so_although_there_is_a_connection() {
+    let server = RedisServer::builder().start();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let backend = runtime.block_on(patient().url(server.url()).connect()).unwrap();
+    let cache = Cache::builder(backend).build().unwrap();
+    runtime.block_on(async { cache.set("key", 1_i64).await }).unwrap();
+    std::thread::spawn({
+        let cache = cache.clone();
+        move || {
+            let errors = [
+                poll_once(async { cache.get::<i64>("key").await.map(drop) }),
+                poll_once(async { cache.set("key", 1_i64).await }),
+                poll_once(async { cache.clear().await }),
+            ];
+            for error in errors {
+                assert!(error.to_string().contains("runtime"), "{error}");
+            }
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+fn poll_once(call: impl Future<Output = cache_core::Result<()>>) -> cache_core::CacheError {
+    use std::task::{Context, Poll, Waker};
+
+    let poll = std::pin::pin!(call).poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Err(error)) = poll else {
+        panic!("{poll:?}")
+    };
+    error
+}
+
+/// A runtime that is there and that nobody runs: what was begun in it does not end.
+#[test]
+fn an_attempt_in_a_runtime_that_is_not_run_holds_up_nobody_for_ever() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let short = Duration::from_millis(100);
+    let server = RedisServer::builder().start();
+    let backend = patient()
+        .url(server.url())
+        .connect_timeout(short)
+        .read_budget(short)
+        .build()
+        .unwrap();
+    let cache = Cache::builder(backend).build().unwrap();
+    let (idle, other) = (runtime(), runtime());
+    idle.block_on(async {
+        let mut get = Box::pin(async { cache.get::<i64>("key").await });
+        std::future::poll_fn(|context| {
+            assert!(get.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    });
+    other.block_on(async {
+        let start = Instant::now();
+        while cache.get::<i64>("key").await.is_err() {
+            assert!(start.elapsed() < Duration::from_secs(2), "nobody connects anew");
+        }
+        tokio::time::timeout(Duration::from_secs(3), cache.close())
+            .await
+            .unwrap()
+            .unwrap();
+    });
+}
