@@ -1,5 +1,8 @@
 //! A short memory of failed loads: callers with a stale value do not try again at once, and others get the error if the
 //! cache is told to remember it.
+//!
+//! What is forgotten is returned and never dropped here, behind the lock: the error of a loader may call the cache when
+//! it is dropped.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,23 +34,29 @@ impl Failures {
         self.0.get(key)
     }
 
-    pub(crate) fn remember(&mut self, key: &Arc<str>, failure: Failure, now: Timestamp) {
+    pub(crate) fn remember(&mut self, key: &Arc<str>, failure: Failure, now: Timestamp) -> Vec<Failure> {
+        let mut forgotten = Vec::new();
         if self.0.len() >= MOST {
-            self.0
-                .retain(|_, failure| failure.retry_at.max(failure.remembered_until) > now);
+            let is_over = |failure: &Failure| failure.retry_at.max(failure.remembered_until) <= now;
+            let over = self.0.extract_if(|_, failure| is_over(failure));
+            forgotten.extend(over.map(|(_, failure)| failure));
         }
         if self.0.len() < MOST {
-            self.0.insert(Arc::clone(key), failure);
+            forgotten.extend(self.0.insert(Arc::clone(key), failure));
+        } else {
+            forgotten.push(failure);
         }
+        forgotten
     }
 
-    pub(crate) fn forget(&mut self, key: &str) {
-        if !self.0.is_empty() {
-            self.0.remove(key);
+    pub(crate) fn forget(&mut self, key: &str) -> Option<Failure> {
+        if self.0.is_empty() {
+            return None;
         }
+        self.0.remove(key)
     }
 
-    pub(crate) fn forget_all(&mut self) {
-        self.0.clear();
+    pub(crate) fn forget_all(&mut self) -> Self {
+        std::mem::take(self)
     }
 }

@@ -84,6 +84,7 @@ pub(crate) struct Flight {
     waiting: AtomicUsize,
     /// Whether it goes on when nobody waits.
     keeps_going: AtomicBool,
+    given_up: AtomicBool,
     landed: OnceLock<Landed>,
     landing: Notify,
 }
@@ -99,6 +100,7 @@ impl Flight {
             crew,
             waiting: AtomicUsize::new(waiting),
             keeps_going: AtomicBool::new(waiting == 0),
+            given_up: AtomicBool::new(false),
             landed: OnceLock::new(),
             landing: Notify::new(),
         })
@@ -130,9 +132,11 @@ impl Flight {
             && self.landed.get().is_none()
     }
 
-    /// Gives it up: its task ends at its next await unless it has other flights.
+    /// Gives it up: its task ends at its next await unless it has other flights. A second time changes nothing.
     pub(crate) fn give_up(&self) {
-        self.crew.give_up_one();
+        if !self.given_up.swap(true, Ordering::AcqRel) {
+            self.crew.give_up_one();
+        }
     }
 
     /// Tells all callers how it ended. The first end counts.

@@ -12,7 +12,7 @@ use super::context::LoadContext;
 use super::error;
 use super::event::LoadEvent;
 use super::get_or_load::Mode;
-use super::loader::{Form, Loadable, Loader};
+use super::loader::{Form, Loadable, Loader, unread};
 use super::run::Work;
 use super::settle::{Ask, Settled};
 use crate::clock::Timestamp;
@@ -156,14 +156,21 @@ where
         if now < entry.stale_at() {
             let random = &*ask.cache.loads().random;
             if ask.options.is_due(&entry, now, random) {
+                // What does not read needs the loader for itself.
+                let why = unread::<T>(&entry, &ask.cache.shared().codec);
+                if let Some(error) = why.filter(|error| error.kind() != ErrorKind::NotFound) {
+                    return self.unreadable(error);
+                }
                 // The value is fresh: without a runtime it is given as it is.
-                let _ = ask.refresh(entry.clone(), || self.work());
+                let _ = ask.refresh(entry.clone(), || self.work(), unread::<T>);
             }
             return self.hit(entry);
         }
+        if let Some(error) = unread::<T>(&entry, &ask.cache.shared().codec) {
+            return self.unreadable(error);
+        }
         if ask.options.may_revalidate(&entry, now)
-            && entry.value().clone().read::<T>(&ask.cache.shared().codec).is_ok()
-            && ask.refresh(entry.clone(), || self.work()).is_ok()
+            && ask.refresh(entry.clone(), || self.work(), unread::<T>).is_ok()
         {
             let settled = Ok(ask.stale(entry, StaleReason::Revalidate));
             return Looked::Done(self.give_settled(settled));
@@ -188,7 +195,7 @@ where
     #[cold]
     fn load(&mut self, older: Option<Entry>) {
         let work = self.work();
-        self.state = State::Waits(Box::pin(self.ask.settle(older, work)));
+        self.state = State::Waits(Box::pin(self.ask.settle(older, work, unread::<T>)));
     }
 
     fn give_settled(&self, settled: Result<Settled>) -> Result<S::Answer<M::Output>> {

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use super::answer::{Detailed, Give};
 use super::batch_loader::{BatchLoader, erase};
-use super::loader::Loadable;
+use super::loader::{Loadable, unread};
 use super::options::LoadOptions;
 use super::run_many::WorkMany;
 use super::settle::Settled;
-use super::settle_many::{AskMany, Readable};
+use super::settle_many::AskMany;
 use crate::cache::Cache;
 use crate::error::Result;
 use crate::expiration::Expiration;
@@ -122,8 +122,6 @@ where
             .collect();
         let work: WorkMany =
             Box::new(move |keys| Box::pin(async move { Ok(erase(loader.load(keys).await?)) }));
-        let codec = &cache.shared().codec;
-        let readable: Readable<'a> = Box::new(move |entry| entry.value().clone().read::<T>(codec).err());
         let ask = AskMany {
             cache,
             options: options.unwrap_or(&cache.loads().options),
@@ -132,7 +130,7 @@ where
         GetOrLoadManyFuture {
             cache,
             asked,
-            answers: Box::pin(ask.settle(unique, work, readable)),
+            answers: Box::pin(ask.settle(unique, work, unread::<T>)),
             mode: PhantomData,
         }
     }

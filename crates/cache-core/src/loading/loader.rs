@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::context::LoadContext;
 use super::error::BoxError;
+use crate::codec::Codec;
+use crate::entry::Entry;
+use crate::error::CacheError;
 use crate::expiration::Expiration;
 use crate::value::Value;
 
@@ -114,6 +117,13 @@ impl<T> fmt::Debug for Loaded<T> {
 pub trait Loadable: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Loadable for T {}
+
+/// Says why an entry does not read as the type that is asked for.
+pub(crate) type Unread = fn(&Entry, &Codec) -> Option<CacheError>;
+
+pub(crate) fn unread<T: Loadable>(entry: &Entry, codec: &Codec) -> Option<CacheError> {
+    entry.value().clone().read::<T>(codec).err()
+}
 
 /// What fetches the value of a key that is not in the cache. Closures of two forms are loaders:
 ///

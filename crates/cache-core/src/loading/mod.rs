@@ -18,6 +18,7 @@ mod get_or_load;
 mod get_or_load_future;
 mod get_or_load_many;
 mod handle;
+mod landing;
 mod loader;
 mod loads;
 #[cfg(test)]

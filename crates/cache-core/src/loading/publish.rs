@@ -123,7 +123,7 @@ fn found(entry: Entry) -> Landed {
 pub(crate) async fn store(cache: &Cache, flight: &Arc<Flight>, change: Change) {
     let registry = &cache.loads().registry;
     let (Ok(key), false) = (Key::new(&flight.key), matches!(change, Change::Nothing)) else {
-        return registry.end(flight, None, cache.now());
+        return registry.end_well(flight);
     };
     let Some(storing) = registry.begin_store(flight) else {
         return;

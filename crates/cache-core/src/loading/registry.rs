@@ -102,9 +102,9 @@ impl Registry {
 
     /// Says whether a flight may store what it loaded. If so, a [`Storing`] ends that.
     pub(crate) fn begin_store<'a>(&'a self, flight: &'a Arc<Flight>) -> Option<Storing<'a>> {
-        let may = self.with(place(flight), |shard| {
-            shard.failures.forget(&flight.key);
-            shard.fences.begin_store(&flight.key, flight.hash, flight.id())
+        let (_forgotten, may) = self.with(place(flight), |shard| {
+            let may = shard.fences.begin_store(&flight.key, flight.hash, flight.id());
+            (shard.failures.forget(&flight.key), may)
         });
         may.then_some(Storing {
             registry: self,
@@ -114,16 +114,25 @@ impl Registry {
 
     /// Takes a flight that did not store off the table, and remembers how it failed.
     pub(crate) fn end(&self, flight: &Arc<Flight>, failure: Option<Failure>, now: Timestamp) {
-        self.with(place(flight), |shard| {
+        let _forgotten = self.with(place(flight), |shard| {
             // What was fenced says nothing about the key any more.
             let is_open = shard
                 .fences
                 .open(&flight.key)
                 .is_some_and(|open| open.id() == flight.id());
-            if let Some(failure) = failure.filter(|_| is_open) {
-                shard.failures.remember(&flight.key, failure, now);
-            }
             shard.fences.end(&flight.key, flight.id());
+            match failure {
+                Some(failure) if is_open => shard.failures.remember(&flight.key, failure, now),
+                other => other.into_iter().collect(),
+            }
+        });
+    }
+
+    /// Takes a flight off the table that brought an answer and has nothing to store.
+    pub(crate) fn end_well(&self, flight: &Arc<Flight>) {
+        let _forgotten = self.with(place(flight), |shard| {
+            shard.fences.end(&flight.key, flight.id());
+            shard.failures.forget(&flight.key)
         });
     }
 
@@ -135,9 +144,9 @@ impl Registry {
     /// Begins a write. Who writes waits for the flight that comes with the ticket, and acts then.
     pub(crate) fn begin_write<'a>(&'a self, key: &'a str) -> (Ticket<'a>, Option<Arc<Flight>>) {
         let place = Place::of(key);
-        let storing = self.with(place, |shard| {
-            shard.failures.forget(key);
-            shard.fences.begin_write(key, place.hash)
+        let (_forgotten, storing) = self.with(place, |shard| {
+            let forgotten = shard.failures.forget(key);
+            (forgotten, shard.fences.begin_write(key, place.hash))
         });
         let ticket = Ticket {
             registry: self,
@@ -150,9 +159,9 @@ impl Registry {
     pub(crate) fn begin_clear(&self) -> (ClearTicket<'_>, Vec<Arc<Flight>>) {
         let mut storing = Vec::new();
         for at in 0..SHARDS {
-            self.at(at, |shard| {
-                shard.failures.forget_all();
+            let _forgotten = self.at(at, |shard| {
                 storing.extend(shard.fences.begin_clear());
+                shard.failures.forget_all()
             });
         }
         (ClearTicket { registry: self }, storing)
@@ -227,8 +236,11 @@ pub(crate) struct Ticket<'a> {
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         let place = self.place;
-        self.registry
-            .with(place, |shard| shard.fences.end_write(place.key, place.hash));
+        // A load that failed while the write was under way says nothing about what it wrote.
+        let _forgotten = self.registry.with(place, |shard| {
+            shard.fences.end_write(place.key, place.hash);
+            shard.failures.forget(place.key)
+        });
     }
 }
 
@@ -240,7 +252,10 @@ pub(crate) struct ClearTicket<'a> {
 impl Drop for ClearTicket<'_> {
     fn drop(&mut self) {
         for at in 0..SHARDS {
-            self.registry.at(at, |shard| shard.fences.end_clear());
+            let _forgotten = self.registry.at(at, |shard| {
+                shard.fences.end_clear();
+                shard.failures.forget_all()
+            });
         }
     }
 }

@@ -16,15 +16,17 @@ use super::event::{LoadEvent, LoadResult};
 use super::failures::Failure;
 use super::flight::{Flight, Landed};
 use super::freshness::spread;
-use super::loader::Brought;
+use super::landing::Landing;
+use super::loader::{Brought, Unread};
 use super::options::LoadOptions;
 use super::publish;
 use super::waits;
 use crate::cache::Cache;
 use crate::entry::Entry;
-use crate::error::CacheError;
+use crate::error::{CacheError, Result};
 use crate::expiration::Expiration;
 use crate::key::Key;
+use crate::operation::Operation;
 
 /// A loader that runs, whatever its type.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Brought, BoxError>> + Send>>;
@@ -43,21 +45,26 @@ pub(crate) struct Plan {
     pub(crate) options: LoadOptions,
     /// The TTL of the call.
     pub(crate) ttl: Expiration,
+    pub(crate) unread: Unread,
 }
 
 /// Starts the task of a flight.
 pub(crate) fn start(runtime: &Handle, cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
-    let task = runtime.spawn(fly(cache.clone(), Arc::clone(flight), plan));
+    let mut landing = Landing::new(cache);
+    landing.add(flight);
+    let task = runtime.spawn(fly(landing, Arc::clone(flight), plan));
     flight.crew().is_task(task.abort_handle());
 }
 
-async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
-    let flights = [flight];
-    let _landing = Landing {
-        cache: &cache,
-        flights: &flights,
-    };
-    let [flight] = &flights;
+/// The landing comes as an argument: what a runtime drops before it ran has no local variables to drop.
+async fn fly(landing: Landing, flight: Arc<Flight>, plan: Plan) {
+    let done = catch(pin!(load(landing.cache(), &flight, plan))).await;
+    if done.is_none() {
+        landing.land(Fault::Failed, &error::task_panicked());
+    }
+}
+
+async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     let Plan {
         work,
         mut older,
@@ -65,16 +72,17 @@ async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
         refresh,
         options,
         ttl,
+        unread,
     } = plan;
     let permit = match cache.loads().permit().await {
         Ok(permit) => permit,
         Err(error) => {
             cache.tell(&flight.key, LoadEvent::Refused);
-            return fail(&cache, flight, &options, Fault::Refused, error);
+            return fail(cache, flight, &options, Fault::Refused, error);
         }
     };
     if look_again {
-        older = match look(&cache, flight).await {
+        older = match look(cache, flight, unread).await {
             Looked::Here(landed) => {
                 cache.loads().registry.end(flight, None, cache.now());
                 return flight.land(landed);
@@ -82,10 +90,10 @@ async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
             Looked::Older(entry) => entry,
         };
     }
-    let loader = work(&cache, &flight.key, older.clone());
-    let (brought, elapsed, run) = match run(&cache, flight, refresh, &options, loader).await {
+    let loader = work(cache, &flight.key, older.clone());
+    let (brought, elapsed, run) = match run(cache, flight, refresh, &options, loader).await {
         Ok(done) => done,
-        Err((fault, error)) => return fail(&cache, flight, &options, fault, error),
+        Err((fault, error)) => return fail(cache, flight, &options, fault, error),
     };
     // It protects the source and not the backend, which may be slow to store.
     drop(permit);
@@ -93,15 +101,17 @@ async fn fly(cache: Cache, flight: Arc<Flight>, plan: Plan) {
         Ok(brought) => brought,
         Err(cause) => {
             run.end(LoadResult::Error, elapsed);
-            return fail(&cache, flight, &options, Fault::Failed, error::failed(cause));
+            return fail(cache, flight, &options, Fault::Failed, error::failed(cause));
         }
     };
-    let kept = publish::keep(&cache, &options, ttl, brought, older.as_ref(), elapsed);
+    let kept = publish::keep(cache, &options, ttl, brought, older.as_ref(), elapsed);
     run.end(kept.result, elapsed);
-    publish::store(&cache, flight, kept.change).await;
     match kept.landed {
-        Ok(landed) => flight.land(landed),
-        Err(error) => fail(&cache, flight, &options, Fault::Failed, error),
+        Ok(landed) => {
+            publish::store(cache, flight, kept.change).await;
+            flight.land(landed);
+        }
+        Err(error) => fail(cache, flight, &options, Fault::Failed, error),
     }
 }
 
@@ -113,16 +123,29 @@ pub(crate) enum Looked {
     Older(Option<Entry>),
 }
 
-pub(crate) async fn look(cache: &Cache, flight: &Flight) -> Looked {
+async fn look(cache: &Cache, flight: &Flight, unread: Unread) -> Looked {
     let Ok(key) = Key::new(&flight.key) else {
         return Looked::Older(None);
     };
-    match cache.shared().backend.get(key).await {
-        Ok(Some(entry)) if cache.is_stale(&entry) => Looked::Older(Some(entry)),
-        Ok(Some(entry)) if entry.value().is_not_found() => Looked::Here(Landed::NotFound),
-        Ok(Some(entry)) => Looked::Here(Landed::Found { entry, loaded: false }),
-        Ok(None) | Err(_) => Looked::Older(None),
+    looked(cache, key, cache.shared().backend.get(key).await, unread)
+}
+
+/// Says what was found. What does not read as what the caller asks for is loaded again and written over.
+pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, unread: Unread) -> Looked {
+    let Ok(Some(entry)) = found else {
+        return Looked::Older(None);
+    };
+    if entry.value().is_not_found() && !cache.is_stale(&entry) {
+        return Looked::Here(Landed::NotFound);
     }
+    if let Some(error) = unread(&entry, &cache.shared().codec) {
+        cache.report(Operation::GetOrLoad, Some(key), error);
+        return Looked::Older(None);
+    }
+    if cache.is_stale(&entry) {
+        return Looked::Older(Some(entry));
+    }
+    Looked::Here(Landed::Found { entry, loaded: false })
 }
 
 /// Runs a loader up to the hard timeout. Who gets its output says how it ended.
@@ -156,7 +179,7 @@ pub(crate) async fn run<'a, R>(
 }
 
 /// Polls a future to its end, `None` if it panics.
-async fn catch<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+pub(crate) async fn catch<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
     poll_fn(|context| {
         // The future is not polled again after a panic, so nobody sees what it left half done.
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -227,33 +250,17 @@ pub(crate) fn fail(
     let error = cache.load_context(&flight.key, error);
     let now = cache.now();
     let loads = cache.loads();
-    let is_remembered = options.longest_stale().is_some() || options.error_memory.is_some();
+    let is_remembered = options.longest_stale().is_some()
+        || options.error_memory.is_some()
+        || options.refresh_ahead.is_some();
+    // What the limit refused says nothing about the source.
+    let memory = options.error_memory.filter(|_| fault != Fault::Refused);
     let failure = is_remembered.then(|| Failure {
         fault,
         error: error.clone(),
         retry_at: now + spread(options.retry_after, &*loads.random),
-        remembered_until: options.error_memory.map_or(now, |memory| now + memory),
+        remembered_until: memory.map_or(now, |memory| now + memory),
     });
     loads.registry.end(flight, failure, now);
     flight.land(Landed::Failed(fault, error));
-}
-
-/// Flights that land when it is dropped, if they have not landed before: their task was aborted, or its runtime ended.
-pub(crate) struct Landing<'a> {
-    pub(crate) cache: &'a Cache,
-    pub(crate) flights: &'a [Arc<Flight>],
-}
-
-impl Drop for Landing<'_> {
-    fn drop(&mut self) {
-        for flight in self.flights.iter().filter(|flight| flight.landed().is_none()) {
-            let (fault, error) = if std::thread::panicking() {
-                (Fault::Failed, error::task_panicked())
-            } else {
-                (Fault::Cancelled, error::cancelled())
-            };
-            self.cache.loads().registry.end(flight, None, self.cache.now());
-            flight.land(Landed::Failed(fault, self.cache.load_context(&flight.key, error)));
-        }
-    }
 }

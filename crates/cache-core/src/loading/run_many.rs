@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use super::batch_loader::BroughtMany;
 use super::error::{self, BoxError, Fault};
 use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
-use super::loader::{Brought, Outcome};
+use super::landing::Landing;
+use super::loader::{Brought, Outcome, Unread};
 use super::options::LoadOptions;
 use super::publish::{self, Change};
-use super::run::{Landing, Looked, fail, look, run};
+use super::run::{Looked, catch, fail, looked, run};
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::CacheError;
@@ -41,33 +42,37 @@ pub(crate) struct PlanMany {
     pub(crate) refresh: bool,
     pub(crate) options: LoadOptions,
     pub(crate) ttl: Expiration,
+    pub(crate) unread: Unread,
 }
 
-/// Starts the task of a batch, which has at least one flight.
-pub(crate) fn start_many(runtime: &Handle, cache: &Cache, plan: PlanMany) {
+/// Starts the task of a batch, which has at least one flight. The landing has charge of all of them.
+pub(crate) fn start_many(runtime: &Handle, landing: Landing, plan: PlanMany) {
     let Some(first) = plan.parts.first().map(|part| Arc::clone(&part.flight)) else {
         return;
     };
-    let task = runtime.spawn(fly_many(cache.clone(), Arc::clone(&first), plan));
+    let task = runtime.spawn(fly_many(landing, Arc::clone(&first), plan));
     first.crew().is_task(task.abort_handle());
 }
 
-async fn fly_many(cache: Cache, first: Arc<Flight>, plan: PlanMany) {
+async fn fly_many(landing: Landing, first: Arc<Flight>, plan: PlanMany) {
+    let done = catch(pin!(load_many(landing.cache(), &first, plan))).await;
+    if done.is_none() {
+        landing.land(Fault::Failed, &error::task_panicked());
+    }
+}
+
+async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     let PlanMany {
         work,
         mut parts,
         refresh,
         options,
         ttl,
+        unread,
     } = plan;
-    let flights: Vec<_> = parts.iter().map(|part| Arc::clone(&part.flight)).collect();
-    let _landing = Landing {
-        cache: &cache,
-        flights: &flights,
-    };
     let fail_all = |parts: &[Part], fault: Fault, error: &CacheError| {
         for part in parts {
-            fail(&cache, &part.flight, &options, fault, error.clone());
+            fail(cache, &part.flight, &options, fault, error.clone());
         }
     };
     let permit = match cache.loads().permit().await {
@@ -77,12 +82,12 @@ async fn fly_many(cache: Cache, first: Arc<Flight>, plan: PlanMany) {
             return fail_all(&parts, Fault::Refused, &error);
         }
     };
-    parts = look_at(&cache, parts).await;
+    parts = look_at(cache, parts, unread).await;
     if parts.is_empty() {
         return;
     }
     let keys = parts.iter().map(|part| part.flight.key.to_string()).collect();
-    let (brought, elapsed, run) = match run(&cache, &first, refresh, &options, work(keys)).await {
+    let (brought, elapsed, run) = match run(cache, first, refresh, &options, work(keys)).await {
         Ok(done) => done,
         Err((fault, error)) => return fail_all(&parts, fault, &error),
     };
@@ -97,26 +102,41 @@ async fn fly_many(cache: Cache, first: Arc<Flight>, plan: PlanMany) {
     };
     run.end(LoadResult::Success, elapsed);
     let brought: HashMap<String, _> = brought.into_iter().collect();
-    settle(&cache, parts, brought, elapsed, &options, ttl).await;
+    settle(cache, parts, brought, elapsed, &options, ttl).await;
 }
 
-/// Looks again for the keys that changed since their caller looked. Returns what is still to be loaded.
-async fn look_at(cache: &Cache, parts: Vec<Part>) -> Vec<Part> {
-    let mut left = Vec::with_capacity(parts.len());
-    for mut part in parts {
-        if part.look_again {
-            match look(cache, &part.flight).await {
-                Looked::Here(landed) => {
-                    cache.loads().registry.end(&part.flight, None, cache.now());
-                    part.flight.land(landed);
-                    continue;
-                }
-                Looked::Older(entry) => part.older = entry,
+/// Looks again, once for all keys that changed since their caller looked. Returns what is still to be loaded.
+async fn look_at(cache: &Cache, mut parts: Vec<Part>, unread: Unread) -> Vec<Part> {
+    let again = || parts.iter().filter(|part| part.look_again);
+    let flights: Vec<_> = again().map(|part| Arc::clone(&part.flight)).collect();
+    let keys: Vec<_> = flights.iter().flat_map(|flight| Key::new(&flight.key)).collect();
+    if keys.is_empty() {
+        return parts;
+    }
+    let found = cache.shared().backend.get_many(keys.clone()).await;
+    // A backend that fails has nothing, nor has one that gave too few answers.
+    let found = found.unwrap_or_default().into_iter();
+    let mut found: HashMap<&str, _> = keys.iter().map(|key| key.as_str()).zip(found).collect();
+    parts.retain_mut(|part| {
+        let (true, Ok(key)) = (part.look_again, Key::new(&part.flight.key)) else {
+            return true;
+        };
+        let found = found.remove(&*part.flight.key).unwrap_or(Ok(None));
+        match looked(cache, key, found, unread) {
+            Looked::Here(landed) => {
+                cache.loads().registry.end(&part.flight, None, cache.now());
+                part.flight.land(landed);
+                // The others may be unwanted already.
+                part.flight.give_up();
+                false
+            }
+            Looked::Older(entry) => {
+                part.older = entry;
+                true
             }
         }
-        left.push(part);
-    }
-    left
+    });
+    parts
 }
 
 /// Stores what was brought with one write, and lands each flight.

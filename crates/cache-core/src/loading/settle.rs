@@ -11,6 +11,7 @@ use super::error::{self, Fault};
 use super::event::LoadEvent;
 use super::fences::Boarding;
 use super::flight::{Crew, Flight, Landed};
+use super::loader::Unread;
 use super::options::{Abandon, LoadOptions};
 use super::registry::Place;
 use super::run::{Plan, Work, start};
@@ -55,7 +56,7 @@ pub(crate) enum Waited {
 
 impl<'a> Ask<'a> {
     /// Gets the value. `older` is what the caller found, if that is stale.
-    pub(crate) async fn settle(self, older: Option<Entry>, work: Work) -> Result<Settled> {
+    pub(crate) async fn settle(self, older: Option<Entry>, work: Work, unread: Unread) -> Result<Settled> {
         let Self { cache, options, .. } = self;
         let stand_in = self.stand_in(older.as_ref());
         if let Some(answer) = self.without_load(stand_in.as_ref()) {
@@ -81,13 +82,13 @@ impl<'a> Ask<'a> {
                             &runtime,
                             cache,
                             &flight,
-                            self.plan(work, older.clone(), look_again, false),
+                            self.plan(work, older.clone(), look_again, false, unread),
                         );
                     }
                     Seat::leads(cache, flight)
                 }
             };
-            match self.wait(seat, stand_in.clone(), Instant::now()).await {
+            match self.wait(seat, stand_in.clone(), Instant::now(), unread).await {
                 Waited::Settled(answer) => return answer,
                 // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
                 Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
@@ -100,7 +101,7 @@ impl<'a> Ask<'a> {
     ///
     /// # Errors
     /// Outside of a runtime.
-    pub(crate) fn refresh(self, older: Entry, work: impl FnOnce() -> Work) -> Result<()> {
+    pub(crate) fn refresh(self, older: Entry, work: impl FnOnce() -> Work, unread: Unread) -> Result<()> {
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
         if !self.may_refresh() {
             return Ok(());
@@ -113,7 +114,7 @@ impl<'a> Ask<'a> {
                     &runtime,
                     self.cache,
                     &flight,
-                    self.plan(work(), Some(older), look_again, true),
+                    self.plan(work(), Some(older), look_again, true, unread),
                 );
             }
             Some((flight, Boarded::Joined)) => self.cache.loads().registry.leave(&flight),
@@ -143,6 +144,15 @@ impl<'a> Ask<'a> {
         Settled::Found(entry, Source::Stale(reason))
     }
 
+    /// Gives what stands there now in the place of an answer: it may be fresh by now.
+    fn given(self, entry: Entry, reason: StaleReason) -> Settled {
+        if self.cache.is_stale(&entry) {
+            self.stale(entry, reason)
+        } else {
+            Settled::hit(entry)
+        }
+    }
+
     /// Answers without a load, by one that failed a short time ago, or with the stale value if too many run.
     pub(crate) fn without_load(self, stand_in: Option<&Entry>) -> Option<Result<Settled>> {
         if stand_in.is_none() && self.options.error_memory.is_none() {
@@ -151,12 +161,12 @@ impl<'a> Ask<'a> {
         let registry = &self.cache.loads().registry;
         let now = self.cache.now();
         if let Some(failure) = registry.failure(self.place) {
-            if let Some(entry) = stand_in
-                && now < failure.retry_at
-            {
-                return Some(Ok(self.stale(entry.clone(), reason(failure.fault))));
-            }
-            if self.options.error_memory.is_some() && now < failure.remembered_until {
+            // Who has a stale value waits for the next try only, and never gets the error that others are given.
+            if let Some(entry) = stand_in {
+                if now < failure.retry_at {
+                    return Some(Ok(self.stale(entry.clone(), reason(failure.fault))));
+                }
+            } else if self.options.error_memory.is_some() && now < failure.remembered_until {
                 return Some(Err(failure.error));
             }
         }
@@ -190,17 +200,23 @@ impl<'a> Ask<'a> {
     }
 
     /// Waits for the flight, or up to the soft timeout, counted from `start`, if there is a stale value to give then.
-    pub(crate) async fn wait(self, seat: Seat<'a>, stand_in: Option<Entry>, start: Instant) -> Waited {
+    pub(crate) async fn wait(
+        self,
+        seat: Seat<'a>,
+        stand_in: Option<Entry>,
+        start: Instant,
+        unread: Unread,
+    ) -> Waited {
         let flight = Arc::clone(&seat.flight);
         let Ok(_wait) = Wait::begin(flight.crew().id()) else {
             return Waited::Settled(Err(error::reentrant()));
         };
         if let (Some(soft), Some(entry)) = (self.options.soft_timeout, &stand_in)
             && timeout_at(start + soft, flight.wait()).await.is_err()
-            && let Some(entry) = self.still_stands(entry).await
+            && let Some(entry) = self.still_stands(entry, unread).await
         {
             flight.keep_going();
-            return Waited::Settled(Ok(self.stale(entry, StaleReason::Timeout)));
+            return Waited::Settled(Ok(self.given(entry, StaleReason::Timeout)));
         }
         match flight.wait().await.clone() {
             Landed::Found { entry, loaded: false } => Waited::Settled(Ok(Settled::hit(entry))),
@@ -214,11 +230,13 @@ impl<'a> Ask<'a> {
             }
             Landed::NotFound => Waited::Settled(Ok(Settled::NotFound)),
             Landed::Failed(Fault::Cancelled, error) => Waited::Cancelled(error),
-            Landed::Failed(fault, error) => Waited::Settled(self.failed(fault, error, stand_in).await),
+            Landed::Failed(fault, error) => {
+                Waited::Settled(self.failed(fault, error, stand_in, unread).await)
+            }
         }
     }
 
-    fn plan(self, work: Work, older: Option<Entry>, look_again: bool, refresh: bool) -> Plan {
+    fn plan(self, work: Work, older: Option<Entry>, look_again: bool, refresh: bool, unread: Unread) -> Plan {
         Plan {
             work,
             older,
@@ -226,23 +244,30 @@ impl<'a> Ask<'a> {
             refresh,
             options: *self.options,
             ttl: self.ttl,
+            unread,
         }
     }
 
     /// Gives the stale value in the place of an error, where there is one.
-    async fn failed(self, fault: Fault, error: CacheError, stand_in: Option<Entry>) -> Result<Settled> {
+    async fn failed(
+        self,
+        fault: Fault,
+        error: CacheError,
+        stand_in: Option<Entry>,
+        unread: Unread,
+    ) -> Result<Settled> {
         if fault != Fault::Closed
             && let Some(entry) = stand_in
-            && let Some(entry) = self.still_stands(&entry).await
+            && let Some(entry) = self.still_stands(&entry, unread).await
         {
-            return Ok(self.stale(entry, reason(fault)));
+            return Ok(self.given(entry, reason(fault)));
         }
         Err(error)
     }
 
     /// Returns the stale value if nobody has written the key since it was read, or what stands there now. What was
     /// invalidated is never given as stale.
-    async fn still_stands(self, entry: &Entry) -> Option<Entry> {
+    async fn still_stands(self, entry: &Entry, unread: Unread) -> Option<Entry> {
         // The wait may have been long, so the age counts again.
         if self.cache.loads().registry.changes(self.place) == self.seen {
             return self.stand_in(Some(entry));
@@ -255,7 +280,7 @@ impl<'a> Ask<'a> {
             .await;
         let now = self.cache.shared().clock.coarse();
         found.ok().flatten().filter(|entry| {
-            !entry.value().is_not_found()
+            unread(entry, &self.cache.shared().codec).is_none()
                 && (!self.cache.is_stale(entry) || self.options.may_stand_in(entry, now))
         })
     }

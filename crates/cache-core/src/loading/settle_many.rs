@@ -9,6 +9,8 @@ use super::answer::StaleReason;
 use super::error;
 use super::event::LoadEvent;
 use super::flight::{Crew, Flight};
+use super::landing::Landing;
+use super::loader::Unread;
 use super::options::{Abandon, LoadOptions};
 use super::registry::Place;
 use super::run_many::{Part, PlanMany, WorkMany, start_many};
@@ -21,9 +23,6 @@ use crate::error::{CacheError, ErrorKind, Result};
 use crate::expiration::Expiration;
 use crate::key::Key;
 use crate::operation::Operation;
-
-/// Says why an entry does not read as the type that is asked for.
-pub(crate) type Readable<'a> = Box<dyn Fn(&Entry) -> Option<CacheError> + Send + 'a>;
 
 /// What a caller of many keys asks for.
 #[derive(Clone, Copy)]
@@ -57,7 +56,7 @@ impl<'a> AskMany<'a> {
         self,
         keys: Vec<Key<'a>>,
         work: WorkMany,
-        readable: Readable<'a>,
+        unread: Unread,
     ) -> Vec<Result<Settled>> {
         let Self { cache, options, ttl } = self;
         if keys.is_empty() {
@@ -80,17 +79,20 @@ impl<'a> AskMany<'a> {
             .collect();
         let found = self.look(keys).await;
         let crew = Crew::new();
+        // From here on each flight lands, even if an entry panics while it is read.
+        let mut landing = Landing::new(cache);
         let mut parts = Vec::new();
         let mut refresh = true;
         let standings: Vec<Standing<'a>> = asks
             .into_iter()
             .zip(found)
-            .map(|(ask, found)| match self.need(ask, found, &readable) {
+            .map(|(ask, found)| match self.need(ask, found, unread) {
                 Need::Nothing(answer) => Standing::Settled(answer),
                 Need::Refresh(settled, entry) => {
                     if ask.may_refresh()
                         && let Some((flight, Boarded::Leads { look_again })) = self.board(ask, &crew, 0)
                     {
+                        landing.add(&flight);
                         parts.push(Part {
                             flight,
                             older: Some(entry),
@@ -99,7 +101,16 @@ impl<'a> AskMany<'a> {
                     }
                     Standing::Settled(Ok(settled))
                 }
-                Need::Load(older) => self.stand(ask, older, &crew, &mut parts, &mut refresh),
+                Need::Load(older) => {
+                    let standing = self.stand(ask, older, &crew, &mut parts);
+                    if let Standing::Waits { seat, .. } = &standing
+                        && !seat.joined
+                    {
+                        landing.add(&seat.flight);
+                        refresh = false;
+                    }
+                    standing
+                }
             })
             .collect();
         if !parts.is_empty()
@@ -111,17 +122,20 @@ impl<'a> AskMany<'a> {
                 refresh,
                 options: *options,
                 ttl,
+                unread,
             };
-            start_many(&runtime, cache, plan);
+            start_many(&runtime, landing, plan);
         }
         let mut answers = Vec::with_capacity(standings.len());
         for standing in standings {
             answers.push(match standing {
                 Standing::Settled(answer) => answer,
-                Standing::Waits { ask, seat, stand_in } => match ask.wait(seat, stand_in, start).await {
-                    Waited::Settled(answer) => answer,
-                    Waited::Cancelled(error) => Err(error),
-                },
+                Standing::Waits { ask, seat, stand_in } => {
+                    match ask.wait(seat, stand_in, start, unread).await {
+                        Waited::Settled(answer) => answer,
+                        Waited::Cancelled(error) => Err(error),
+                    }
+                }
             });
         }
         answers
@@ -139,7 +153,7 @@ impl<'a> AskMany<'a> {
         found
     }
 
-    fn need(self, ask: Ask<'a>, found: Result<Option<Entry>>, readable: &Readable<'a>) -> Need {
+    fn need(self, ask: Ask<'a>, found: Result<Option<Entry>>, unread: Unread) -> Need {
         let Self { cache, options, .. } = self;
         let entry = match found {
             Ok(Some(entry)) => entry,
@@ -156,7 +170,7 @@ impl<'a> AskMany<'a> {
         let now = cache.shared().clock.coarse();
         let is_stale = entry.stale_at() != Timestamp::MAX && now >= entry.stale_at();
         let has_runtime = Handle::try_current().is_ok();
-        match readable(&entry) {
+        match unread(&entry, &cache.shared().codec) {
             Some(error) if error.kind() == ErrorKind::NotFound => {
                 cache.tell(ask.place.key, LoadEvent::NegativeHit);
                 Need::Nothing(Ok(Settled::NotFound))
@@ -183,7 +197,6 @@ impl<'a> AskMany<'a> {
         older: Option<Entry>,
         crew: &Arc<Crew>,
         parts: &mut Vec<Part>,
-        refresh: &mut bool,
     ) -> Standing<'a> {
         let stand_in = ask.stand_in(older.as_ref());
         if let Some(answer) = ask.without_load(stand_in.as_ref()) {
@@ -201,7 +214,6 @@ impl<'a> AskMany<'a> {
         let seat = match boarded {
             Boarded::Joined => Seat::joined(self.cache, flight),
             Boarded::Leads { look_again } => {
-                *refresh = false;
                 parts.push(Part {
                     flight: Arc::clone(&flight),
                     older,

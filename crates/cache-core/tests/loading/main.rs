@@ -6,11 +6,13 @@
 )]
 
 mod cancel;
+mod faults;
 mod fences;
 mod history;
 mod limit;
 mod lives;
 mod many;
+mod memory;
 mod options;
 mod single;
 mod stale;
