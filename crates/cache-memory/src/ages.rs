@@ -1,6 +1,6 @@
 //! Which clear an entry came after. A clear hides all entries at once by beginning a new age; they are freed after it.
 //! The file stands apart from the rest because the order of its steps matters, and a model checker runs them in every
-//! order that the memory model allows (`tests/ages.rs`).
+//! order that the memory model allows (`tests/model.rs`).
 
 use super::sync::{AtomicU64, Ordering, fence};
 

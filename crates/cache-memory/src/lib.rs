@@ -25,6 +25,7 @@
 //!
 //! [moka]: https://docs.rs/moka
 
+mod afresh;
 mod ages;
 mod backend;
 mod config;

@@ -10,6 +10,7 @@ use compact_str::CompactString;
 use foldhash::quality::RandomState;
 use moka::sync::Cache;
 
+use crate::afresh::Afresh;
 use crate::config::MemoryBuilder;
 use crate::idle::IdleTimes;
 use crate::ledger::Ledger;
@@ -27,12 +28,15 @@ const FREED_BY_CLEAR: u64 = 1_000;
 /// the writes over an entry in 16 bits, and one that was written over 65,535 times is never evicted again.
 const AFRESH: u32 = 1_024;
 
+type Moka = Cache<CompactString, Stored, RandomState>;
+
 #[derive(Debug)]
 pub(crate) struct Store {
-    moka: Cache<CompactString, Stored, RandomState>,
+    moka: Moka,
     ledger: Arc<Ledger>,
     hasher: RandomState,
     orders: Box<[Mutex<Order>]>,
+    afresh: Afresh,
     weigher: Option<Weigher>,
     max_items: Option<u64>,
     max_weight: Option<u64>,
@@ -65,6 +69,7 @@ impl Store {
             ledger,
             hasher,
             orders: (1..=ORDERS).map(|seed| Mutex::new(Order::new(seed))).collect(),
+            afresh: Afresh::default(),
             weigher: config.max_weight.as_ref().map(|(_, weigher)| weigher.clone()),
             max_items,
             max_weight,
@@ -79,7 +84,7 @@ impl Store {
     #[inline]
     pub(crate) fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
         self.check_open()?;
-        let Some(stored) = self.moka.get(key.as_str()) else {
+        let Some(stored) = self.find(key, |moka| moka.get(key.as_str())) else {
             return Ok(None);
         };
         if self.ledger.is_gone(&stored) {
@@ -94,11 +99,11 @@ impl Store {
         if self.ledger.ages().unfreed().is_some() {
             // Only the entry tells whether it was cleared. Looking at it counts as a use, but not for long.
             return Ok(self
-                .moka
-                .get(key.as_str())
+                .find(key, |moka| moka.get(key.as_str()))
                 .is_some_and(|stored| !self.ledger.is_gone(&stored)));
         }
-        Ok(self.moka.contains_key(key.as_str()) && !self.ledger.is_key_over(key.as_str()))
+        let is_there = self.find(key, |moka| moka.contains_key(key.as_str()).then_some(()));
+        Ok(is_there.is_some() && !self.ledger.is_key_over(key.as_str()))
     }
 
     pub(crate) fn set(&self, key: Key<'_>, entry: Entry) -> Result<()> {
@@ -118,9 +123,11 @@ impl Store {
         let name = CompactString::from(key.as_str());
         {
             let mut order = self.in_order(key.as_str());
-            if order.one_in(AFRESH) {
+            let _gap = order.one_in(AFRESH).then(|| {
+                let gap = self.afresh.begin();
                 self.moka.invalidate(key.as_str());
-            }
+                gap
+            });
             let slot = self.ledger.open(&name, entry.expires_at());
             let age = self.ledger.ages().current();
             self.moka.insert(name, Stored::new(entry, slot, age));
@@ -139,7 +146,7 @@ impl Store {
 
     pub(crate) fn delete(&self, key: Key<'_>) -> Result<bool> {
         self.check_open()?;
-        let Some(stored) = self.moka.remove(key.as_str()) else {
+        let Some(stored) = self.find(key, |moka| moka.remove(key.as_str())) else {
             return Ok(false);
         };
         let gone = self.ledger.is_gone(&stored);
@@ -238,6 +245,18 @@ impl Store {
         } else {
             Ok(())
         }
+    }
+
+    /// Looks for an entry. Who finds none while a write stores one afresh looks again once that write is done.
+    #[inline]
+    fn find<T>(&self, key: Key<'_>, look: impl Fn(&Moka) -> Option<T>) -> Option<T> {
+        let ended = self.afresh.ended();
+        look(&self.moka).or_else(|| {
+            self.afresh.has_begun_since(ended).then(|| {
+                let _in_order = self.in_order(key.as_str());
+                look(&self.moka)
+            })?
+        })
     }
 
     fn is_full_with(&self, weight: u64) -> bool {

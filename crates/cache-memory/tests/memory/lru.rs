@@ -204,3 +204,17 @@ async fn a_key_that_is_rewritten_without_end_can_still_be_evicted() {
     }
     assert_eq!(held(&cache, &["hot", "a", "b"]).await, ["a", "b"]);
 }
+
+#[test]
+fn a_key_that_is_written_over_is_there_at_every_moment() {
+    let cache = setup_without_thread(|builder| builder.max_items(10)).cache;
+    let answer = |future: cache_core::CacheFuture<'_, bool>| future.into_ready().unwrap().unwrap();
+    let set = |value: u32| std::future::IntoFuture::into_future(cache.set("key", value));
+    drop(set(0).into_ready());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..50_000).for_each(|value| drop(set(value).into_ready())));
+        while !writer.is_finished() {
+            assert!(answer(cache.exists("key")));
+        }
+    });
+}

@@ -1,10 +1,12 @@
-//! The steps of a clear and of writers beside it, in every order that the memory model allows. Loom compiles the very file
-//! of the library with its own atomics.
+//! The steps of clears, writers and readers that meet, in every order that the memory model allows. Loom compiles the very
+//! files of the library with its own atomics.
 
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
+#[path = "../src/afresh.rs"]
+mod afresh;
 #[path = "../src/ages.rs"]
 #[expect(
     dead_code,
@@ -16,6 +18,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
 use loom::thread;
 
+use afresh::Afresh;
 use ages::{Age, Ages};
 
 const NOTHING: u64 = u64::MAX;
@@ -117,5 +120,28 @@ fn what_a_clear_hides_is_freed_by_the_clear_or_by_its_writer() {
             model.is_found() || !model.holds_anything(),
             "an entry that nobody finds is left in memory"
         );
+    });
+}
+
+#[test]
+fn a_reader_that_finds_nothing_learns_of_the_gap_that_it_looked_into() {
+    loom::model(|| {
+        let store = Arc::new((Afresh::default(), AtomicU64::new(1)));
+        let writer = {
+            let store = Arc::clone(&store);
+            thread::spawn(move || {
+                // As `Store::set` when it stores afresh.
+                let gap = store.0.begin();
+                store.1.store(0, Ordering::Release);
+                store.1.store(2, Ordering::Release);
+                drop(gap);
+            })
+        };
+        // As `Store::find`.
+        let ended = store.0.ended();
+        if store.1.load(Ordering::Acquire) == 0 {
+            assert!(store.0.has_begun_since(ended));
+        }
+        writer.join().unwrap();
     });
 }
