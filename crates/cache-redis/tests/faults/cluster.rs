@@ -379,7 +379,10 @@ fn a_shard_that_is_down_costs_no_connection_to_the_others() {
 fn credentials_that_are_wrong_are_an_error_that_says_so_and_does_not_show_them() {
     let turn = turn();
     crate::cell::run(async {
-        let wrong = settings().cluster(turn.urls()).user("nobody").password("canary");
+        let wrong = settings()
+            .cluster(turn.as_ref().unwrap().urls())
+            .user("nobody")
+            .password("canary");
         let cache = cache_of(wrong);
         for call in [Call::Get, Call::Set, Call::Clear, Call::GetMany] {
             let outcome = call.run(&cache).await;
