@@ -40,10 +40,12 @@ struct Call {
 /// use cache_testkit::{Act, History};
 ///
 /// let history = History::default();
-/// let (load, delete) = (history.begin(), history.begin());
-/// history.end(delete, Act::Delete);
+/// let (load, set) = (history.begin(), history.begin());
+/// history.end(set, Act::Set(2));
+/// // The load came before the set, as they overlap.
 /// history.end(load, Act::Load(1));
-/// // The load came before the delete, as they overlap. But what was removed came back:
+/// assert!(history.check().is_ok());
+/// // But it must not have been stored over what was set.
 /// let get = history.begin();
 /// history.end(get, Act::Get(Some(1)));
 /// assert!(history.check().is_err());

@@ -113,6 +113,8 @@ where
             Err(error) => {
                 let goes_on = !self.refused && !self.ask.options.strict && error.kind() != ErrorKind::Closed;
                 if goes_on {
+                    // It is not asked again before the load, so that a slow failure costs its time once.
+                    self.ask.seen = self.ask.cache.loads().registry.changes(self.ask.place);
                     return Looked::Load(None);
                 }
                 let key = Key::new(self.ask.place.key).ok();

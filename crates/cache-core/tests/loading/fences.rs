@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, Loaded};
-use cache_testkit::SlowBackend;
+use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, Loaded, Operation};
+use cache_testkit::{CountingBackend, MapBackend, SlowBackend};
 
 use crate::support::{Bench, Down, Gate, SECOND, settle};
 
@@ -107,13 +107,15 @@ async fn a_caller_after_a_set_gets_what_was_set() {
     assert_eq!(before.await.unwrap().unwrap(), "loaded");
 }
 
-/// A cache whose backend answers call by call, as the test lets it.
-fn slow() -> (Bench, Arc<SlowBackend<cache_testkit::MapBackend>>) {
+type Slow = CountingBackend<SlowBackend<MapBackend>>;
+
+/// A cache whose backend answers call by call, as the test lets it, and counts the calls that come to it.
+fn slow() -> (Bench, Arc<Slow>) {
     let slow = Arc::new(OnceLock::new());
     let kept = Arc::clone(&slow);
     let bench = Bench::on(
         move |map| {
-            let backend = Arc::new(SlowBackend::new(map));
+            let backend = Arc::new(CountingBackend::new(SlowBackend::new(map)));
             kept.set(Arc::clone(&backend)).ok().unwrap();
             backend
         },
@@ -128,15 +130,15 @@ async fn a_delete_waits_for_a_store_that_is_on_its_way() {
     let (bench, slow) = slow();
     let gate = Gate::open();
     let caller = ask(&bench.cache, &gate, "loaded");
-    slow.arrived(1).await;
-    slow.release(1);
+    slow.inner().arrived(1).await;
+    slow.inner().release(1);
     // The store has left and cannot be called back.
-    slow.arrived(2).await;
+    slow.inner().arrived(2).await;
     let cache = bench.cache.clone();
     let delete = tokio::spawn(async move { cache.delete("key").await.unwrap() });
     settle().await;
-    assert!(!delete.is_finished());
-    slow.open();
+    assert_eq!(slow.count(Operation::Delete), 0);
+    slow.inner().open();
     assert!(delete.await.unwrap(), "the delete found what was stored");
     assert_eq!(caller.await.unwrap().unwrap(), "loaded");
     assert_eq!(bench.cache.get::<String>("key").await.unwrap(), None);
@@ -147,9 +149,9 @@ async fn a_second_delete_waits_for_the_store_too() {
     let (bench, slow) = slow();
     let gate = Gate::open();
     let caller = ask(&bench.cache, &gate, "loaded");
-    slow.arrived(1).await;
-    slow.release(1);
-    slow.arrived(2).await;
+    slow.inner().arrived(1).await;
+    slow.inner().release(1);
+    slow.inner().arrived(2).await;
     let delete = || {
         let cache = bench.cache.clone();
         tokio::spawn(async move { cache.delete("key").await.unwrap() })
@@ -160,7 +162,8 @@ async fn a_second_delete_waits_for_the_store_too() {
     settle().await;
     let second = delete();
     settle().await;
-    slow.open();
+    assert_eq!(slow.count(Operation::Delete), 0);
+    slow.inner().open();
     second.await.unwrap();
     assert_eq!(bench.cache.get::<String>("key").await.unwrap(), None);
     caller.await.unwrap().unwrap();
@@ -172,14 +175,14 @@ async fn a_load_does_not_overwrite_a_set_that_was_on_its_way_when_it_began() {
     let (bench, slow) = slow();
     let cache = bench.cache.clone();
     let set = tokio::spawn(async move { cache.set("key", "set".to_owned()).await.unwrap() });
-    slow.arrived(1).await;
+    slow.inner().arrived(1).await;
     let gate = Gate::shut();
     let caller = ask(&bench.cache, &gate, "loaded");
-    slow.arrived(2).await;
+    slow.inner().arrived(2).await;
     // The set waits in front, so both are let through, the look first by chance or not.
-    slow.release(2);
+    slow.inner().release(2);
     set.await.unwrap();
-    slow.open();
+    slow.inner().open();
     gate.let_all_through();
     caller.await.unwrap().unwrap();
     assert_eq!(bench.cache.get::<String>("key").await.unwrap().unwrap(), "set");
@@ -190,13 +193,13 @@ async fn a_store_that_has_begun_is_finished_when_all_have_gone() {
     let (bench, slow) = slow();
     let gate = Gate::open();
     let caller = ask(&bench.cache, &gate, "loaded");
-    slow.arrived(1).await;
-    slow.release(1);
-    slow.arrived(2).await;
+    slow.inner().arrived(1).await;
+    slow.inner().release(1);
+    slow.inner().arrived(2).await;
     caller.abort();
     settle().await;
     assert_eq!(bench.cache.loads_in_flight(), 1);
-    slow.open();
+    slow.inner().open();
     settle().await;
     assert_eq!(bench.cache.get::<String>("key").await.unwrap().unwrap(), "loaded");
     assert_eq!(bench.cache.loads_in_flight(), 0);

@@ -34,6 +34,11 @@ impl<B: CacheBackend> CountingBackend<B> {
         }
     }
 
+    /// Returns the backend below.
+    pub fn inner(&self) -> &B {
+        &self.inner
+    }
+
     /// Returns how often an operation was called, awaited or not.
     pub fn count(&self, operation: Operation) -> u64 {
         self.counts().get(&operation).copied().unwrap_or_default()
