@@ -113,7 +113,8 @@ impl Cache {
         Set::new(self, key, value.into_value())
     }
 
-    /// Removes a value and says whether there was one. Removing an absent key succeeds.
+    /// Removes a value and says whether there was one: a stale value, or the remembered answer that there is nothing,
+    /// is one too. Removing an absent key succeeds.
     ///
     /// # Errors
     /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong), what the backend
@@ -198,8 +199,9 @@ impl Cache {
         self.whole(Operation::Ping, self.0.backend.ping())
     }
 
-    /// Ends the cache, for all clones of this handle, and returns when its background work has ended. Every later
-    /// operation fails with [`Closed`](crate::ErrorKind::Closed); a second close succeeds.
+    /// Ends the cache, for all clones of this handle, and returns when the background work of its backend has ended.
+    /// Loaders that run are told to end and do so at their next await. Every later operation fails with
+    /// [`Closed`](crate::ErrorKind::Closed); a second close succeeds.
     ///
     /// # Errors
     /// What the backend reports.

@@ -19,7 +19,7 @@ use super::publish::{self, Change};
 use super::run::{Looked, catch, fail, looked, run};
 use crate::cache::Cache;
 use crate::entry::Entry;
-use crate::error::CacheError;
+use crate::error::{CacheError, Result};
 use crate::expiration::Expiration;
 use crate::key::Key;
 
@@ -100,7 +100,13 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
             return fail_all(&parts, Fault::Failed, &error::failed(cause));
         }
     };
-    run.end(LoadResult::Success, elapsed);
+    let has_answer = brought.is_empty() || brought.iter().any(|(_, one)| one.is_ok());
+    let result = if has_answer {
+        LoadResult::Success
+    } else {
+        LoadResult::Error
+    };
+    run.end(result, elapsed);
     let brought: HashMap<String, _> = brought.into_iter().collect();
     settle(cache, parts, brought, elapsed, &options, ttl).await;
 }
@@ -150,6 +156,7 @@ async fn settle(
 ) {
     let mut landings: Vec<(Arc<Flight>, Result<Landed, CacheError>)> = Vec::with_capacity(parts.len());
     let mut entries: Vec<(Arc<Flight>, Entry)> = Vec::new();
+    let mut removed: Vec<Arc<Flight>> = Vec::new();
     for part in parts {
         let flight = part.flight;
         let one = brought
@@ -164,11 +171,13 @@ async fn settle(
         };
         match kept.change {
             Change::Store(entry) => entries.push((Arc::clone(&flight), entry)),
-            other => publish::store(cache, &flight, other).await,
+            Change::Remove => removed.push(Arc::clone(&flight)),
+            Change::Nothing => cache.loads().registry.end_well(&flight),
         }
         landings.push((flight, kept.landed));
     }
     store(cache, &entries).await;
+    remove(cache, &removed).await;
     for (flight, landed) in landings {
         match landed {
             Ok(landed) => flight.land(landed),
@@ -193,12 +202,33 @@ async fn store(cache: &Cache, entries: &[(Arc<Flight>, Entry)]) {
     let keys: Vec<Key<'_>> = allowed.iter().map(|(key, _)| *key).collect();
     let stored = cache.shared().backend.set_many(allowed).await;
     drop(storing);
-    let failed = |at: usize| match &stored {
-        Ok(answers) => answers.get(at).is_none_or(Result::is_err),
-        Err(_) => true,
-    };
+    tell_failures(cache, &keys, &stored);
+}
+
+/// Removes what is no longer true, unless somebody wrote it meanwhile, and takes all flights off the table.
+async fn remove(cache: &Cache, removed: &[Arc<Flight>]) {
+    let registry = &cache.loads().registry;
+    let (mut keys, mut storing) = (Vec::new(), Vec::new());
+    for flight in removed {
+        if let (Some(begun), Ok(key)) = (registry.begin_store(flight), Key::new(&flight.key)) {
+            storing.push(begun);
+            keys.push(key);
+        }
+    }
+    if keys.is_empty() {
+        return;
+    }
+    let went = cache.shared().backend.delete_many(keys.clone()).await;
+    drop(storing);
+    tell_failures(cache, &keys, &went);
+}
+
+fn tell_failures<T>(cache: &Cache, keys: &[Key<'_>], answers: &Result<Vec<Result<T>>>) {
     for (at, key) in keys.iter().enumerate() {
-        if failed(at) {
+        let done = answers
+            .as_ref()
+            .is_ok_and(|all| all.get(at).is_some_and(Result::is_ok));
+        if !done {
             cache.tell(key.as_str(), LoadEvent::StoreFailed);
         }
     }

@@ -249,7 +249,7 @@ impl<'a> Ask<'a> {
     }
 
     /// Gives the stale value in the place of an error, where there is one.
-    async fn failed(
+    pub(crate) async fn failed(
         self,
         fault: Fault,
         error: CacheError,

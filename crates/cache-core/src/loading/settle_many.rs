@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::answer::StaleReason;
-use super::error;
+use super::error::{self, Fault};
 use super::event::LoadEvent;
 use super::flight::{Crew, Flight};
 use super::landing::Landing;
@@ -86,6 +86,13 @@ impl<'a> AskMany<'a> {
         let standings: Vec<Standing<'a>> = asks
             .into_iter()
             .zip(found)
+            .map(|(mut ask, found)| {
+                if found.is_err() {
+                    // It is not asked again before the load, so that a slow failure costs its time once.
+                    ask.seen = cache.loads().registry.changes(ask.place);
+                }
+                (ask, found)
+            })
             .map(|(ask, found)| match self.need(ask, found, unread) {
                 Need::Nothing(answer) => Standing::Settled(answer),
                 Need::Refresh(settled, entry) => {
@@ -131,9 +138,12 @@ impl<'a> AskMany<'a> {
             answers.push(match standing {
                 Standing::Settled(answer) => answer,
                 Standing::Waits { ask, seat, stand_in } => {
-                    match ask.wait(seat, stand_in, start, unread).await {
+                    match ask.wait(seat, stand_in.clone(), start, unread).await {
                         Waited::Settled(answer) => answer,
-                        Waited::Cancelled(error) => Err(error),
+                        // The loader is gone, so this caller cannot load for itself.
+                        Waited::Cancelled(error) => {
+                            ask.failed(Fault::Cancelled, error, stand_in, unread).await
+                        }
                     }
                 }
             });

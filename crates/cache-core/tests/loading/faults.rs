@@ -1,9 +1,13 @@
 //! What goes wrong around a load: its task never runs, what is stored does not read, a batch finds a part of its keys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Abandon, Cache, ErrorKind, LoadOptions, LoadResult, Loaded, Source};
-use cache_testkit::ManualClock;
+use cache_core::{
+    Abandon, Cache, CacheBackend, CacheBuilder, ErrorKind, LoadContext, LoadOptions, LoadResult, Loaded,
+    Operation, Source,
+};
+use cache_testkit::{CountingBackend, FailingBackend, ManualClock, MapBackend, SlowBackend};
 use serde::{Deserialize, Deserializer, Serialize};
 use tokio::runtime::Runtime;
 
@@ -52,7 +56,7 @@ impl<'de> Deserialize<'de> for Panics {
 #[tokio::test]
 async fn a_value_that_panics_while_it_is_read_strands_no_other_key_of_its_batch() {
     let clock = ManualClock::new();
-    let map = cache_testkit::MapBackend::new(clock).encoding(cache_core::Codec::default());
+    let map = MapBackend::new(clock).encoding(cache_core::Codec::default());
     let options = LoadOptions::new().on_abandon(Abandon::Finish);
     let cache = Cache::builder(map).loading(options).build().unwrap();
     cache.set("b", 1_i64).await.unwrap();
@@ -115,30 +119,108 @@ async fn a_fresh_value_in_the_place_of_an_error_is_a_hit() {
     assert_eq!((answer.value, answer.source), (2, Source::Hit));
 }
 
+/// A bench on a backend that the test keeps hold of.
+fn on<B: CacheBackend>(
+    wrap: impl FnOnce(MapBackend) -> B,
+    change: impl FnOnce(CacheBuilder) -> CacheBuilder,
+) -> (Bench, Arc<B>) {
+    let mut kept = None;
+    let bench = Bench::on(
+        |map| {
+            let backend = Arc::new(wrap(map));
+            kept = Some(Arc::clone(&backend));
+            backend
+        },
+        change,
+    );
+    (bench, kept.unwrap())
+}
+
+type Pairs = Vec<(String, Result<Loaded<i64>, Down>)>;
+
 /// Of a batch of two keys the second look finds one. The load is given up as soon as the other is not wanted.
 #[tokio::test]
 async fn a_batch_that_found_a_part_of_its_keys_is_given_up_with_the_rest() {
-    let bench = Bench::new();
+    let (bench, slow) = on(SlowBackend::new, |builder| builder);
+    let other = Cache::builder(Arc::clone(&slow)).build().unwrap();
     let gate = Gate::shut();
-    let run = gate.clone();
-    let load = |_: Vec<String>| async move {
-        run.pass().await;
-        Ok::<Vec<(String, Result<Loaded<i64>, Down>)>, Down>(Vec::new())
-    };
-    {
-        let slow = bench
-            .cache
-            .get_or_load_many::<i64, _>(&["a", "b"], load)
-            .into_future();
-        let mut slow = std::pin::pin!(slow);
-        let waker = std::task::Waker::noop();
-        let poll = &mut std::task::Context::from_waker(waker);
-        // What the first look misses is there for the second one.
-        cache_testkit::eventually("nothing", || true).await;
-        assert!(slow.as_mut().poll(poll).is_pending());
-        bench.cache.set("a", 1_i64).await.unwrap();
-        gate.reached(1).await;
-    }
+    let (cache, run) = (bench.cache.clone(), gate.clone());
+    let batch = tokio::spawn(async move {
+        let load = |_: Vec<String>| async move {
+            run.pass().await;
+            Ok::<_, Down>(Pairs::new())
+        };
+        cache.get_or_load_many::<i64, _>(&["a", "b"], load).await
+    });
+    slow.arrived(1).await;
+    // A write that is given up counts as a change, so the load looks again.
+    drop(bench.cache.delete("a"));
+    drop(bench.cache.delete("b"));
+    let elsewhere = tokio::spawn(async move { other.set("a", 1_i64).await.unwrap() });
+    slow.arrived(2).await;
+    slow.release(2);
+    elsewhere.await.unwrap();
+    slow.open();
+    gate.reached(1).await;
+    settle().await;
+    batch.abort();
     settle().await;
     assert_eq!(bench.ear.results(), [LoadResult::Cancelled]);
+    assert_eq!(bench.cache.loads_in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_backend_that_failed_is_not_asked_again_before_the_load() {
+    let fails = |map| {
+        let failing = FailingBackend::new(map);
+        failing.fail(Operation::Get, ErrorKind::Timeout);
+        CountingBackend::new(failing)
+    };
+    let (bench, calls) = on(fails, |builder| builder);
+    let call = bench.cache.get_or_load("key", || async { Ok::<i64, Down>(7) });
+    let call = call.into_future();
+    drop(bench.cache.delete("key"));
+    assert_eq!(call.await.unwrap(), 7);
+    assert_eq!(calls.count(Operation::Get), 1);
+}
+
+#[tokio::test]
+async fn what_a_batch_does_not_find_any_more_is_removed_with_one_call() {
+    let options = LoadOptions::new()
+        .ttl(10 * SECOND)
+        .stale_if_error(60 * SECOND)
+        .negative_ttl(None);
+    let (bench, calls) = on(CountingBackend::new, |builder| builder.loading(options));
+    for key in ["a", "b"] {
+        let load = || async { Ok::<i64, Down>(1) };
+        bench.cache.get_or_load(key, load).await.unwrap();
+    }
+    bench.clock.advance(10 * SECOND);
+    let nothing = |_: Vec<String>| async { Ok::<_, Down>(Pairs::new()) };
+    let found = bench.cache.get_or_load_many(&["a", "b"], nothing).await;
+    assert!(found.into_iter().all(|one| one.unwrap().is_none()));
+    let counted = (calls.count(Operation::Delete), calls.count(Operation::DeleteMany));
+    assert_eq!(counted, (0, 1));
+}
+
+#[tokio::test]
+async fn a_batch_whose_keys_all_fail_counts_as_an_error() {
+    let bench = Bench::new();
+    let fails = |keys: Vec<String>| async move {
+        let pairs = keys.into_iter().map(|key| (key, Err(Down(1))));
+        Ok::<Pairs, Down>(pairs.collect())
+    };
+    let found = bench.cache.get_or_load_many(&["a", "b"], fails).await;
+    assert!(found.iter().all(Result::is_err));
+    assert_eq!(bench.ear.results(), [LoadResult::Error]);
+}
+
+#[tokio::test]
+async fn the_remembered_answer_that_there_is_nothing_can_be_deleted() {
+    let bench = Bench::new();
+    let nothing = |_: LoadContext<i64>| async { Ok::<_, Down>(Loaded::not_found()) };
+    assert_eq!(bench.cache.get_or_load("key", nothing).await.unwrap(), None);
+    assert!(bench.cache.exists("key").await.unwrap());
+    assert!(bench.cache.delete("key").await.unwrap());
+    assert!(!bench.cache.exists("key").await.unwrap());
 }

@@ -140,7 +140,7 @@ impl std::error::Error for Calls {}
 
 impl Drop for Calls {
     fn drop(&mut self) {
-        let _ = self.0.delete("key");
+        drop(self.0.delete("key"));
     }
 }
 
