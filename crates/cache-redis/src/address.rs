@@ -15,7 +15,7 @@ use crate::pool::Target;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use crate::secret::Secret;
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+use crate::tls::{Tls, with_tls};
 
 /// Where a server is that was not told elsewhere.
 const DEFAULT_HOST: &str = "127.0.0.1";
@@ -160,20 +160,6 @@ fn secured(builder: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInf
     let client = Client::build_with_tls(info.set_addr(secured), tls.load()?);
     let client = client.map_err(|cause| error::bad_client(&cause))?;
     Ok(client.get_connection_info().clone())
-}
-
-#[cfg(feature = "tls")]
-fn with_tls(address: ConnectionAddr) -> Result<ConnectionAddr> {
-    match address {
-        ConnectionAddr::Tcp(host, port) => Ok(ConnectionAddr::TcpTls {
-            host,
-            port,
-            insecure: false,
-            tls_params: None,
-        }),
-        ConnectionAddr::Unix(_) => Err(error::tls_on_a_socket()),
-        secured => Ok(secured),
-    }
 }
 
 #[cfg(not(feature = "tls"))]

@@ -12,7 +12,7 @@ use cache_core::{
 use deadpool_redis::redis::Value;
 
 use crate::breaker::BreakerSettings;
-use crate::call::{Caller, Origin, Way};
+use crate::call::{Caller, Doubt, Origin, Way, settle};
 use crate::command;
 use crate::config::{Budgets, RedisBuilder};
 use crate::pool::Pool;
@@ -33,16 +33,6 @@ pub struct RedisBackend {
     /// Keys are spread over several servers by their slots.
     pub(crate) sharded: bool,
     closed: AtomicBool,
-}
-
-/// That a value is not what it must be, with the slot of its key: the connection that brought it may be out of step.
-pub(crate) struct Doubt(u16);
-
-/// Acts upon a doubt, if there is one. Boxed, since reads without one should not carry it along.
-pub(crate) async fn settle(doubt: Option<Doubt>, origin: &Origin<'_>) {
-    if let Some(Doubt(slot)) = doubt {
-        Box::pin(origin.doubt(slot)).await;
-    }
 }
 
 impl RedisBackend {

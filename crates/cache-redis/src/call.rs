@@ -89,6 +89,16 @@ impl Origin<'_> {
     }
 }
 
+/// That a value is not what it must be, with the slot of its key: the connection that brought it may be out of step.
+pub(crate) struct Doubt(pub(crate) u16);
+
+/// Acts upon a doubt, if there is one. Boxed, since reads without one should not carry it along.
+pub(crate) async fn settle(doubt: Option<Doubt>, origin: &Origin<'_>) {
+    if let Some(Doubt(slot)) = doubt {
+        Box::pin(origin.doubt(slot)).await;
+    }
+}
+
 impl Caller {
     /// Makes what runs requests: so many lanes for reads, and one for writes, which take effect in the order in which
     /// they were sent.

@@ -7,8 +7,8 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::backend::{RedisBackend, settle};
-use crate::call::{Answer, Origin, Way};
+use crate::backend::RedisBackend;
+use crate::call::{Answer, Origin, Way, settle};
 use crate::reply::{out_of_step, stored, went};
 use crate::{command, failure};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cache_core::Result;
-use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
+use deadpool_redis::redis::{ClientTlsConfig, ConnectionAddr, TlsCertificates};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -68,6 +68,20 @@ impl Tls {
             client_tls,
             root_cert,
         })
+    }
+}
+
+/// Makes the address of a server one with TLS.
+pub(crate) fn with_tls(address: ConnectionAddr) -> Result<ConnectionAddr> {
+    match address {
+        ConnectionAddr::Tcp(host, port) => Ok(ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: false,
+            tls_params: None,
+        }),
+        ConnectionAddr::Unix(_) => Err(error::tls_on_a_socket()),
+        secured => Ok(secured),
     }
 }
 
