@@ -1,4 +1,5 @@
-//! Asks a running service whether it is well, for container engines: a slim image has no other program that could.
+//! Asks a running service whether it lives, for container engines: a slim image has no other program that could. It does
+//! not ask whether Redis is well: restarting the service would not help that.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -9,9 +10,9 @@ use crate::failure::Failure;
 /// How long each step may take. Engines give the whole check some seconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Returns when the service that listens there says that it is well.
+/// Returns when the service that listens there says that it lives.
 pub(crate) fn run(listen: SocketAddr) -> Result<(), Failure> {
-    let unwell = |error| Failure::System("the service is not well", error);
+    let unwell = |error| Failure::System("the service does not answer", error);
     let status = status(reachable(listen)).map_err(unwell)?;
     if status.split(' ').nth(1) == Some("200") {
         return Ok(());
@@ -32,14 +33,14 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Returns the first line of the answer to `GET /health`.
+/// Returns the first line of the answer to `GET /health/live`.
 fn status(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(
         stream,
-        "GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+        "GET /health/live HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
     )?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;

@@ -169,6 +169,11 @@ impl<F: Flying> Fences<F> {
         self.fence_all();
     }
 
+    /// Says whether the table has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Ends the table. Returns the flights that are to be given up and those that store, which have to be waited for.
     pub(crate) fn close(&mut self) -> (Vec<F>, Vec<F>) {
         self.closed = true;

@@ -139,6 +139,12 @@ impl Flight {
         }
     }
 
+    /// Ends it because the cache is closed.
+    pub(crate) fn end_closed(&self) {
+        self.land(Landed::Failed(Fault::Closed, CacheError::closed()));
+        self.give_up();
+    }
+
     /// Tells all callers how it ended. The first end counts.
     pub(crate) fn land(&self, landed: Landed) {
         if self.landed.set(landed).is_ok() {

@@ -21,8 +21,11 @@ impl Landing {
         }
     }
 
-    /// Takes a flight in charge.
+    /// Takes a flight in charge. From here on until this is dropped, closing the cache ends it, on the table or not.
     pub(crate) fn add(&mut self, flight: &Arc<Flight>) {
+        if !self.cache.loads().registry.take_off(flight) {
+            flight.end_closed();
+        }
         self.flights.push(Arc::clone(flight));
     }
 
@@ -44,6 +47,9 @@ impl Drop for Landing {
     fn drop(&mut self) {
         if self.flights.iter().any(|flight| flight.landed().is_none()) {
             self.land(Fault::Cancelled, &error::cancelled());
+        }
+        for flight in &self.flights {
+            self.cache.loads().registry.touch_down(flight);
         }
     }
 }

@@ -1,17 +1,16 @@
 //! All flights and writes of one cache: the [fences](super::fences) in shards, each behind its lock. No lock is held
 //! across an await or a call of foreign code.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::error::Fault;
 use super::failures::{Failure, Failures};
 use super::fences::{Boarding, Fences, Flying};
-use super::flight::{Flight, Landed};
+use super::flight::Flight;
 use crate::clock::Timestamp;
-use crate::error::CacheError;
 
 const SHARDS: usize = 64;
 
@@ -25,6 +24,8 @@ pub(crate) struct Registry {
 struct Shard {
     fences: Fences<Arc<Flight>>,
     failures: Failures,
+    /// Those that have a task, also where a write has taken them off the table.
+    flying: HashMap<u64, Arc<Flight>>,
 }
 
 /// A key as the registry knows it.
@@ -100,6 +101,19 @@ impl Registry {
         }
     }
 
+    /// Notes a flight that has a task now. Returns `false` if the cache is closed.
+    pub(crate) fn take_off(&self, flight: &Arc<Flight>) -> bool {
+        self.with(place(flight), |shard| {
+            shard.flying.insert(flight.id(), Arc::clone(flight));
+            !shard.fences.is_closed()
+        })
+    }
+
+    /// Forgets a flight whose task has ended.
+    pub(crate) fn touch_down(&self, flight: &Arc<Flight>) {
+        let _gone = self.with(place(flight), |shard| shard.flying.remove(&flight.id()));
+    }
+
     /// Says whether a flight may store what it loaded. If so, a [`Storing`] ends that.
     pub(crate) fn begin_store<'a>(&'a self, flight: &'a Arc<Flight>) -> Option<Storing<'a>> {
         let (_forgotten, may) = self.with(place(flight), |shard| {
@@ -172,13 +186,16 @@ impl Registry {
         let mut storing = Vec::new();
         for at in 0..SHARDS {
             let given_up = self.at(at, |shard| {
-                let (given_up, still_storing) = shard.fences.close();
+                let (mut given_up, still_storing) = shard.fences.close();
+                let is_storing =
+                    |flight: &Arc<Flight>| still_storing.iter().any(|one| one.id() == flight.id());
+                let fenced = shard.flying.values().filter(|flight| !is_storing(flight));
+                given_up.extend(fenced.cloned());
                 storing.extend(still_storing);
                 given_up
             });
             for flight in given_up {
-                flight.land(Landed::Failed(Fault::Closed, CacheError::closed()));
-                flight.give_up();
+                flight.end_closed();
             }
         }
         storing

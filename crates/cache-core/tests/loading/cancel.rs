@@ -190,3 +190,21 @@ fn a_runtime_without_timers_is_an_error_that_says_so() {
     let call = bench.cache.get_or_load("key", load).options(&timeless);
     assert_eq!(runtime.block_on(call.into_future()).unwrap(), 1);
 }
+
+#[tokio::test]
+async fn close_ends_a_load_that_a_write_has_taken_off_the_table() {
+    let bench = Bench::new();
+    let gate = Gate::shut();
+    let (cache, held) = (bench.cache.clone(), gate.clone());
+    let caller = tokio::spawn(async move {
+        let load = || async move {
+            held.pass().await;
+            Ok::<_, std::io::Error>(1)
+        };
+        cache.get_or_load("a", load).await.map(|found: i32| found)
+    });
+    gate.reached(1).await;
+    bench.cache.delete("a").await.unwrap();
+    bench.cache.close().await.unwrap();
+    assert_eq!(caller.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+}

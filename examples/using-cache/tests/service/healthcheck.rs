@@ -23,7 +23,7 @@ fn a_service_that_is_not_there_is_unwell_and_one_line_says_so() {
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("the service is not well"),
+        ended.stderr.contains("the service does not answer"),
         "{}",
         ended.stderr
     );
