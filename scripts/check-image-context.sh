@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The test of the service builds the service.
-cargo test --locked --quiet --all-features --test service --no-run
+# Only a build of the program itself writes down all files of the program.
+cargo build --locked --quiet --all-features --bin using-cache
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 sed -n 's/^!//p' deploy/Dockerfile.dockerignore | while read -r path; do

@@ -91,7 +91,7 @@ const FEATURES: &[&str] = &[
 impl Kinds {
     pub(crate) fn built_in() -> Self {
         #[cfg_attr(
-            not(feature = "memory"),
+            not(any(feature = "memory", feature = "redis")),
             expect(unused_mut, reason = "no kind is compiled in")
         )]
         let mut kinds = Self(BTreeMap::new());
