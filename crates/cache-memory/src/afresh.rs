@@ -37,7 +37,7 @@ impl Afresh {
 
     /// Says whether there was a gap at any time since so many had ended. Whoever saw the old entry gone sees its gap here,
     /// and whoever counted the end of a gap sees the new entry.
-    #[cold]
+    #[inline]
     pub(crate) fn has_begun_since(&self, ended: u64) -> bool {
         self.begun.load(Ordering::Acquire) != ended
     }

@@ -84,14 +84,29 @@ impl Store {
     #[inline]
     pub(crate) fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
         self.check_open()?;
-        let Some(stored) = self.find(key, |moka| moka.get(key.as_str())) else {
-            return Ok(None);
-        };
+        let ended = self.afresh.ended();
+        match self.moka.get(key.as_str()) {
+            Some(stored) => Ok(self.live(stored)),
+            None if self.afresh.has_begun_since(ended) => Ok(self.get_in_order(key)),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads an entry when no write to its key is under way.
+    #[cold]
+    fn get_in_order(&self, key: Key<'_>) -> Option<Entry> {
+        let _in_order = self.in_order(key.as_str());
+        self.moka.get(key.as_str()).and_then(|stored| self.live(stored))
+    }
+
+    /// Notes the use of an entry that is there for callers.
+    #[inline]
+    fn live(&self, stored: Stored) -> Option<Entry> {
         if self.ledger.is_gone(&stored) {
-            return Ok(None);
+            return None;
         }
         self.ledger.touch(&stored);
-        Ok(Some(stored.into_entry()))
+        Some(stored.into_entry())
     }
 
     pub(crate) fn exists(&self, key: Key<'_>) -> Result<bool> {
