@@ -34,6 +34,7 @@ mod error;
 mod idle;
 mod ledger;
 mod maintenance;
+mod order;
 mod policy;
 pub mod presets;
 mod store;

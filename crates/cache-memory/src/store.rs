@@ -14,6 +14,7 @@ use crate::afresh::Afresh;
 use crate::config::MemoryBuilder;
 use crate::idle::IdleTimes;
 use crate::ledger::Ledger;
+use crate::order::Order;
 use crate::stored::Stored;
 use crate::weigher::Weigher;
 
@@ -284,24 +285,5 @@ impl Store {
         let hash = self.hasher.hash_one(key);
         let order = &self.orders[usize::try_from(hash % ORDERS as u64).unwrap_or_default()];
         order.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What writers to some keys hold in turn: a source of chance.
-#[derive(Debug)]
-struct Order(u32);
-
-impl Order {
-    fn new(seed: usize) -> Self {
-        Self(u32::try_from(seed).unwrap_or(1))
-    }
-
-    /// Says yes to one of so many questions, by chance, so that no pattern of writes can avoid it (xorshift, Marsaglia,
-    /// "Xorshift RNGs", 2003).
-    fn one_in(&mut self, many: u32) -> bool {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0.is_multiple_of(many)
     }
 }
