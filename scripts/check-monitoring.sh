@@ -5,41 +5,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
-    echo "error: installing needs root: run as root, or install sudo" >&2
-    exit 1
-  fi
-}
+# shellcheck source=scripts/install.sh
+source scripts/install.sh
 
-# Installs what is missing of pairs PROGRAM=PACKAGE in one go.
-need() {
-  local pair packages=()
-  for pair in "$@"; do
-    command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
-  done
-  [ ${#packages[@]} -eq 0 ] && return
-  echo "installing ${packages[*]}"
-  if command -v apt-get >/dev/null; then
-    as_root apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}"
-  elif command -v brew >/dev/null; then
-    brew install "${packages[@]}"
-  else
-    echo "error: install ${packages[*]} and run this again" >&2
-    exit 1
-  fi
-}
-
-if command -v apt-get >/dev/null; then
-  # Newer distributions have promtool in a package of its own.
-  promtool=prometheus
-  if apt-cache show promtool >/dev/null 2>&1; then promtool=promtool; fi
-  need prometheus=prometheus promtool=$promtool redis-server=redis-server amtool=prometheus-alertmanager \
-    prometheus-redis-exporter=prometheus-redis-exporter docker-compose=docker-compose
-else
-  need prometheus=prometheus redis-server=redis redis_exporter=redis_exporter amtool=alertmanager docker-compose=docker-compose
-fi
+exporter=redis_exporter
+if command -v apt-get >/dev/null; then exporter=prometheus-redis-exporter; fi
+need prometheus=prometheus=prometheus "promtool=$(promtool_package)=prometheus" redis-server=redis-server=redis \
+  amtool=prometheus-alertmanager=alertmanager docker-compose=docker-compose=docker-compose \
+  "$exporter=prometheus-redis-exporter=redis_exporter"
 
 target=${CARGO_TARGET_DIR:-target}
 tools=$target/monitoring-tools
