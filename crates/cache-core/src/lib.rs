@@ -40,6 +40,7 @@ mod set;
 mod set_many;
 mod stats;
 mod value;
+mod weak_value;
 
 pub use self::backend::CacheBackend;
 pub use self::batch::Many;
@@ -68,3 +69,4 @@ pub use self::set::Set;
 pub use self::set_many::SetMany;
 pub use self::stats::{BackendStats, ConnectionStats, RejectReason, RejectedEntries};
 pub use self::value::{IntoValue, Payload, Value};
+pub use self::weak_value::WeakValue;

@@ -21,14 +21,14 @@ pub struct Value(Repr);
 /// Two words wide, since it stands in every entry of a memory cache. A third form that held an object and room for
 /// its bytes would cost every entry 48 bytes and every hit a second reference count (`BENCHMARKS.md`).
 #[derive(Clone)]
-enum Repr {
+pub(crate) enum Repr {
     /// As the caller gave it.
     Object(Arc<dyn Object>),
     /// As bytes, with room for the object.
     Encoded(Arc<Encoded>),
 }
 
-struct Encoded {
+pub(crate) struct Encoded {
     payload: Payload,
     object: OnceLock<Arc<dyn Any + Send + Sync>>,
 }
@@ -52,7 +52,7 @@ impl fmt::Debug for Payload {
 }
 
 /// What remains known of an object once its type is forgotten.
-trait Object: Any + Send + Sync {
+pub(crate) trait Object: Any + Send + Sync {
     fn encode(&self, codec: &Codec) -> Result<Payload>;
     fn type_name(&self) -> &'static str;
 }
@@ -84,6 +84,16 @@ impl Value {
             payload,
             object: OnceLock::new(),
         })))
+    }
+
+    #[inline]
+    pub(crate) fn from_repr(repr: Repr) -> Self {
+        Self(repr)
+    }
+
+    #[inline]
+    pub(crate) fn repr(&self) -> &Repr {
+        &self.0
     }
 
     /// Makes the value that stands for the answer of a loader that there is nothing. No type reads it.

@@ -1,0 +1,91 @@
+//! A value that does not keep its object alive: for whoever remembers what lies in a cache without holding it there.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use crate::value::{Encoded, Object, Repr, Value};
+
+/// What [`Value::downgrade`] returns. It is two words, as a [`Value`] is.
+///
+/// The object is dropped when its last [`Value`] is. The room of the allocation, the size of the object without what it
+/// points to, is given back when the last `WeakValue` is gone too.
+#[derive(Clone)]
+pub struct WeakValue(WeakRepr);
+
+#[derive(Clone)]
+enum WeakRepr {
+    Object(Weak<dyn Object>),
+    Encoded(Weak<Encoded>),
+}
+
+impl Value {
+    /// Returns a value that does not keep the object alive.
+    pub fn downgrade(&self) -> WeakValue {
+        WeakValue(match self.repr() {
+            Repr::Object(object) => WeakRepr::Object(Arc::downgrade(object)),
+            Repr::Encoded(encoded) => WeakRepr::Encoded(Arc::downgrade(encoded)),
+        })
+    }
+
+    /// Returns how many bytes the object takes by itself, without what it points to.
+    pub fn size(&self) -> usize {
+        match self.repr() {
+            Repr::Object(object) => size_of_val(&**object),
+            Repr::Encoded(encoded) => size_of_val(&**encoded),
+        }
+    }
+}
+
+impl WeakValue {
+    /// Returns the value if somebody still holds it.
+    #[inline]
+    pub fn upgrade(&self) -> Option<Value> {
+        match &self.0 {
+            WeakRepr::Object(object) => object.upgrade().map(Repr::Object),
+            WeakRepr::Encoded(encoded) => encoded.upgrade().map(Repr::Encoded),
+        }
+        .map(Value::from_repr)
+    }
+}
+
+/// Prints nothing of the value: it may be a secret.
+impl fmt::Debug for WeakValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakValue")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Codec;
+
+    #[test]
+    fn a_weak_value_gives_the_value_while_somebody_holds_it() {
+        let value = Value::new("text".to_owned());
+        let weak = value.downgrade();
+        let again = weak.upgrade().unwrap().read::<String>(&Codec::default()).unwrap();
+        assert_eq!(*again, "text");
+    }
+
+    #[test]
+    fn a_weak_value_does_not_keep_the_object_alive() {
+        for value in [Value::new(7), Value::new(7).encoded(&Codec::default()).unwrap()] {
+            let weak = value.downgrade();
+            drop(value);
+            assert!(weak.upgrade().is_none());
+        }
+    }
+
+    #[test]
+    fn a_weak_value_is_two_words_wide() {
+        assert_eq!(size_of::<WeakValue>(), size_of::<Value>());
+        assert_eq!(size_of::<Option<WeakValue>>(), size_of::<Value>());
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_object_alone() {
+        assert_eq!(Value::new([0_u64; 16]).size(), 128);
+        assert_eq!(Value::new("x".repeat(5_000)).size(), size_of::<String>());
+    }
+}
