@@ -12,7 +12,7 @@ use moka::notification::RemovalCause;
 use crate::ages::Ages;
 use crate::deadlines::{Deadlines, Slot};
 use crate::idle::IdleTimes;
-use crate::stored::Stored;
+use crate::stored::Life;
 
 /// How long a slot without an entry is left alone.
 const PUT_OFF: Duration = Duration::from_secs(1);
@@ -69,38 +69,38 @@ impl Ledger {
     }
 
     /// Notes an entry that moka removed, and why.
-    pub(crate) fn close(&self, stored: &Stored, cause: RemovalCause) {
+    pub(crate) fn close(&self, life: &Life, cause: RemovalCause) {
         self.removed.fetch_add(1, Ordering::Relaxed);
-        if stored.age() != self.ages.current() {
+        if life.age() != self.ages.current() {
             // A clear took it, neither time nor want of room.
-        } else if self.has_ended(stored, || self.clock.now()) {
+        } else if self.has_ended(life, || self.clock.now()) {
             self.expirations.fetch_add(1, Ordering::Relaxed);
         } else if cause == RemovalCause::Size {
             self.evictions.fetch_add(1, Ordering::Relaxed);
         }
-        if stored.slot != Slot::NONE {
-            self.deadlines().remove(stored.slot);
+        if life.slot != Slot::NONE {
+            self.deadlines().remove(life.slot);
         }
     }
 
     /// Says whether an entry is no longer there for callers: cleared, or over.
     #[inline]
-    pub(crate) fn is_gone(&self, stored: &Stored) -> bool {
-        stored.age() != self.ages.current() || self.has_ended(stored, || self.clock.coarse())
+    pub(crate) fn is_gone(&self, life: &Life) -> bool {
+        life.age() != self.ages.current() || self.has_ended(life, || self.clock.coarse())
     }
 
     /// Says whether the time of an entry has ended.
     #[inline]
-    fn has_ended(&self, stored: &Stored, now: impl FnOnce() -> Timestamp) -> bool {
-        if stored.slot == Slot::NONE && stored.expires_at == Timestamp::MAX {
+    fn has_ended(&self, life: &Life, now: impl FnOnce() -> Timestamp) -> bool {
+        if life.slot == Slot::NONE && life.expires_at == Timestamp::MAX {
             return false;
         }
         let end = self
             .idle
             .as_ref()
-            .and_then(|idle| idle.ends_at(stored.slot))
+            .and_then(|idle| idle.ends_at(life.slot))
             .unwrap_or(Timestamp::MAX);
-        now() >= stored.expires_at.min(end)
+        now() >= life.expires_at.min(end)
     }
 
     /// Says whether the entry that moka has for this key is over, without looking at it.
@@ -118,9 +118,9 @@ impl Ledger {
 
     /// Notes a use of an entry.
     #[inline]
-    pub(crate) fn touch(&self, stored: &Stored) {
+    pub(crate) fn touch(&self, life: &Life) {
         if let Some(idle) = &self.idle {
-            idle.touch(stored.slot, self.clock.coarse());
+            idle.touch(life.slot, self.clock.coarse());
         }
     }
 
@@ -158,6 +158,12 @@ impl Ledger {
         // Removals are read first: an entry is stored before it is removed, so the difference is never negative.
         let removed = self.removed.load(Ordering::Acquire);
         self.stored.load(Ordering::Acquire).saturating_sub(removed)
+    }
+
+    /// Returns how many entries were ever stored.
+    #[inline]
+    pub(crate) fn inserted(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
     }
 
     pub(crate) fn evictions(&self) -> u64 {

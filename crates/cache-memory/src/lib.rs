@@ -16,8 +16,14 @@
 //!
 //! # What least recently used means here
 //!
-//! - A write takes effect on the policy before it returns. Under one caller at a time eviction is exact: at the limit
-//!   a new key evicts the live entry whose last get or set is the longest ago, and nothing else.
+//! - A write that may evict takes effect on the policy before it returns, and so does a read of an entry that the thread has not read
+//!   for a while. Of an entry that a thread reads again and again the policy hears once in a 32nd of the limit: at a limit
+//!   of 10,000 entries, after 312 reads of the thread or 312 new entries, whichever comes first.
+//! - So under one caller at a time eviction is exact below a limit of 32, and exact to a 32nd of the limit above: at the
+//!   limit a new key evicts a live entry, and one that was used before it stays only if no more than so many reads and so
+//!   many new entries lie between the two uses.
+//! - Where there is room for 1,024 more entries and the limit is 2,048 or more, or where there is none, the policy hears of
+//!   up to 64 writes at once, which moves the order of use by as many calls.
 //! - Entries whose time has ended go before any live entry does.
 //! - Under many callers reads reach the policy through a bounded queue. A read that finds it full is not recorded, so
 //!   which entry is the least recently used is approximate then. The limit is not: live entries exceed it by at most
@@ -28,15 +34,19 @@
 mod afresh;
 mod ages;
 mod backend;
+mod changes;
 mod config;
 mod deadlines;
 mod error;
+mod front;
 mod idle;
 mod ledger;
 mod maintenance;
+mod name;
 mod order;
 mod policy;
 pub mod presets;
+mod read;
 mod store;
 mod stored;
 mod sync;

@@ -1,20 +1,22 @@
 //! Moka as the storage, and nothing else of moka: life, limits and counts are ours, because moka's capacity is soft,
 //! its expiry costs every hit and its counts lag.
 
-use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cache_core::{BackendStats, CacheError, Entry, Key, Result};
-use compact_str::CompactString;
-use foldhash::quality::RandomState;
+use moka::notification::RemovalCause;
 use moka::sync::Cache;
 
 use crate::afresh::Afresh;
+use crate::changes::Changes;
 use crate::config::MemoryBuilder;
+use crate::front::Fronts;
 use crate::idle::IdleTimes;
 use crate::ledger::Ledger;
+use crate::name::{Hashed, Name, Sought};
 use crate::order::Order;
+use crate::policy::EvictionPolicy;
 use crate::stored::Stored;
 use crate::weigher::Weigher;
 
@@ -29,18 +31,32 @@ const FREED_BY_CLEAR: u64 = 1_000;
 /// the writes over an entry in 16 bits, and one that was written over 65,535 times is never evicted again.
 const AFRESH: u32 = 1_024;
 
-type Moka = Cache<CompactString, Stored, RandomState>;
+/// How many writes may wait for the policy where no entry has to go for them. Moka's queue holds six times as many, and
+/// a writer that finds it full would sleep.
+const UNSETTLED: u64 = 64;
+/// So much room there must be for it, and so high a limit: what waits must not pass the limit, nor matter for the order of
+/// use.
+const ROOM: u64 = 1_024;
+
+/// How many cells tell the changes of entries apart, where there is room for so many entries.
+const CELLS: u64 = 1_024;
+
+pub(crate) type Moka = Cache<Name, Stored, Hashed>;
 
 #[derive(Debug)]
 pub(crate) struct Store {
-    moka: Moka,
-    ledger: Arc<Ledger>,
-    hasher: RandomState,
+    pub(crate) moka: Moka,
+    pub(crate) ledger: Arc<Ledger>,
     orders: Box<[Mutex<Order>]>,
-    afresh: Afresh,
+    pub(crate) afresh: Afresh,
+    /// How many writes wait for the policy.
+    unsettled: AtomicU64,
+    pub(crate) changes: Arc<Changes>,
+    /// Only for a policy that does not count uses.
+    pub(crate) fronts: Option<Fronts>,
     weigher: Option<Weigher>,
-    max_items: Option<u64>,
-    max_weight: Option<u64>,
+    pub(crate) max_items: Option<u64>,
+    pub(crate) max_weight: Option<u64>,
     closed: AtomicBool,
 }
 
@@ -52,25 +68,34 @@ impl Store {
         ));
         let max_items = (config.max_items > 0).then_some(config.max_items);
         let max_weight = config.max_weight.as_ref().map(|(weight, _)| *weight);
-        let listener = Arc::clone(&ledger);
+        let cells = usize::try_from(max_items.map_or(CELLS, |items| items.min(CELLS))).unwrap_or(1);
+        let changes = Arc::new(Changes::new(cells));
+        let listener = (Arc::clone(&ledger), Arc::clone(&changes));
         let mut builder = Cache::builder()
             .eviction_policy(config.policy.to_moka())
-            .eviction_listener(move |_, stored, cause| listener.close(&stored, cause));
+            .eviction_listener(move |name: Arc<Name>, stored: Stored, cause| {
+                let (ledger, changes) = &listener;
+                if cause != RemovalCause::Replaced {
+                    drop(changes.begin(name.sought().hash));
+                }
+                ledger.close(&stored.life, cause);
+            });
         if let Some(limit) = max_items.or(max_weight) {
             builder = builder.max_capacity(limit);
         }
         if let Some((_, weigher)) = config.max_weight.clone() {
-            builder = builder.weigher(move |key: &CompactString, stored: &Stored| {
-                Key::new(key).map_or(0, |key| weigher.weigh(key, stored.value()))
+            builder = builder.weigher(move |key: &Name, stored: &Stored| {
+                Key::new(key).map_or(0, |key| weigher.weigh(key, &stored.value))
             });
         }
-        let hasher = RandomState::default();
         Self {
-            moka: builder.build_with_hasher(hasher.clone()),
+            moka: builder.build_with_hasher(Hashed::default()),
             ledger,
-            hasher,
             orders: (1..=ORDERS).map(|seed| Mutex::new(Order::new(seed))).collect(),
             afresh: Afresh::default(),
+            unsettled: AtomicU64::new(0),
+            changes,
+            fronts: (config.policy == EvictionPolicy::Lru).then(Fronts::new),
             weigher: config.max_weight.as_ref().map(|(_, weigher)| weigher.clone()),
             max_items,
             max_weight,
@@ -80,46 +105,6 @@ impl Store {
 
     pub(crate) fn ledger(&self) -> &Ledger {
         &self.ledger
-    }
-
-    #[inline]
-    pub(crate) fn get(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        self.check_open()?;
-        let ended = self.afresh.ended();
-        match self.moka.get(key.as_str()) {
-            Some(stored) => Ok(self.live(stored)),
-            None if self.afresh.has_begun_since(ended) => Ok(self.get_in_order(key)),
-            None => Ok(None),
-        }
-    }
-
-    /// Reads an entry when no write to its key is under way.
-    #[cold]
-    fn get_in_order(&self, key: Key<'_>) -> Option<Entry> {
-        let _in_order = self.in_order(key.as_str());
-        self.moka.get(key.as_str()).and_then(|stored| self.live(stored))
-    }
-
-    /// Notes the use of an entry that is there for callers.
-    #[inline]
-    fn live(&self, stored: Stored) -> Option<Entry> {
-        if self.ledger.is_gone(&stored) {
-            return None;
-        }
-        self.ledger.touch(&stored);
-        Some(stored.into_entry())
-    }
-
-    pub(crate) fn exists(&self, key: Key<'_>) -> Result<bool> {
-        self.check_open()?;
-        if self.ledger.ages().unfreed().is_some() {
-            // Only the entry tells whether it was cleared. Looking at it counts as a use, but not for long.
-            return Ok(self
-                .find(key, |moka| moka.get(key.as_str()))
-                .is_some_and(|stored| !self.ledger.is_gone(&stored)));
-        }
-        let is_there = self.find(key, |moka| moka.contains_key(key.as_str()).then_some(()));
-        Ok(is_there.is_some() && !self.ledger.is_key_over(key.as_str()))
     }
 
     pub(crate) fn set(&self, key: Key<'_>, entry: Entry) -> Result<()> {
@@ -136,36 +121,42 @@ impl Store {
         if self.is_full_with(weight) {
             self.sweep(SLICE);
         }
-        let name = CompactString::from(key.as_str());
+        let sought = Sought::new(key);
+        let name = sought.to_name();
         {
-            let mut order = self.in_order(key.as_str());
+            let mut order = self.in_order(sought);
+            let _change = self.changes.begin(sought.hash);
             let _gap = order.one_in(AFRESH).then(|| {
                 let gap = self.afresh.begin();
-                self.moka.invalidate(key.as_str());
+                self.moka.invalidate(&sought);
                 gap
             });
-            let slot = self.ledger.open(&name, entry.expires_at());
+            let slot = self.ledger.open(name.compact(), entry.expires_at());
             let age = self.ledger.ages().current();
             self.moka.insert(name, Stored::new(entry, slot, age));
             if self.ledger.ages().has_passed(age) {
                 // A clear came in between. It may have looked for hidden entries before this one was there.
-                self.moka.invalidate(key.as_str());
+                self.moka.invalidate(&sought);
             }
         }
-        self.settle();
+        self.settle_write();
         self.check_open().inspect_err(|_| {
             // The cache was closed meanwhile, and this entry may have come after all others were freed.
-            self.moka.invalidate(key.as_str());
+            self.moka.invalidate(&sought);
             self.settle();
         })
     }
 
     pub(crate) fn delete(&self, key: Key<'_>) -> Result<bool> {
         self.check_open()?;
-        let Some(stored) = self.find(key, |moka| moka.remove(key.as_str())) else {
+        let sought = Sought::new(key);
+        let change = self.changes.begin(sought.hash);
+        let removed = self.find(sought, |moka| moka.remove(&sought));
+        drop(change);
+        let Some(stored) = removed else {
             return Ok(false);
         };
-        let gone = self.ledger.is_gone(&stored);
+        let gone = self.ledger.is_gone(&stored.life);
         self.settle();
         Ok(!gone)
     }
@@ -200,20 +191,21 @@ impl Store {
         let Some(clears) = self.ledger.ages().unfreed() else {
             return;
         };
-        for (done, (key, _)) in self.moka.iter().enumerate() {
+        for (done, (name, _)) in self.moka.iter().enumerate() {
             if done.is_multiple_of(SLICE) {
                 self.settle();
                 if stopped() {
                     return;
                 }
             }
-            let _in_order = self.in_order(&key);
+            let sought = name.sought();
+            let _in_order = self.in_order(sought);
             if self
                 .moka
-                .get(key.as_str())
-                .is_some_and(|stored| stored.age() != self.ledger.ages().current())
+                .get(&sought)
+                .is_some_and(|stored| stored.life.age() != self.ledger.ages().current())
             {
-                self.moka.invalidate(key.as_str());
+                self.moka.invalidate(&sought);
             }
         }
         self.ledger.ages().note_freed(clears);
@@ -226,14 +218,28 @@ impl Store {
             let Some((slot, key)) = self.ledger.first_due() else {
                 return false;
             };
-            let _in_order = self.in_order(&key);
+            let sought = Sought::from(key.as_str());
+            let _in_order = self.in_order(sought);
             // No write to this key runs now, so a slot that is still there is that of the entry in moka.
             if self.ledger.is_due(slot, &key) {
-                self.moka.invalidate(key.as_str());
+                self.moka.invalidate(&sought);
                 self.ledger.put_off(slot, &key);
             }
         }
         true
+    }
+
+    /// Lets a write take effect on the policy, at once unless there is room enough.
+    fn settle_write(&self) {
+        let has_room = match (self.max_items, self.max_weight) {
+            (Some(limit), _) => limit >= 2 * ROOM && self.ledger.items() + ROOM < limit,
+            (None, weight) => weight.is_none(),
+        };
+        if !has_room || self.unsettled.fetch_add(1, Ordering::Relaxed) >= UNSETTLED {
+            // Until they are settled every other writer comes here too and waits for its turn, so each adds one at most.
+            self.settle();
+            self.unsettled.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Lets all writes so far take effect on the policy. It waits for a lock at most, where a writer that finds
@@ -263,27 +269,14 @@ impl Store {
         }
     }
 
-    /// Looks for an entry. Who finds none while a write stores one afresh looks again once that write is done.
-    #[inline]
-    fn find<T>(&self, key: Key<'_>, look: impl Fn(&Moka) -> Option<T>) -> Option<T> {
-        let ended = self.afresh.ended();
-        look(&self.moka).or_else(|| {
-            self.afresh.has_begun_since(ended).then(|| {
-                let _in_order = self.in_order(key.as_str());
-                look(&self.moka)
-            })?
-        })
-    }
-
     fn is_full_with(&self, weight: u64) -> bool {
         self.max_items
             .or(self.max_weight)
             .is_some_and(|limit| self.moka.weighted_size().saturating_add(weight) > limit)
     }
 
-    fn in_order(&self, key: &str) -> MutexGuard<'_, Order> {
-        let hash = self.hasher.hash_one(key);
-        let order = &self.orders[usize::try_from(hash % ORDERS as u64).unwrap_or_default()];
+    pub(crate) fn in_order(&self, sought: Sought<'_>) -> MutexGuard<'_, Order> {
+        let order = &self.orders[usize::try_from(sought.hash % ORDERS as u64).unwrap_or_default()];
         order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

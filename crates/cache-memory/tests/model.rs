@@ -13,6 +13,8 @@ mod afresh;
     reason = "the model needs the steps of a clear, not all questions about one"
 )]
 mod ages;
+#[path = "../src/changes.rs"]
+mod changes;
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +22,7 @@ use loom::thread;
 
 use afresh::Afresh;
 use ages::{Age, Ages};
+use changes::Changes;
 
 const NOTHING: u64 = u64::MAX;
 
@@ -143,5 +146,120 @@ fn a_reader_that_finds_nothing_learns_of_the_gap_that_it_looked_into() {
             assert!(store.0.has_begun_since(ended));
         }
         writer.join().unwrap();
+    });
+}
+
+/// A store of one entry whose value counts up, and what a reader may remember of it.
+#[derive(Clone)]
+struct Versions(Arc<(Changes, AtomicU64, AtomicU64)>);
+
+impl Versions {
+    fn new() -> Self {
+        Self(Arc::new((Changes::new(1), AtomicU64::new(1), AtomicU64::new(1))))
+    }
+
+    /// As `Store::set`. The table is written without order towards anything else, but for what the changes give.
+    fn set(&self, value: u64) {
+        let (changes, entry, returned) = &*self.0;
+        let change = changes.begin(0);
+        entry.store(value, Ordering::Release);
+        drop(change);
+        returned.store(value, Ordering::Release);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.1.load(Ordering::Acquire)
+    }
+
+    /// Returns the value of the last write that this thread knows to have returned.
+    fn returned(&self) -> u64 {
+        self.0.2.load(Ordering::Acquire)
+    }
+
+    /// As `Store::get` of a thread that remembers: what it read some time ago, if that is still the answer.
+    fn remember(&self) -> Option<(changes::Moment, u64)> {
+        self.0.0.now(0).map(|moment| (moment, self.read()))
+    }
+
+    fn is_current(&self, moment: changes::Moment) -> bool {
+        !self.0.0.since(0, moment)
+    }
+}
+
+/// Three threads with several steps each run in too many orders to try all of them: those with more than three switches
+/// in the middle of a thread are left out.
+fn of_three_threads() -> loom::model::Builder {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(3);
+    model
+}
+
+#[test]
+fn what_a_thread_remembers_is_never_older_than_a_write_that_has_returned() {
+    loom::model(|| {
+        let store = Versions::new();
+        let writer = {
+            let store = store.clone();
+            thread::spawn(move || store.set(2))
+        };
+        let remembered = store.remember();
+        let returned = store.returned();
+        if let Some((moment, value)) = remembered
+            && store.is_current(moment)
+        {
+            assert!(
+                value >= returned,
+                "{value} after the write of {returned} had returned"
+            );
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn what_a_thread_remembers_is_never_older_than_what_another_has_read() {
+    of_three_threads().check(|| {
+        let store = Versions::new();
+        let seen = Arc::new(AtomicU64::new(0));
+        let writer = {
+            let store = store.clone();
+            thread::spawn(move || store.set(2))
+        };
+        let reader = {
+            let (store, seen) = (store.clone(), Arc::clone(&seen));
+            thread::spawn(move || seen.store(store.read(), Ordering::Release))
+        };
+        let remembered = store.remember();
+        let seen = seen.load(Ordering::Acquire);
+        if let Some((moment, value)) = remembered
+            && store.is_current(moment)
+        {
+            assert!(value >= seen, "{value} after another thread had read {seen}");
+        }
+        writer.join().unwrap();
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn two_writers_that_overlap_leave_nothing_old_remembered() {
+    of_three_threads().check(|| {
+        let store = Versions::new();
+        let writers: Vec<_> = [2, 3]
+            .into_iter()
+            .map(|value| {
+                let store = store.clone();
+                thread::spawn(move || store.set(value))
+            })
+            .collect();
+        let remembered = store.remember();
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        if let Some((moment, value)) = remembered
+            && store.is_current(moment)
+        {
+            assert_eq!(value, store.read());
+        }
     });
 }

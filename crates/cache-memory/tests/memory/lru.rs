@@ -1,6 +1,6 @@
 //! Who goes when room is needed: under one caller exactly the least recently used live entry.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use cache_memory::EvictionPolicy;
 use proptest::prelude::*;
@@ -189,6 +189,81 @@ proptest! {
                 }
             }
         });
+    }
+}
+
+/// When an entry was last used: after how many reads, and after how many entries were stored.
+type Use = (usize, usize);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// In a large cache a thread tells the policy of a use up to a 32nd of the limit late, and no later: an entry that
+    /// goes was used before every other one, or as good as.
+    #[test]
+    fn a_large_cache_is_exact_to_a_32nd(
+        limit in prop::sample::select(vec![64_usize, 256, 640]),
+        seed in any::<u64>(),
+    ) {
+        let most = limit / 32;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let cache = setup_without_thread(|builder| builder.max_items(limit as u64)).cache;
+            let mut random = Random(seed);
+            let mut uses: HashMap<u32, Use> = HashMap::new();
+            let (mut reads, mut stored) = (0, 0);
+            for _ in 0..4_000 {
+                // The smaller the number the more often it is chosen, so that some keys are read again and again.
+                let widest = random.below(3 * u32::try_from(limit).unwrap());
+                let wide = random.below(1 + widest);
+                let key = random.below(1 + wide);
+                let name = key.to_string();
+                if random.below(4) > 0 {
+                    reads += 1;
+                    let found = cache.get::<u32>(&name).await.unwrap();
+                    assert_eq!(found.is_some(), uses.contains_key(&key), "key {key}");
+                    uses.entry(key).and_modify(|used| *used = (reads, stored));
+                    continue;
+                }
+                let evictions = cache.stats().evictions;
+                cache.set(&name, key).await.unwrap();
+                stored += 1;
+                uses.insert(key, (reads, stored));
+                if cache.stats().evictions == evictions {
+                    continue;
+                }
+                let mut gone = Vec::new();
+                for key in uses.keys() {
+                    if !cache.exists(&key.to_string()).await.unwrap() {
+                        gone.push(*key);
+                    }
+                }
+                for key in gone {
+                    let used = uses.remove(&key).unwrap();
+                    for (other, kept) in &uses {
+                        if *kept < used {
+                            assert!(
+                                used.0 - kept.0 <= most && used.1 - kept.1 <= most,
+                                "{key} of {used:?} went and {other} of {kept:?} stayed"
+                            );
+                        }
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A small generator of numbers, so that a failure can be run again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, most: u32) -> u32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from(self.0 >> 33).unwrap() % most
     }
 }
 

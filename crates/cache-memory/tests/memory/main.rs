@@ -11,5 +11,6 @@ mod history;
 mod idle;
 mod loading;
 mod lru;
+mod remembered;
 mod support;
 mod weight;

@@ -1,0 +1,275 @@
+//! What a thread remembers of the entries that it reads most, so that it need not ask moka for them: moka's way to an
+//! entry takes several times as long as the way here, most of it for telling the policy of the use.
+//!
+//! A thread remembers a value without holding it, and only as long as nobody has changed the entry ([`Changes`]). So a
+//! read from here is as good as one from moka, and what is removed is dropped at once.
+
+use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
+
+use cache_core::WeakValue;
+
+use crate::changes::{Changes, Moment};
+use crate::name::Sought;
+use crate::stored::{Life, Stored};
+
+/// How many entries a thread remembers of one cache, each in its own place by its hash.
+const PLACES: usize = 256;
+/// A thread that reads a cache less often than this does not remember anything: it would pay for room that it does not
+/// use.
+const FIRST_READS: u64 = 32;
+/// Longer keys are not remembered, so that remembering one does not allocate.
+const LONGEST_KEY: usize = 40;
+/// Larger objects are not remembered: as long as they are, the room of one that was dropped is not given back.
+const LARGEST_OBJECT: usize = 1_024;
+
+/// The place of one cache in what each thread remembers.
+#[derive(Debug)]
+pub(crate) struct Fronts {
+    /// No two caches of a process ever have the same.
+    id: u64,
+    /// Which one of the caches that live now.
+    seat: usize,
+}
+
+/// What one read learns of the front.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// The entry.
+    Found(Stored),
+    /// Moka is to be asked, and its answer is not to be remembered.
+    Unknown,
+    /// Moka is to be asked, and its answer is to be remembered.
+    Asked(Asked),
+}
+
+/// A question to moka whose answer may be remembered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    moment: Moment,
+    reads: u64,
+    inserted: u64,
+}
+
+/// How much of a use may be told late.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lag {
+    /// So many reads of this thread, and as many new entries of all, may come between a use and the last one that the
+    /// policy was told of.
+    pub(crate) most: u64,
+    /// How many entries were ever stored.
+    pub(crate) inserted: u64,
+}
+
+#[derive(Debug)]
+struct Front {
+    id: u64,
+    reads: u64,
+    places: Box<[Place]>,
+}
+
+#[derive(Debug)]
+struct Place {
+    remembered: Option<Remembered>,
+    /// The hash of another entry that was asked for. If that is asked for again before the remembered one is, it takes
+    /// the place.
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    hash: u64,
+    asked: Asked,
+    value: WeakValue,
+    life: Life,
+    length: u8,
+    key: [u8; LONGEST_KEY],
+}
+
+thread_local! {
+    static FRONTS: RefCell<Vec<Front>> = const { RefCell::new(Vec::new()) };
+}
+
+static SEATS: Mutex<Seats> = Mutex::new(Seats {
+    left: Vec::new(),
+    taken: 0,
+    ids: 0,
+});
+
+struct Seats {
+    left: Vec<usize>,
+    taken: usize,
+    ids: u64,
+}
+
+impl Fronts {
+    pub(crate) fn new() -> Self {
+        let mut seats = SEATS.lock().unwrap_or_else(PoisonError::into_inner);
+        seats.ids += 1;
+        let seat = seats.left.pop().unwrap_or_else(|| {
+            seats.taken += 1;
+            seats.taken - 1
+        });
+        Self { id: seats.ids, seat }
+    }
+
+    /// Looks for an entry among what this thread remembers.
+    #[inline]
+    pub(crate) fn look(&self, sought: Sought<'_>, changes: &Changes, lag: impl FnOnce() -> Lag) -> Look {
+        self.mine(|front| front.look(sought, changes, lag))
+            .unwrap_or(Look::Unknown)
+    }
+
+    /// Remembers what moka has answered to a question.
+    #[inline]
+    pub(crate) fn remember(&self, sought: Sought<'_>, asked: Asked, stored: &Stored) {
+        self.mine(|front| front.remember(sought, asked, stored));
+    }
+
+    /// Runs something on what this thread remembers. A value that is dropped meanwhile may read a cache in its turn:
+    /// that read remembers nothing.
+    #[inline]
+    fn mine<T>(&self, run: impl FnOnce(&mut Front) -> T) -> Option<T> {
+        FRONTS
+            .try_with(|fronts| {
+                let mut fronts = fronts.try_borrow_mut().ok()?;
+                match fronts.get_mut(self.seat) {
+                    Some(front) if front.id == self.id => Some(run(front)),
+                    _ => {
+                        self.sit_down(&mut fronts);
+                        None
+                    }
+                }
+            })
+            .ok()
+            .flatten()
+    }
+
+    /// Takes the seat of this cache among what this thread remembers; a cache that had it before is gone.
+    #[cold]
+    fn sit_down(&self, fronts: &mut Vec<Front>) {
+        while fronts.len() <= self.seat {
+            fronts.push(Front::of(0));
+        }
+        fronts[self.seat] = Front::of(self.id);
+    }
+}
+
+impl Drop for Fronts {
+    fn drop(&mut self) {
+        let mut seats = SEATS.lock().unwrap_or_else(PoisonError::into_inner);
+        seats.left.push(self.seat);
+    }
+}
+
+impl Front {
+    fn of(id: u64) -> Self {
+        Self {
+            id,
+            reads: 0,
+            places: Box::default(),
+        }
+    }
+
+    #[inline]
+    fn look(&mut self, sought: Sought<'_>, changes: &Changes, lag: impl FnOnce() -> Lag) -> Look {
+        self.reads += 1;
+        let Some(place) = place(&mut self.places, sought) else {
+            self.begin();
+            return Look::Unknown;
+        };
+        match &place.remembered {
+            Some(remembered) if remembered.is(sought) => {
+                place.next = 0;
+                let lag = lag();
+                if remembered.is_told(self.reads, lag)
+                    && !changes.since(sought.hash, remembered.asked.moment)
+                    && let Some(value) = remembered.value.upgrade()
+                {
+                    let life = remembered.life;
+                    return Look::Found(Stored { value, life });
+                }
+                ask(sought, self.reads, changes, lag)
+            }
+            _ if place.next == sought.hash => ask(sought, self.reads, changes, lag()),
+            _ => {
+                place.next = sought.hash;
+                Look::Unknown
+            }
+        }
+    }
+
+    /// Makes room once the thread has read often enough.
+    #[cold]
+    fn begin(&mut self) {
+        if self.reads >= FIRST_READS {
+            let place = || Place {
+                remembered: None,
+                next: 0,
+            };
+            self.places = (0..PLACES).map(|_| place()).collect();
+        }
+    }
+
+    #[inline]
+    fn remember(&mut self, sought: Sought<'_>, asked: Asked, stored: &Stored) {
+        let Some(place) = place(&mut self.places, sought) else {
+            return;
+        };
+        match &mut place.remembered {
+            Some(remembered) if remembered.asked.moment == asked.moment && remembered.is(sought) => {
+                remembered.asked = asked;
+            }
+            remembered => *remembered = Remembered::new(sought, asked, stored),
+        }
+    }
+}
+
+impl Remembered {
+    fn new(sought: Sought<'_>, asked: Asked, stored: &Stored) -> Option<Self> {
+        let name = sought.key.as_bytes();
+        if stored.value.size() > LARGEST_OBJECT {
+            return None;
+        }
+        let mut key = [0; LONGEST_KEY];
+        key.get_mut(..name.len())?.copy_from_slice(name);
+        Some(Self {
+            hash: sought.hash,
+            asked,
+            value: stored.value.downgrade(),
+            life: stored.life,
+            length: u8::try_from(name.len()).ok()?,
+            key,
+        })
+    }
+
+    #[inline]
+    fn is(&self, sought: Sought<'_>) -> bool {
+        self.hash == sought.hash && self.key.get(..usize::from(self.length)) == Some(sought.key.as_bytes())
+    }
+
+    /// Says whether the policy has heard of a use of this entry a short while ago.
+    #[inline]
+    fn is_told(&self, reads: u64, lag: Lag) -> bool {
+        reads - self.asked.reads <= lag.most && lag.inserted - self.asked.inserted <= lag.most
+    }
+}
+
+/// Notes when moka is asked, unless a change is under way.
+#[inline]
+fn ask(sought: Sought<'_>, reads: u64, changes: &Changes, lag: Lag) -> Look {
+    changes.now(sought.hash).map_or(Look::Unknown, |moment| {
+        Look::Asked(Asked {
+            moment,
+            reads,
+            inserted: lag.inserted,
+        })
+    })
+}
+
+#[inline]
+fn place<'a>(places: &'a mut [Place], sought: Sought<'_>) -> Option<&'a mut Place> {
+    // The lower bits choose the cell of the changes, so others choose the place.
+    let at = usize::try_from(sought.hash >> 32).unwrap_or_default() % PLACES;
+    places.get_mut(at)
+}
