@@ -22,10 +22,15 @@ use moka::policy::EvictionPolicy;
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
 
-const CASES: [&str; 9] = [
+/// How many keys are asked for again and again.
+const AGAIN: u32 = 8;
+
+const CASES: [&str; 11] = [
     "raw-moka",
     "hit",
+    "hit-again",
     "hit-metrics",
+    "hit-metrics-again",
     "hit-load",
     "hit-traced",
     "miss",
@@ -48,12 +53,16 @@ fn run(case: &str, times: usize) {
     let choices: Vec<u32> = (0..ITEMS).collect();
     let order = workload::uniform(&choices, times, 0);
     let keys = order.iter().map(|number| work.key(*number));
+    // A few keys, so that a read of one comes soon after another one.
+    let again = order.iter().map(|number| work.key(*number % AGAIN));
     match case {
         "raw-moka" => {
             let cache = raw(&work);
             counted(keys, |key| drop(black_box(cache.get(key))));
         }
         "hit" => gets(&filled(ours::bare(ROOM, HOUR), &work), keys),
+        "hit-again" => gets(&filled(ours::bare(ROOM, HOUR), &work), again),
+        "hit-metrics-again" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), again),
         "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
         "hit-load" => {
             let cache = filled(ours::bare(ROOM, HOUR), &work);
