@@ -220,6 +220,17 @@ fn an_owned_hit_of_a_copy_type_allocates_as_often_as_raw_moka() {
     );
 }
 
+/// Without a limit moka is not asked at all for what the thread remembers, so nothing at all allocates.
+#[test]
+fn a_hit_that_the_thread_remembers_allocates_nothing() {
+    let _alone = alone();
+    let cache = ours::bare(0, HOUR);
+    wait(cache.set("there", 7_i64)).unwrap();
+    let read = || assert!(wait(cache.get::<i64>("there").shared()).unwrap().is_some());
+    (0..1_000).for_each(|_| read());
+    assert_eq!(allocations(|_| read()), 0);
+}
+
 // The doubles.
 
 /// A recorder that counts in place and never allocates once it knows a metric.
