@@ -258,7 +258,7 @@ impl Panel {
                 "legend": { "show": true },
                 "rowsFrame": { "layout": "auto" },
                 "showValue": "never",
-                "tooltip": { "mode": "single", "yHistogram": true },
+                "tooltip": { "yHistogram": true },
                 "yAxis": { "axisPlacement": "left", "unit": self.unit.id() },
             }),
             Kind::Table => json!({ "cellHeight": "sm", "showHeader": true }),

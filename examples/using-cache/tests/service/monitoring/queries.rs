@@ -137,7 +137,13 @@ fn check_rules(stack: &Stack) {
 fn selectors(query: &str) -> Vec<String> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == ':';
     let mut selectors = Vec::new();
-    for start in ["gofr_cache_", "cache_name:", "redis_", "up{"] {
+    for start in [
+        "gofr_cache_",
+        "cache_name:",
+        "instance_cache_name:",
+        "redis_",
+        "up{",
+    ] {
         for (at, _) in query.match_indices(start) {
             let begins = query[..at]
                 .chars()
