@@ -73,6 +73,7 @@ fn now() -> [Panel; 5] {
             .query("burn rate", format!("max({})", burn_rate("6h"))),
         Panel::stat("Alerts that fire", Unit::Count, "All alerts on caches and Redis that want somebody; the watchdog does not count.")
             .colors("green", &[(1.0, "red")])
+            .wide(8)
             .query(
                 "firing",
                 r#"count(ALERTS{alertname=~"(Cache|Redis).+", alertstate="firing", severity=~"critical|warning"}) or vector(0)"#.to_owned(),
@@ -85,6 +86,8 @@ fn over_time() -> [Panel; 6] {
     let p99 = format!("histogram_quantile(0.99, sum by (cache_name, backend, le) ({buckets})) >= 0");
     [
         Panel::lines("Availability by cache", Unit::Ratio, "The share of operations in five minutes that did what was asked.")
+            .soft_minimum(0.99)
+            .decimals(2)
             .wide(12)
             .query(BY_CACHE, format!("1 - {}", error_ratio("5m"))),
         Panel::lines(
@@ -116,6 +119,7 @@ fn over_time() -> [Panel; 6] {
 
 fn alerts() -> [Panel; 1] {
     [Panel::table("Pending and firing", "Alerts on caches and Redis, the watchdog included, which always fires. docs/runbooks.md says what to do.")
+        .high(12)
         .wide(24)
         .query("", r#"ALERTS{alertname=~"(Cache|Redis).+"}"#.to_owned())]
 }

@@ -100,6 +100,7 @@ fn client() -> [Panel; 10] {
             Unit::PerSecond,
             "Values that were not what they must be: of another key, damaged, of an unknown version. They count as misses. Alert: CacheEntriesRejected.",
         )
+        .wide(24)
         .query("{{reason}}", sum_rate_by("reason", "rejected_entries_total")),
     ]
 }
