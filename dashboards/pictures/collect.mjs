@@ -94,24 +94,18 @@ export async function collect(seconds, target) {
   await until(1);
 
   const to = Date.now() / 1000;
-  const dashboards = [];
-  const files = readdirSync(join(root, 'dashboards')).filter((name) => name.endsWith('.json'));
-  for (const file of files) {
-    const dashboard = JSON.parse(readFileSync(join(root, 'dashboards', file), 'utf8'));
-    for (const panel of dashboard.panels) {
-      for (const query of panel.targets ?? []) {
-        const text = fill(query.expr);
-        const range = { query: text, start: from + 30, end: to, step: STEP_SECONDS };
-        query.answer = query.instant
-          ? await ask(prometheus, 'query', { query: text, time: to })
-          : await ask(prometheus, 'query_range', range);
-      }
+  const answers = {};
+  for (const file of readdirSync(join(root, 'dashboards')).filter((name) => name.endsWith('.json'))) {
+    const { panels } = JSON.parse(readFileSync(join(root, 'dashboards', file), 'utf8'));
+    for (const { expr, instant } of panels.flatMap((panel) => panel.targets ?? [])) {
+      const query = fill(expr);
+      const range = { query, start: from + 30, end: to, step: STEP_SECONDS };
+      answers[expr] = instant ? await ask(prometheus, 'query', { query, time: to }) : await ask(prometheus, 'query_range', range);
     }
-    dashboards.push({ file, dashboard });
   }
   stop();
   mkdirSync(target, { recursive: true });
-  writeFileSync(join(target, 'data.json'), JSON.stringify({ from: from + 30, to, step: STEP_SECONDS, dashboards }));
+  writeFileSync(join(target, 'data.json'), JSON.stringify({ from: from + 30, to, step: STEP_SECONDS, answers }));
 }
 
 const [seconds, target] = process.argv.slice(2);

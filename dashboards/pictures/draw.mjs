@@ -1,11 +1,11 @@
 // Draws each dashboard of the collected data into a picture.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const [target, pictures] = process.argv.slice(2);
-const { dashboards, ...range } = JSON.parse(readFileSync(join(target, 'data.json'), 'utf8'));
+const { answers, ...range } = JSON.parse(readFileSync(join(target, 'data.json'), 'utf8'));
 await build({
   entryPoints: [join(import.meta.dirname, 'page.jsx')],
   outfile: join(target, 'page.js'),
@@ -17,8 +17,14 @@ await build({
   logLevel: 'error',
 });
 mkdirSync(pictures, { recursive: true });
-for (const { file, dashboard } of dashboards) {
+const folder = join(import.meta.dirname, '..');
+for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
   const name = file.replace('.json', '');
+  const dashboard = JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  for (const target of dashboard.panels.flatMap((panel) => panel.targets ?? [])) {
+    target.answer = answers[target.expr];
+    if (!target.answer) throw new Error(`nothing was collected for ${target.expr}; collect anew`);
+  }
   const page = join(target, `${name}.html`);
   const data = JSON.stringify({ dashboard, ...range }).replaceAll('<', '\\u003c');
   writeFileSync(page, `<!doctype html><meta charset="utf-8"><link rel="stylesheet" href="page.css"><div id="page"></div><script>window.picture = ${data}</script><script src="page.js"></script>`);

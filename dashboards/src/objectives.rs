@@ -119,7 +119,7 @@ fn over_time() -> [Panel; 6] {
 
 fn alerts() -> [Panel; 1] {
     [Panel::table("Pending and firing", "Alerts on caches and Redis, the watchdog included, which always fires. docs/runbooks.md says what to do.")
-        .high(12)
+        .high(10)
         .wide(24)
         .query("", r#"ALERTS{alertname=~"(Cache|Redis).+"}"#.to_owned())]
 }

@@ -39,7 +39,8 @@ pub struct Panel {
 impl Panel {
     fn new(kind: Kind, title: &'static str, unit: Unit, description: &'static str) -> Self {
         let (width, height) = match kind {
-            Kind::Stat => (4, 4),
+            // Lower ones have no room for their graph.
+            Kind::Stat => (4, 5),
             Kind::Lines | Kind::Table => (8, 8),
             Kind::Heatmap => (12, 8),
         };
