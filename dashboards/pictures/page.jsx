@@ -58,8 +58,11 @@ function Lines({ panel, frames, width, height }) {
 function Stat({ panel, frames, width, height }) {
   const [time, field] = frames[0].fields;
   const value = field.display(field.values.findLast((value) => value !== null));
-  const sparkline = { y: { ...field, config: { ...field.config, min: undefined, max: undefined } }, x: time };
-  return <BigValue theme={theme} width={width} height={height} value={value} colorMode={panel.options.colorMode} graphMode={panel.options.graphMode} sparkline={sparkline} textMode="value" justifyMode={panel.options.justifyMode} />;
+  const range = { min: Math.min(...field.values), max: Math.max(...field.values) };
+  const sparkline = { y: { ...field, state: { ...field.state, range } }, x: time };
+  // Grafana, too, hands over the history only if it is to be drawn.
+  const history = panel.options.graphMode === 'none' ? undefined : sparkline;
+  return <BigValue theme={theme} width={width} height={height} value={value} colorMode={panel.options.colorMode} graphMode={panel.options.graphMode} sparkline={history} textMode="value" justifyMode={panel.options.justifyMode} />;
 }
 
 function useRows(panel) {

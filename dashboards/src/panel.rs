@@ -39,7 +39,6 @@ pub struct Panel {
 impl Panel {
     fn new(kind: Kind, title: &'static str, unit: Unit, description: &'static str) -> Self {
         let (width, height) = match kind {
-            // Lower ones have no room for their graph.
             Kind::Stat => (4, 5),
             Kind::Lines | Kind::Table => (8, 8),
             Kind::Heatmap => (12, 8),

@@ -68,7 +68,8 @@ impl Panel {
             Kind::Stat => json!({
                 "reduceOptions": last,
                 "colorMode": "value",
-                "graphMode": "area",
+                // The number would lie over its graph, and there are lines below anyway.
+                "graphMode": "none",
                 "textMode": "auto",
                 "justifyMode": "auto",
                 "orientation": "auto",
