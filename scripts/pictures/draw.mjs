@@ -17,7 +17,7 @@ await build({
   logLevel: 'error',
 });
 mkdirSync(pictures, { recursive: true });
-const folder = join(import.meta.dirname, '..');
+const folder = join(import.meta.dirname, '../../dashboards');
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
   const name = file.replace('.json', '');
   const dashboard = JSON.parse(readFileSync(join(folder, file), 'utf8'));
