@@ -33,6 +33,10 @@ monitoring-local *args:
 dashboards:
     cargo run -p cache-dashboards
 
+# Draws the dashboards into docs/pictures with data of so many seconds. It needs Node; Chromium and more it installs.
+pictures seconds="600":
+    scripts/draw-dashboards.sh {{ seconds }}
+
 # Checks dashboards, rules and the stack, on a running Prometheus too. It installs what it needs.
 check-monitoring:
     scripts/check-monitoring.sh

@@ -1,7 +1,7 @@
 """Reads dashboards with Grafana's own types and writes them again: what does not come back is what Grafana does not know.
 
-Grafana ignores a misspelt field without a word, and the panel looks almost right. It runs in the environment that
-check-monitoring.sh makes.
+Grafana ignores a misspelt field without a word, and the panel looks almost right. check-monitoring.sh runs it with the
+types of one release after the other; the first argument says which, the others are the dashboards.
 """
 
 import json
@@ -30,7 +30,7 @@ def lost(before, after, path=""):
         yield f"{path}: {before!r} became {after!r}"
 
 
-def main(files):
+def main(release, *files):
     register_default_plugins()
     failed = False
     for file in files:
@@ -38,11 +38,11 @@ def main(files):
             before = json.load(opened)
         after = json.loads(JSONEncoder().encode(Dashboard.from_json(before)))
         for path in lost(before, after):
-            print(f"{file}: {path}", file=sys.stderr)
+            print(f"{file}: Grafana {release} does not know {path}", file=sys.stderr)
             failed = True
-    print(f"{len(files)} dashboards" + (" FAILED" if failed else " are as Grafana reads them"))
+    print(f"{len(files)} dashboards" + (" FAILED" if failed else f" are as Grafana {release} reads them"))
     return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

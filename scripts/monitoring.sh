@@ -45,11 +45,16 @@ up() {
   if [ "$mode" = host ]; then unwanted+=(app-memory app-redis redis redis-exporter); fi
   if [ -z "$alerting" ]; then unwanted+=(alertmanager); fi
   if [ ${#unwanted[@]} -gt 0 ]; then
-    COMPOSE_PROFILES=app,alerting "${compose[@]}" rm --stop --force "${unwanted[@]}" >/dev/null 2>&1
+    local said
+    if ! said=$(COMPOSE_PROFILES=app,alerting "${compose[@]}" rm --stop --force "${unwanted[@]}" 2>&1); then
+      echo "$said" >&2
+      echo "error: what another mode started cannot be removed; the lines above say why" >&2
+      exit 1
+    fi
   fi
   if ! CACHE_TARGETS=$mode CACHE_ALERTING=$([ "$alerting" ] && echo on || echo off) COMPOSE_PROFILES=$profiles \
     "${compose[@]}" up --detach --build --wait --wait-timeout 600 --remove-orphans; then
-    echo "error: not all of it came up; \`just monitoring-logs\` says why" >&2
+    echo "error: not all of it came up; the lines above or \`just monitoring-logs\` say why, and ports that are taken change in deploy/.env" >&2
     exit 1
   fi
   echo "Grafana     http://127.0.0.1:$(port GRAFANA_PORT)  (to look needs no login; admin's password is in deploy/.env)"
@@ -81,6 +86,10 @@ local_stack() {
     echo "error: there is no prometheus; install it with apt-get install prometheus or brew install prometheus" >&2
     exit 1
   }
+  if [[ " $* " == *" --listen"* ]]; then
+    echo "error: Prometheus must know where the example listens; set CACHE_EXAMPLE_LISTEN instead of --listen" >&2
+    exit 2
+  fi
   cargo build --locked --quiet -p using-cache
   local folder app=${CACHE_EXAMPLE_LISTEN:-127.0.0.1:8080} web=127.0.0.1:${PROMETHEUS_PORT:-9090}
   folder=$(mktemp -d)
@@ -105,6 +114,10 @@ local_stack() {
     sleep 0.5 &
     wait $! || true
   done
+  if [ -z "$told" ]; then
+    echo "error: one of them ended, as the lines above say; ports that are taken change with PROMETHEUS_PORT=9091 and CACHE_EXAMPLE_LISTEN=127.0.0.1:8090" >&2
+    exit 1
+  fi
 }
 
 command=${1:-}

@@ -3,10 +3,14 @@
 
 use crate::dashboard::Dashboard;
 use crate::panel::Panel;
+use crate::query::CHOSEN;
 use crate::unit::Unit;
-use crate::variable::{CACHE_NAME, JOB};
+use crate::variable::{CACHE_NAME, INSTANCE, JOB};
 
 const OVERVIEW: (&str, &str) = ("All caches", "cache-overview");
+
+/// Caches of one name on two backends are two caches here, as they are for the alerts.
+const BY_CACHE: &str = "{{cache_name}} on {{backend}}";
 
 /// The share of operations that may fail: the objective is 99.9 %.
 const BUDGET: f64 = 0.001;
@@ -15,9 +19,9 @@ pub(crate) fn dashboard() -> Dashboard {
     Dashboard::new(
         "cache-objectives",
         "Cache objectives",
-        "Availability of the caches against 99.9 %, how fast the error budget is spent, and what fires. Recorded series are sums over the instances.",
+        "Availability of the caches against 99.9 %, how fast the error budget is spent, and what fires. Alerts look at all instances.",
     )
-    .variables(&[JOB, CACHE_NAME])
+    .variables(&[JOB, INSTANCE, CACHE_NAME])
     .row("Now", OVERVIEW, now())
     .row("Over time", OVERVIEW, over_time())
     .row("Alerts", OVERVIEW, alerts())
@@ -25,11 +29,20 @@ pub(crate) fn dashboard() -> Dashboard {
 
 /// The share of operations that failed in a window, by cache.
 fn error_ratio(window: &str) -> String {
-    recorded(&format!("errors_per_operation:ratio_rate{window}"))
+    let (failed, all) = (
+        recorded(&format!("errors:rate{window}")),
+        recorded(&format!("operations:rate{window}")),
+    );
+    format!("{failed} / ({all} > 0)")
 }
 
+/// What the recording rules have counted by instance, of those that are chosen, as the rules of the alerts add it up.
 fn recorded(name: &str) -> String {
-    format!(r#"cache_name:gofr_cache_{name}{{job=~"$job", cache_name=~"$cache_name"}}"#)
+    format!("sum by (cache_name, backend) ({})", series(name))
+}
+
+fn series(name: &str) -> String {
+    format!("instance_cache_name:gofr_cache_{name}{{{CHOSEN}}}")
 }
 
 fn burn_rate(window: &str) -> String {
@@ -60,6 +73,7 @@ fn now() -> [Panel; 5] {
             .query("burn rate", format!("max({})", burn_rate("6h"))),
         Panel::stat("Alerts that fire", Unit::Count, "All alerts on caches and Redis that want somebody; the watchdog does not count.")
             .colors("green", &[(1.0, "red")])
+            .wide(8)
             .query(
                 "firing",
                 r#"count(ALERTS{alertname=~"(Cache|Redis).+", alertstate="firing", severity=~"critical|warning"}) or vector(0)"#.to_owned(),
@@ -68,10 +82,14 @@ fn now() -> [Panel; 5] {
 }
 
 fn over_time() -> [Panel; 6] {
+    let buckets = series("get_latency_seconds_bucket:rate5m");
+    let p99 = format!("histogram_quantile(0.99, sum by (cache_name, backend, le) ({buckets})) >= 0");
     [
         Panel::lines("Availability by cache", Unit::Ratio, "The share of operations in five minutes that did what was asked.")
+            .soft_minimum(0.99)
+            .decimals(2)
             .wide(12)
-            .query("{{cache_name}}", format!("1 - {}", error_ratio("5m"))),
+            .query(BY_CACHE, format!("1 - {}", error_ratio("5m"))),
         Panel::lines(
             "Burn rate by window",
             Unit::Factor,
@@ -86,21 +104,22 @@ fn over_time() -> [Panel; 6] {
         .query("3 days", format!("max({})", burn_rate("3d"))),
         Panel::lines("Hit ratio", Unit::Ratio, "As CacheHitRatioLow sees it: over five minutes.")
             .colors("transparent", &[(0.5, "orange")])
-            .query("{{cache_name}}", recorded("hits_per_lookup:ratio_rate5m")),
+            .query(BY_CACHE, format!("{} / ({} > 0)", recorded("hits:rate5m"), recorded("lookups:rate5m"))),
         Panel::lines("p99 of gets", Unit::Seconds, "As CacheGetLatencyHigh sees it: over five minutes. It leaves out memory.")
             .logarithmic()
             .colors("transparent", &[(0.05, "orange")])
-            .query("{{cache_name}}", recorded("get_latency_seconds:p99_rate5m")),
+            .query(BY_CACHE, p99),
         Panel::lines("Lookups", Unit::PerSecond, "Below one each second the alerts on ratios and latency stay quiet.")
-            .query("{{cache_name}}", recorded("lookups:rate5m")),
+            .query(BY_CACHE, recorded("lookups:rate5m")),
         Panel::lines("Operations", Unit::PerSecond, "What the error ratios are shares of.")
             .wide(24)
-            .query("{{cache_name}}", recorded("operations:rate5m")),
+            .query(BY_CACHE, recorded("operations:rate5m")),
     ]
 }
 
 fn alerts() -> [Panel; 1] {
     [Panel::table("Pending and firing", "Alerts on caches and Redis, the watchdog included, which always fires. docs/runbooks.md says what to do.")
+        .high(10)
         .wide(24)
         .query("", r#"ALERTS{alertname=~"(Cache|Redis).+"}"#.to_owned())]
 }

@@ -133,7 +133,7 @@ fn latency() -> [Panel; 5] {
     ]
 }
 
-fn contents() -> [Panel; 4] {
+fn contents() -> [Panel; 5] {
     let by_cache = |suffix: &str| format!("sum by (cache_name) ({})", series(suffix));
     [
         Panel::lines("Entries and limits", Unit::Count, "Entries held now, of all instances, and the most that may be.")
@@ -149,18 +149,25 @@ fn contents() -> [Panel; 4] {
         Panel::lines(
             "Entries that went, by cause",
             Unit::PerSecond,
-            "Evicted live for room, freed because their time had ended, or deleted. Alert: CacheEvictionThrash.",
+            "Evicted live for room, freed because their time had ended, or deleted.",
         )
         .query("evicted", sum_rate("evictions_total"))
         .query("expired", sum_rate("expirations_total"))
         .query("deleted", sum_rate("deletes_total")),
         Panel::lines(
+            "Evictions by cause",
+            Unit::PerSecond,
+            "The limit for which live entries went: of items or of weight; too_heavy are new ones that alone were heavier than all may be. Alert: CacheEvictionThrash.",
+        )
+        .wide(12)
+        .query("{{cause}}", sum_rate_by("cause", "evictions_total")),
+        Panel::lines(
             "Evictions by cache",
             Unit::PerSecond,
             "Live entries that were taken for room: what a larger limit would keep.",
         )
-        .query("{{cache_name}}", sum_rate_by("cache_name", "evictions_total"))
-        .wide(24),
+        .wide(12)
+        .query("{{cache_name}}", sum_rate_by("cache_name", "evictions_total")),
     ]
 }
 

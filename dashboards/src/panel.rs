@@ -1,5 +1,7 @@
 //! One panel: what it shows, and the JSON that Grafana draws it from.
 
+mod drawing;
+
 use serde_json::{Value, json};
 
 use crate::unit::Unit;
@@ -28,6 +30,7 @@ pub struct Panel {
     lowest_color: &'static str,
     is_logarithmic: bool,
     is_stacked: bool,
+    soft_minimum: Option<f64>,
     decimals: Option<u8>,
     pub(crate) width: u8,
     pub(crate) height: u8,
@@ -36,7 +39,7 @@ pub struct Panel {
 impl Panel {
     fn new(kind: Kind, title: &'static str, unit: Unit, description: &'static str) -> Self {
         let (width, height) = match kind {
-            Kind::Stat => (4, 4),
+            Kind::Stat => (4, 5),
             Kind::Lines | Kind::Table => (8, 8),
             Kind::Heatmap => (12, 8),
         };
@@ -50,6 +53,7 @@ impl Panel {
             lowest_color: "text",
             is_logarithmic: false,
             is_stacked: false,
+            soft_minimum: None,
             decimals: None,
             width,
             height,
@@ -105,6 +109,13 @@ impl Panel {
         self
     }
 
+    /// Begins the axis at a value, or below it once there is something.
+    #[must_use]
+    pub fn soft_minimum(mut self, minimum: f64) -> Self {
+        self.soft_minimum = Some(minimum);
+        self
+    }
+
     /// Sets how many decimals are shown.
     #[must_use]
     pub fn decimals(mut self, decimals: u8) -> Self {
@@ -116,6 +127,13 @@ impl Panel {
     #[must_use]
     pub fn wide(mut self, width: u8) -> Self {
         self.width = width;
+        self
+    }
+
+    /// Sets the height in lines.
+    #[must_use]
+    pub fn high(mut self, height: u8) -> Self {
+        self.height = height;
         self
     }
 
@@ -135,7 +153,7 @@ impl Panel {
                 "url": format!("/d/{more_uid}?${{__url_time_range}}&${{__all_variables}}"),
             }],
             "targets": self.targets(),
-            "fieldConfig": { "defaults": self.defaults(), "overrides": [] },
+            "fieldConfig": { "defaults": self.defaults(), "overrides": self.overrides() },
             "options": self.options(),
         });
         if self.kind == Kind::Table {
@@ -196,9 +214,10 @@ impl Panel {
             "thresholds": { "mode": "absolute", "steps": steps },
         });
         if self.unit == Unit::Ratio {
-            defaults["min"] = json!(0);
             defaults["max"] = json!(1);
-        } else if self.kind == Kind::Lines && !self.is_logarithmic {
+        }
+        let from_zero = self.unit == Unit::Ratio || (self.kind == Kind::Lines && !self.is_logarithmic);
+        if from_zero && self.soft_minimum.is_none() {
             defaults["min"] = json!(0);
         }
         if let Some(decimals) = self.decimals {
@@ -208,60 +227,5 @@ impl Panel {
             defaults["custom"] = self.drawing();
         }
         defaults
-    }
-
-    fn drawing(&self) -> Value {
-        let scale = if self.is_logarithmic {
-            json!({ "type": "log", "log": 10 })
-        } else {
-            json!({ "type": "linear" })
-        };
-        let stacking = if self.is_stacked { "normal" } else { "none" };
-        let limits = if self.thresholds.is_empty() {
-            "off"
-        } else {
-            "dashed"
-        };
-        json!({
-            "drawStyle": "line",
-            "lineWidth": 1,
-            "fillOpacity": if self.is_stacked { 40 } else { 8 },
-            "showPoints": "never",
-            "spanNulls": false,
-            "scaleDistribution": scale,
-            "stacking": { "mode": stacking, "group": "A" },
-            "thresholdsStyle": { "mode": limits },
-        })
-    }
-
-    fn options(&self) -> Value {
-        let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
-        match self.kind {
-            Kind::Stat => json!({
-                "reduceOptions": last,
-                "colorMode": "value",
-                "graphMode": "area",
-                "textMode": "auto",
-                "justifyMode": "auto",
-                "orientation": "auto",
-            }),
-            Kind::Lines => json!({
-                "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] },
-                "tooltip": { "mode": "multi", "sort": "desc" },
-            }),
-            Kind::Heatmap => json!({
-                "calculate": false,
-                "cellGap": 1,
-                "color": { "mode": "scheme", "scheme": "Oranges", "scale": "exponential", "exponent": 0.5, "steps": 64,
-                    "fill": "dark-orange", "reverse": false },
-                "filterValues": { "le": 1e-9 },
-                "legend": { "show": true },
-                "rowsFrame": { "layout": "auto" },
-                "showValue": "never",
-                "tooltip": { "mode": "single", "yHistogram": true },
-                "yAxis": { "axisPlacement": "left", "unit": self.unit.id() },
-            }),
-            Kind::Table => json!({ "cellHeight": "sm", "showHeader": true }),
-        }
     }
 }

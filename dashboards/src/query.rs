@@ -3,7 +3,7 @@
 use cache_metrics::names::{DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM};
 
 /// The series of the caches that are chosen at the top of the dashboard.
-const CHOSEN: &str = r#"job=~"$job", instance=~"$instance", cache_name=~"$cache_name""#;
+pub(crate) const CHOSEN: &str = r#"job=~"$job", instance=~"$instance", cache_name=~"$cache_name""#;
 
 /// What operations are made of; a get is a hit or a miss.
 const DONE: [&str; 4] = ["hits_total", "misses_total", "sets_total", "deletes_total"];

@@ -66,8 +66,12 @@ fn now() -> [Panel; 6] {
     ]
 }
 
-fn client() -> [Panel; 9] {
+fn client() -> [Panel; 10] {
     let by_cache = |suffix: &str| format!("sum by (cache_name) ({})", series(suffix));
+    let wait = |share| {
+        let waits = quantile(share, "", &series("pool_wait_seconds_bucket"));
+        format!("{waits} or 0 * {}", sum_rate("pool_wait_seconds_count"))
+    };
     [
         Panel::lines("Connections and limits", Unit::Count, "Open connections, and the most that the pools may open.")
             .query("{{cache_name}}", by_cache("pool_connections"))
@@ -75,9 +79,12 @@ fn client() -> [Panel; 9] {
         Panel::lines("Operations that wait for a connection", Unit::Count, "More than none for long: the pool is too small, or Redis too slow.")
             .query("{{cache_name}}", by_cache("pool_waiting")),
         Panel::lines("Time spent waiting", Unit::Seconds, "Seconds that operations wait for a connection, each second: how many wait on average.")
-            .query("{{cache_name}}", sum_rate_by("cache_name", "pool_wait_seconds_total")),
+            .query("{{cache_name}}", sum_rate_by("cache_name", "pool_wait_seconds_sum")),
+        Panel::lines("Length of waits", Unit::Seconds, "How long those waited for a connection that had to wait; zero while nobody does.")
+            .query("p50", wait(0.5))
+            .query("p99", wait(0.99)),
         Panel::lines("Waits and timeouts", Unit::PerSecond, "Operations that had to wait for a connection, and those that gave up.")
-            .query("waits", sum_rate("pool_waits_total"))
+            .query("waits", sum_rate("pool_wait_seconds_count"))
             .query("timeouts", sum_rate("pool_timeouts_total")),
         Panel::lines("Connects by result", Unit::PerSecond, "New connections. A steady rate says that connections do not last.")
             .query("{{result}}", sum_rate_by("result", "connects_total")),
@@ -93,6 +100,7 @@ fn client() -> [Panel; 9] {
             Unit::PerSecond,
             "Values that were not what they must be: of another key, damaged, of an unknown version. They count as misses. Alert: CacheEntriesRejected.",
         )
+        .wide(24)
         .query("{{reason}}", sum_rate_by("reason", "rejected_entries_total")),
     ]
 }

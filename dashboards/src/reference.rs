@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use cache_metrics::names::{
     ALL, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, LATENCY_BUCKETS, LOAD_BUCKETS, Metric, MetricKind,
+    POOL_WAIT_BUCKETS,
 };
 
 const HEAD: &str = "\
@@ -14,8 +15,12 @@ Every metric that the caches show. This page is made from `crates/cache-metrics/
 All but `build_info` have the labels `cache_name` and `backend` (`memory`, `redis`), then those of the table, then the
 constant ones of `Metrics::builder().label(..)`. Keys never are labels. The prefix `gofr_cache` is the default: see
 `Metrics::builder().namespace(..)`. Those with a ✓ are shown under the names of the source system too, with `cache_name`
-as the only further label of the cache: `gofr_inmemory_cache_*` for memory and `gofr_redis_cache_*` for Redis. These
-aliases carry the same numbers; the dashboards do not use them.
+in place of both: `gofr_inmemory_cache_*` for memory and `gofr_redis_cache_*` for Redis. These aliases carry the same
+numbers, evictions those of all causes; the dashboards do not use them.
+
+The causes of evictions are the limit that was reached, `items` or `weight`, and `too_heavy`: a new entry that alone is
+heavier than all may be. An entry that a policy by frequency refuses counts under the limit. What was deleted, cleared,
+written over or past its time is no eviction. `sum without (cause) (...)` is what the source system counts.
 
 ";
 
@@ -29,6 +34,7 @@ pub(crate) fn metrics() -> String {
     for (suffix, buckets) in [
         ("operation_latency_seconds", &LATENCY_BUCKETS[..]),
         ("load_duration_seconds", &LOAD_BUCKETS[..]),
+        ("pool_wait_seconds", &POOL_WAIT_BUCKETS[..]),
     ] {
         let bounds: Vec<String> = buckets.iter().map(f64::to_string).collect();
         // Writing to a string cannot fail.

@@ -1,8 +1,8 @@
 //! What a backend can say about itself without asking anybody.
 
-use std::time::Duration;
-
 use crate::envelope::Rejection;
+use crate::evictions::EvictedEntries;
+use crate::wait_times::WaitTimes;
 
 /// Numbers of a backend. What it does not know, or what does not exist for it, is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct BackendStats {
     pub weight: Option<u64>,
     /// The limit of `weight`.
     pub max_weight: Option<u64>,
-    /// Entries taken for room since the start, live ones only.
-    pub evictions: Option<u64>,
+    /// Entries taken for room since the start, live ones only, by cause.
+    pub evictions: Option<EvictedEntries>,
     /// Entries freed since the start because their time had ended.
     pub expirations: Option<u64>,
     /// Whether the backend was alive the last time that it was asked for anything: a server that answered, a memory
@@ -39,10 +39,8 @@ pub struct ConnectionStats {
     pub max: u64,
     /// Callers that wait for a connection now.
     pub waiting: u64,
-    /// Times that a caller had to wait for a connection.
-    pub waits: u64,
-    /// How long callers have waited for connections in all.
-    pub wait_time: Duration,
+    /// How long callers waited that had to wait for a connection, in vain or not.
+    pub waits: WaitTimes,
     /// Times that a caller waited for a connection until its deadline.
     pub wait_timeouts: u64,
     /// Connections that were made.

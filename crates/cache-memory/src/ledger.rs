@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Clock, Timestamp};
+use cache_core::{Clock, EvictedEntries, EvictionCause, Timestamp};
 use compact_str::CompactString;
 use moka::notification::RemovalCause;
 
@@ -25,12 +25,15 @@ pub(crate) struct Ledger {
     ages: Ages,
     stored: AtomicU64,
     removed: AtomicU64,
+    /// What moka takes entries for: a cache has one limit at most.
+    limit: EvictionCause,
     evictions: AtomicU64,
+    too_heavy: AtomicU64,
     expirations: AtomicU64,
 }
 
 impl Ledger {
-    pub(crate) fn new(clock: Arc<dyn Clock>, idle: Option<IdleTimes>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, idle: Option<IdleTimes>, limit: EvictionCause) -> Self {
         Self {
             clock,
             idle,
@@ -38,7 +41,9 @@ impl Ledger {
             ages: Ages::new(),
             stored: AtomicU64::new(0),
             removed: AtomicU64::new(0),
+            limit,
             evictions: AtomicU64::new(0),
+            too_heavy: AtomicU64::new(0),
             expirations: AtomicU64::new(0),
         }
     }
@@ -166,8 +171,16 @@ impl Ledger {
         self.stored.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn evictions(&self) -> u64 {
-        self.evictions.load(Ordering::Relaxed)
+    /// Notes an entry that was not stored because no room would do for it.
+    pub(crate) fn note_too_heavy(&self) {
+        self.too_heavy.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn evictions(&self) -> EvictedEntries {
+        let mut evictions = EvictedEntries::default();
+        evictions.set(self.limit, self.evictions.load(Ordering::Relaxed));
+        evictions.set(EvictionCause::TooHeavy, self.too_heavy.load(Ordering::Relaxed));
+        evictions
     }
 
     pub(crate) fn expirations(&self) -> u64 {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cache_core::{BackendStats, CacheError, Entry, Key, Result};
+use cache_core::{BackendStats, CacheError, Entry, EvictionCause, Key, Result};
 use moka::notification::RemovalCause;
 use moka::sync::Cache;
 
@@ -62,10 +62,12 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(config: &MemoryBuilder) -> Self {
-        let ledger = Arc::new(Ledger::new(
-            Arc::clone(&config.clock),
-            config.time_to_idle.map(IdleTimes::new),
-        ));
+        let limit = match config.max_weight {
+            Some(_) => EvictionCause::Weight,
+            None => EvictionCause::Items,
+        };
+        let idle = config.time_to_idle.map(IdleTimes::new);
+        let ledger = Arc::new(Ledger::new(Arc::clone(&config.clock), idle, limit));
         let max_items = (config.max_items > 0).then_some(config.max_items);
         let max_weight = config.max_weight.as_ref().map(|(weight, _)| *weight);
         let cells = usize::try_from(max_items.map_or(CELLS, |items| items.min(CELLS))).unwrap_or(1);
@@ -116,7 +118,7 @@ impl Store {
             .map_or(1, |weigher| u64::from(weigher.weigh(key, entry.value())));
         if self.max_weight.is_some_and(|most| weight > most) {
             // Moka would empty the cache to make room for it.
-            return self.delete(key).map(|_| ());
+            return self.delete(key).map(|_| self.ledger.note_too_heavy());
         }
         if self.is_full_with(weight) {
             self.sweep(SLICE);

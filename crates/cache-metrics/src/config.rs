@@ -10,8 +10,8 @@ use metrics::{Label, Recorder};
 use crate::error;
 use crate::handle::Metrics;
 use crate::names::{
-    BACKEND, CACHE_NAME, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, KIND, LATENCY_BUCKETS, OPERATION, REASON,
-    RESULT, VERSION, alias_subsystem,
+    BACKEND, CACHE_NAME, CAUSE, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, KIND, LATENCY_BUCKETS, OPERATION,
+    REASON, RESULT, VERSION, alias_subsystem,
 };
 
 pub(crate) type SharedRecorder = Arc<dyn Recorder + Send + Sync>;
@@ -155,7 +155,7 @@ fn is_name(text: &str) -> bool {
 
 fn is_free_label(name: &str) -> bool {
     let taken = [
-        CACHE_NAME, BACKEND, OPERATION, KIND, RESULT, REASON, VERSION, "le", "quantile",
+        CACHE_NAME, BACKEND, OPERATION, KIND, RESULT, REASON, CAUSE, VERSION, "le", "quantile",
     ];
     is_name(name) && !name.starts_with("__") && !taken.contains(&name)
 }

@@ -87,11 +87,14 @@ impl Metrics {
     pub fn buckets(&self) -> Vec<(String, Vec<f64>)> {
         let config = &self.0.config;
         let name = |subsystem| prefix(&config.namespace, subsystem) + names::LATENCY.suffix;
-        let loads = prefix(&config.namespace, &config.subsystem) + names::LOAD_DURATION.suffix;
+        let own = |suffix| prefix(&config.namespace, &config.subsystem) + suffix;
+        let loads = own(names::LOAD_DURATION.suffix);
+        let waits = own(names::POOL_WAIT.suffix);
         config
             .subsystems()
             .map(|subsystem| (name(subsystem), config.latency_buckets.clone()))
             .chain([(loads, names::LOAD_BUCKETS.to_vec())])
+            .chain([(waits, names::POOL_WAIT_BUCKETS.to_vec())])
             .collect()
     }
 

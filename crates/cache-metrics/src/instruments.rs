@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::{
-    BackendStats, CacheBackend, CacheError, Clock, Entry, ErrorKind, Key, LoadEvent, Observer, Operation,
-    Timestamp,
+    BackendStats, CacheBackend, CacheError, Clock, Entry, ErrorKind, EvictionCause, Key, LoadEvent, Observer,
+    Operation, Timestamp,
 };
 use metrics::Recorder;
 
@@ -19,6 +19,7 @@ use crate::loading::Loading;
 use crate::names::{self, OPERATIONS};
 use crate::server::{self, ServerCounter};
 use crate::stripes::{Event, Stripes};
+use crate::waits::PoolWaits;
 
 const KINDS: usize = ErrorKind::ALL.len();
 
@@ -28,6 +29,7 @@ pub(crate) struct Instruments {
     pub(crate) backend: Arc<dyn CacheBackend>,
     clock: Arc<dyn Clock>,
     loading: Loading,
+    waits: PoolWaits,
     cache_name: Arc<str>,
     names: Names,
     latencies: Box<[Latency]>,
@@ -43,7 +45,8 @@ enum Source {
     Misses,
     Sets,
     Deletes,
-    Evictions,
+    /// By cause, by its place in [`EvictionCause::ALL`].
+    Evictions(usize),
     Expirations,
     /// One of [`server::counters`], by its place there.
     Server(usize),
@@ -51,12 +54,11 @@ enum Source {
 }
 
 impl Source {
-    const PLAIN: [(Self, names::Metric); 6] = [
+    const PLAIN: [(Self, names::Metric); 5] = [
         (Self::Hits, names::HITS),
         (Self::Misses, names::MISSES),
         (Self::Sets, names::SETS),
         (Self::Deletes, names::DELETES),
-        (Self::Evictions, names::EVICTIONS),
         (Self::Expirations, names::EXPIRATIONS),
     ];
 }
@@ -94,11 +96,18 @@ impl Instruments {
         let plain = Source::PLAIN
             .iter()
             .map(|(source, metric)| (*source, names.keys(metric, &[])));
+        let evictions = EvictionCause::ALL.iter().enumerate().map(|(place, cause)| {
+            (
+                Source::Evictions(place),
+                names.keys(&names::EVICTIONS, &[cause.as_str()]),
+            )
+        });
         let expected = OPERATIONS.iter().flat_map(|operation| {
             names::expected_errors(*operation, kind).filter_map(|kind| place(*operation, kind))
         });
         let errors = expected.map(|place| (Source::Error(place), error_keys(&names, place)));
         let sent = plain
+            .chain(evictions)
             .chain(errors)
             .map(|(source, keys)| (source, Sent { keys, value: 0 }))
             .collect();
@@ -107,6 +116,7 @@ impl Instruments {
             sampling: u64::from(config.latency_sampling),
             clock: backend.clock(),
             loading: Loading::new(&names),
+            waits: PoolWaits::new(&names),
             backend,
             cache_name: Arc::clone(cache_name),
             latencies,
@@ -150,6 +160,9 @@ impl Instruments {
             latency.connect(recorder);
         }
         self.loading.send(recorder);
+        if let Some(connections) = &stats.connections {
+            self.waits.send(recorder, &connections.waits);
+        }
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, errors) in self.errors.iter().enumerate() {
             if errors.load(Ordering::Relaxed) > 0 {
@@ -195,7 +208,7 @@ impl Instruments {
             Source::Misses => self.stripes.sum(Event::Miss),
             Source::Sets => self.stripes.sum(Event::Set),
             Source::Deletes => self.stripes.sum(Event::Delete),
-            Source::Evictions => stats.evictions.unwrap_or_default(),
+            Source::Evictions(place) => stats.evictions.unwrap_or_default().get(EvictionCause::ALL[place]),
             Source::Expirations => stats.expirations.unwrap_or_default(),
             Source::Error(place) => self.errors[place].load(Ordering::Relaxed),
             Source::Server(place) => server.get(place).map_or(0, |counter| counter.value),

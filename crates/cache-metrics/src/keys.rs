@@ -3,7 +3,7 @@
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 
 use crate::config::MetricsBuilder;
-use crate::names::{BACKEND, CACHE_NAME, Metric, alias_subsystem};
+use crate::names::{BACKEND, CACHE_NAME, CAUSE, Metric, alias_subsystem};
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
 
@@ -36,23 +36,20 @@ impl Names {
         }
     }
 
-    /// Returns the identity of a series of this cache.
+    /// Returns the identity of a series of this cache. The source system does not tell causes apart, so those of one
+    /// metric share an alias, which adds them up.
     pub(crate) fn keys(&self, metric: &Metric, values: &[&'static str]) -> Keys {
-        let further = || {
-            metric
-                .labels
-                .iter()
-                .zip(values)
-                .map(|(name, value)| Label::new(*name, *value))
-        };
-        let key = |prefix: &str, labels: &[Label]| {
-            let labels: Vec<Label> = labels.iter().cloned().chain(further()).collect();
+        let key = |prefix: &str, labels: &[Label], left_out: &str| {
+            let further = metric.labels.iter().zip(values);
+            let further = further.filter(|(name, _)| **name != left_out);
+            let further = further.map(|(name, value)| Label::new(*name, *value));
+            let labels: Vec<Label> = labels.iter().cloned().chain(further).collect();
             Key::from_parts(format!("{prefix}{}", metric.suffix), labels)
         };
         let alias = self.alias.as_ref().filter(|_| metric.aliased);
         Keys {
-            canonical: key(&self.prefix, &self.labels),
-            alias: alias.map(|alias| key(&alias.prefix, &alias.labels)),
+            canonical: key(&self.prefix, &self.labels, ""),
+            alias: alias.map(|alias| key(&alias.prefix, &alias.labels, CAUSE)),
         }
     }
 }

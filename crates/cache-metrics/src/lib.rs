@@ -20,8 +20,9 @@ mod loading;
 pub mod names;
 mod server;
 mod stripes;
+mod waits;
 
 pub use self::config::MetricsBuilder;
 pub use self::handle::Metrics;
 pub use self::layer::MetricsLayer;
-pub use self::names::{LATENCY_BUCKETS, LOAD_BUCKETS};
+pub use self::names::{LATENCY_BUCKETS, LOAD_BUCKETS, POOL_WAIT_BUCKETS};

@@ -9,7 +9,7 @@
 //! | `misses_total` | counter | | a get finds none, or one that is over or stale. Hits and misses are all gets |
 //! | `sets_total` | counter | | a value was stored |
 //! | `deletes_total` | counter | | a delete removed a live entry |
-//! | `evictions_total` | counter | | a live entry was taken for room |
+//! | `evictions_total` | counter | `cause` | a live entry was taken for room, or a new one not kept for want of it |
 //! | `items_current` | gauge | | entries held now |
 //! | `operation_latency_seconds` | histogram | `operation` | an operation ended, well or not; answers from memory to `get` and `exists` are sampled |
 //! | `expirations_total` | counter | | an entry was freed whose time had ended |
@@ -21,8 +21,7 @@
 //! | `pool_connections` | gauge | | connections to the server now |
 //! | `pool_max_connections` | gauge | | the limit of connections |
 //! | `pool_waiting` | gauge | | callers that wait for a connection now |
-//! | `pool_waits_total` | counter | | a caller had to wait for a connection |
-//! | `pool_wait_seconds_total` | counter | | callers have waited for connections another whole second, in all |
+//! | `pool_wait_seconds` | histogram | | a caller that had to wait for a connection got it or gave up |
 //! | `pool_timeouts_total` | counter | | a caller waited for a connection until its deadline |
 //! | `connects_total` | counter | `result` | an attempt to connect ended, as `success` or `error` |
 //! | `breaker_open` | gauge | | 1 while a breaker answers calls without asking the server, else 0 |
@@ -42,8 +41,8 @@
 //! | `build_info` | gauge | `version` | always 1 |
 //!
 //! The first seven are those of the source system. It also shows them with the backend in the name and `cache_name` as
-//! the only label: `gofr_inmemory_cache_*` and `gofr_redis_cache_*`. These aliases carry the same numbers and can be
-//! switched off.
+//! the only label beside `operation`: `gofr_inmemory_cache_*` and `gofr_redis_cache_*`. These aliases carry the same
+//! numbers, evictions those of all causes, and can be switched off.
 //!
 //! What begins with `pool_`, and connects, breakers, retries and rejected entries, exist for backends on a server only.
 
@@ -61,9 +60,10 @@ pub(crate) use self::load::{
 };
 pub use self::metric::{Metric, MetricKind};
 use self::metric::{aliased, counter, gauge};
+pub use self::server::POOL_WAIT_BUCKETS;
 pub(crate) use self::server::{
     BACKEND_UP, BREAKER_OPEN, BREAKER_OPENINGS, CONNECTS, POOL_CONNECTIONS, POOL_MAX_CONNECTIONS,
-    POOL_TIMEOUTS, POOL_WAIT_SECONDS, POOL_WAITING, POOL_WAITS, REJECTED, RETRIES,
+    POOL_TIMEOUTS, POOL_WAIT, POOL_WAITING, REJECTED, RETRIES,
 };
 
 pub(crate) const HITS: Metric = aliased(counter("hits_total", "Gets that found a fresh entry."));
@@ -73,10 +73,13 @@ pub(crate) const MISSES: Metric = aliased(counter(
 ));
 pub(crate) const SETS: Metric = aliased(counter("sets_total", "Values that were stored."));
 pub(crate) const DELETES: Metric = aliased(counter("deletes_total", "Deletes that removed a live entry."));
-pub(crate) const EVICTIONS: Metric = aliased(counter(
-    "evictions_total",
-    "Live entries that were taken to make room for others.",
-));
+pub(crate) const EVICTIONS: Metric = Metric {
+    labels: &["cause"],
+    ..aliased(counter(
+        "evictions_total",
+        "Live entries that were taken for room, new ones that were not kept for want of it included.",
+    ))
+};
 pub(crate) const EXPIRATIONS: Metric = counter(
     "expirations_total",
     "Entries that were freed because their time had ended.",
@@ -110,7 +113,7 @@ pub(crate) const BUILD_INFO: Metric = Metric {
 };
 
 /// Every metric, in the order of the table.
-pub const ALL: [Metric; 35] = [
+pub const ALL: [Metric; 34] = [
     HITS,
     MISSES,
     SETS,
@@ -127,8 +130,7 @@ pub const ALL: [Metric; 35] = [
     POOL_CONNECTIONS,
     POOL_MAX_CONNECTIONS,
     POOL_WAITING,
-    POOL_WAITS,
-    POOL_WAIT_SECONDS,
+    POOL_WAIT,
     POOL_TIMEOUTS,
     CONNECTS,
     BREAKER_OPEN,
@@ -160,6 +162,8 @@ pub const KIND: &str = "kind";
 pub const RESULT: &str = "result";
 /// The label that says why something happened.
 pub const REASON: &str = "reason";
+/// The label that says for want of which room an entry went.
+pub const CAUSE: &str = "cause";
 /// The label that names the version of the library.
 pub const VERSION: &str = "version";
 

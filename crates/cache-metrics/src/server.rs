@@ -17,8 +17,6 @@ pub(crate) struct ServerCounter {
 pub(crate) fn counters(stats: &BackendStats) -> Vec<ServerCounter> {
     let plain = stats.connections.iter().flat_map(|connections| {
         [
-            (names::POOL_WAITS, None, connections.waits),
-            (names::POOL_WAIT_SECONDS, None, connections.wait_time.as_secs()),
             (names::POOL_TIMEOUTS, None, connections.wait_timeouts),
             (names::CONNECTS, Some("success"), connections.connects),
             (names::CONNECTS, Some("error"), connections.connect_failures),

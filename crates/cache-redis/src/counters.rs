@@ -1,9 +1,9 @@
 //! What is counted of a backend, for `stats`.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cache_core::{BackendStats, ConnectionStats, RejectReason, RejectedEntries};
+use cache_core::{BackendStats, ConnectionStats, RejectReason, RejectedEntries, WaitTimes};
 use tokio::time::Instant;
 
 /// The numbers of one backend. They only grow, but for `waiting` and `up`.
@@ -12,8 +12,8 @@ pub(crate) struct Counters {
     /// 0 until the server was asked for the first time, then 1 for no answer and 2 for an answer.
     up: AtomicU8,
     waiting: AtomicI64,
-    waits: AtomicU64,
-    wait_nanos: AtomicU64,
+    /// Behind a lock, which only callers take that have waited anyway.
+    waits: Mutex<WaitTimes>,
     wait_timeouts: AtomicU64,
     connects: AtomicU64,
     connect_failures: AtomicU64,
@@ -64,7 +64,6 @@ impl Counters {
 
     /// Counts a caller that has to wait for a connection, until what is returned is dropped.
     pub(crate) fn wait(&self) -> Waiting<'_> {
-        self.waits.fetch_add(1, Relaxed);
         self.waiting.fetch_add(1, Relaxed);
         Waiting {
             counters: self,
@@ -79,8 +78,7 @@ impl Counters {
             up => Some(up == ANSWERING),
         };
         connections.waiting = u64::try_from(self.waiting.load(Relaxed)).unwrap_or_default();
-        connections.waits = self.waits.load(Relaxed);
-        connections.wait_time = Duration::from_nanos(self.wait_nanos.load(Relaxed));
+        connections.waits = *self.waits();
         connections.wait_timeouts = self.wait_timeouts.load(Relaxed);
         connections.connects = self.connects.load(Relaxed);
         connections.connect_failures = self.connect_failures.load(Relaxed);
@@ -92,6 +90,10 @@ impl Counters {
         }
         stats.rejected = Some(rejected);
     }
+
+    fn waits(&self) -> MutexGuard<'_, WaitTimes> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A caller that waits for a connection.
@@ -102,8 +104,7 @@ pub(crate) struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let nanos = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.counters.wait_nanos.fetch_add(nanos, Relaxed);
+        self.counters.waits().note(self.since.elapsed());
         self.counters.waiting.fetch_sub(1, Relaxed);
     }
 }

@@ -64,7 +64,7 @@ fn every_recorded_series_that_is_asked_for_is_recorded() {
     let recorded: BTreeSet<&str> = rules.iter().filter_map(|rule| rule["record"].as_str()).collect();
     let mut asked = BTreeSet::new();
     for query in queries_of_panels().iter().chain(&queries_of_rules()) {
-        for name in words(query).iter().filter(|word| word.starts_with("cache_name:")) {
+        for name in words(query).iter().filter(|word| word.contains(':')) {
             assert!(
                 recorded.contains(name),
                 "there is no {name}, which is asked for by {query}"

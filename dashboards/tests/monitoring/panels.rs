@@ -129,7 +129,7 @@ fn variables_narrow_each_other_and_all_stays_inside_them() {
     for (path, dashboard) in dashboards() {
         let variables = dashboard["templating"]["list"].as_array().unwrap();
         assert_eq!(variables[0]["type"], "datasource");
-        for name in ["job", "cache_name"] {
+        for name in ["job", "instance", "cache_name"] {
             let variable = variables.iter().find(|variable| variable["name"] == name);
             let variable = variable.unwrap_or_else(|| panic!("{} has no {name}", path.display()));
             assert!(

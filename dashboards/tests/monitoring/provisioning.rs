@@ -38,6 +38,23 @@ fn grafana_finds_the_dashboards_where_compose_mounts_them() {
     }
 }
 
+/// Grafana looks into every folder below, and takes each file of JSON for a dashboard.
+#[test]
+fn nothing_else_of_json_is_below_the_folder_that_grafana_reads() {
+    let (mut folders, mut found) = (vec![root().join("dashboards")], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "json") {
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, dashboards().len());
+}
+
 #[test]
 fn the_data_source_is_the_prometheus_of_compose_and_knows_how_often_it_scrapes() {
     let source = &yaml("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"][0];

@@ -105,23 +105,33 @@ fn each_runbook_is_that_of_an_alert() {
 
 /// A window that was forgotten when one was copied would make an alert quietly wrong.
 #[test]
-fn the_error_ratios_differ_in_their_window_only() {
-    let prefix = "cache_name:gofr_cache_errors_per_operation:ratio_rate";
+fn the_windows_of_the_error_ratios_differ_in_nothing_else() {
     let rules = rules();
-    let of_ratio = |rule: &&serde_json::Value| {
-        rule["record"]
-            .as_str()
-            .is_some_and(|name| name.starts_with(prefix))
+    let of_window = |window: &str| -> Vec<(String, String)> {
+        let ends = [
+            format!("operations:rate{window}"),
+            format!("errors:rate{window}"),
+            format!("errors_per_operation:ratio_rate{window}"),
+        ];
+        let without = |text: &str| {
+            let text = text.replace(&format!("[{window}]"), "[window]");
+            text.replace(&format!("rate{window}"), "rate window")
+        };
+        let found = rules.iter().filter_map(|rule| {
+            let (name, query) = (rule["record"].as_str()?, rule["expr"].as_str()?);
+            let own = !name.starts_with("cache_name:gofr_cache_operations");
+            (own && ends.iter().any(|end| name.ends_with(end))).then(|| (without(name), without(query)))
+        });
+        found.collect()
     };
-    let shapes: BTreeSet<String> = rules
-        .iter()
-        .filter(of_ratio)
-        .map(|rule| {
-            let window = rule["record"].as_str().unwrap().strip_prefix(prefix).unwrap();
-            let query = rule["expr"].as_str().unwrap();
-            assert_eq!(query.matches('[').count(), 6, "{query}");
-            query.replace(&format!("[{window}]"), "[window]")
-        })
-        .collect();
-    assert_eq!(shapes.len(), 1, "{shapes:#?}");
+    let expected = of_window("5m");
+    assert_eq!(expected.len(), 3);
+    assert!(
+        !expected
+            .iter()
+            .any(|(name, query)| format!("{name}{query}").contains("5m"))
+    );
+    for window in ["30m", "1h", "6h", "3d"] {
+        assert_eq!(of_window(window), expected, "{window}");
+    }
 }

@@ -69,7 +69,7 @@ impl Lookups {
             hit_ratio: (lookups > 0).then(|| hits as f64 / lookups as f64),
             items: stats.items,
             max_items: stats.max_items,
-            evictions: stats.evictions,
+            evictions: stats.evictions.map(|evicted| evicted.total()),
             expirations: stats.expirations,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::Expiration;
 use cache_testkit::eventually;
 
-use crate::support::{held, setup, setup_without_thread};
+use crate::support::{evictions, held, setup, setup_without_thread};
 
 #[tokio::test]
 async fn entries_that_are_over_are_freed_without_traffic() {
@@ -21,8 +21,8 @@ async fn entries_that_are_over_are_freed_without_traffic() {
     setup.clock.advance(Duration::from_secs(1));
     eventually("1,000 entries are freed", || setup.cache.stats().items == Some(0)).await;
     assert_eq!(
-        (setup.cache.stats().expirations, setup.cache.stats().evictions),
-        (Some(1_000), Some(0))
+        (setup.cache.stats().expirations, evictions(&setup.cache)),
+        (Some(1_000), [0, 0, 0])
     );
 }
 
@@ -69,8 +69,8 @@ async fn an_entry_that_is_over_goes_before_a_live_one_that_is_older() {
     setup.cache.set("new", 1).await.unwrap();
     assert_eq!(held(&setup.cache, &["old", "over", "new"]).await, ["old", "new"]);
     assert_eq!(
-        (setup.cache.stats().evictions, setup.cache.stats().expirations),
-        (Some(0), Some(1))
+        (evictions(&setup.cache), setup.cache.stats().expirations),
+        ([0, 0, 0], Some(1))
     );
 }
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use cache_memory::EvictionPolicy;
 use proptest::prelude::*;
 
-use crate::support::{held, setup, setup_without_thread};
+use crate::support::{evictions, held, setup, setup_without_thread};
 
 #[tokio::test]
 async fn at_the_limit_a_new_key_evicts_the_oldest() {
@@ -14,7 +14,7 @@ async fn at_the_limit_a_new_key_evicts_the_oldest() {
         cache.set(key, 1).await.unwrap();
     }
     assert_eq!(held(&cache, &["a", "b", "c"]).await, ["b", "c"]);
-    assert_eq!(cache.stats().evictions, Some(1));
+    assert_eq!(evictions(&cache), [1, 0, 0]);
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_set_of_an_old_key_counts_as_a_use_and_evicts_nothing() {
     for key in ["a", "b", "a"] {
         cache.set(key, 1).await.unwrap();
     }
-    assert_eq!(cache.stats().evictions, Some(0));
+    assert_eq!(evictions(&cache), [0, 0, 0]);
     cache.set("c", 1).await.unwrap();
     assert_eq!(held(&cache, &["a", "b", "c"]).await, ["a", "c"]);
 }
@@ -63,10 +63,7 @@ async fn no_limit_evicts_nothing() {
     for n in 0..5_000 {
         cache.set(&n.to_string(), n).await.unwrap();
     }
-    assert_eq!(
-        (cache.stats().items, cache.stats().evictions),
-        (Some(5_000), Some(0))
-    );
+    assert_eq!((cache.stats().items, evictions(&cache)), (Some(5_000), [0, 0, 0]));
 }
 
 #[tokio::test]
@@ -93,6 +90,34 @@ async fn the_frequency_policy_keeps_what_is_used_often() {
     );
 }
 
+#[tokio::test]
+async fn a_new_entry_that_the_frequency_policy_refuses_counts_as_evicted() {
+    let cache = setup_without_thread(|builder| builder.max_items(2).policy(EvictionPolicy::TinyLfu)).cache;
+    for key in ["a", "b"] {
+        cache.set(key, 1).await.unwrap();
+        for _ in 0..10 {
+            cache.get::<i32>(key).await.unwrap();
+        }
+    }
+    cache.set("new", 1).await.unwrap();
+    assert_eq!(held(&cache, &["a", "b", "new"]).await, ["a", "b"]);
+    assert_eq!(evictions(&cache), [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn only_want_of_room_is_an_eviction() {
+    let cache = setup_without_thread(|builder| builder.max_items(10)).cache;
+    for key in ["a", "b", "c", "a"] {
+        cache.set(key, 1).await.unwrap();
+    }
+    cache.delete("a").await.unwrap();
+    cache.clear().await.unwrap();
+    cache.set("d", 1).await.unwrap();
+    cache.close().await.unwrap();
+    assert_eq!(cache.stats().items, Some(0));
+    assert_eq!(evictions(&cache), [0, 0, 0]);
+}
+
 /// A cache at its limit goes on working under many writers, and each writer's last entries are among the latest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn fifty_writers_at_the_limit_never_pass_it_when_they_are_done() {
@@ -116,7 +141,7 @@ async fn fifty_writers_at_the_limit_never_pass_it_when_they_are_done() {
         writer.await.unwrap();
     }
     assert_eq!(cache.stats().items, Some(100));
-    assert_eq!(cache.stats().evictions, Some(50 * 200 - 100));
+    assert_eq!(evictions(&cache), [50 * 200 - 100, 0, 0]);
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, CacheBackend, Expiration};
+use cache_core::{Cache, CacheBackend, EvictionCause, Expiration};
 use cache_memory::{MemoryBackend, MemoryBuilder};
 use cache_testkit::ManualClock;
 
@@ -47,4 +47,10 @@ pub(crate) async fn held<'a>(cache: &Cache, keys: &[&'a str]) -> Vec<&'a str> {
         }
     }
     held
+}
+
+/// Returns how many entries were taken for room by each cause: items, weight, too heavy.
+pub(crate) fn evictions(cache: &Cache) -> [u64; 3] {
+    let evictions = cache.stats().evictions.unwrap();
+    EvictionCause::ALL.map(|cause| evictions.get(cause))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::Value;
 use cache_memory::Weigher;
 
-use crate::support::{held, setup_without_thread};
+use crate::support::{evictions, held, setup_without_thread};
 
 /// The length of a text.
 fn length() -> Weigher {
@@ -24,6 +24,7 @@ async fn heavy_entries_push_out_the_least_recently_used() {
     }
     cache.set("c", "x".repeat(30)).await.unwrap();
     assert_eq!(held(&cache, &["a", "b", "c"]).await, ["b", "c"]);
+    assert_eq!(evictions(&cache), [0, 1, 0]);
     assert_eq!(
         (cache.stats().weight, cache.stats().max_weight),
         (Some(70), Some(100))
@@ -36,6 +37,7 @@ async fn an_entry_heavier_than_the_limit_is_not_stored_and_evicts_nothing_else()
     cache.set("light", "x".to_owned()).await.unwrap();
     cache.set("heavy", "x".repeat(101)).await.unwrap();
     assert_eq!(held(&cache, &["light", "heavy"]).await, ["light"]);
+    assert_eq!(evictions(&cache), [0, 0, 1]);
 }
 
 #[tokio::test]
@@ -64,6 +66,7 @@ async fn an_old_key_that_becomes_too_heavy_goes_alone() {
     }
     cache.set("b", "x".repeat(101)).await.unwrap();
     assert_eq!(held(&cache, &["a", "b", "c"]).await, ["a", "c"]);
+    assert_eq!(evictions(&cache), [0, 0, 1]);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! The metrics of backends on a server.
 
+use cache_core::WaitTimes;
 use metrics::Unit;
 
-use super::metric::{Metric, counter, gauge};
+use super::metric::{Metric, MetricKind, counter, gauge};
 
 pub(crate) const BACKEND_UP: Metric = gauge(
     "backend_up",
@@ -14,16 +15,13 @@ pub(crate) const POOL_MAX_CONNECTIONS: Metric = gauge(
     "The most connections that there may be to the server.",
 );
 pub(crate) const POOL_WAITING: Metric = gauge("pool_waiting", "Callers that wait for a connection now.");
-pub(crate) const POOL_WAITS: Metric = counter(
-    "pool_waits_total",
-    "Times that a caller had to wait for a connection.",
-);
-pub(crate) const POOL_WAIT_SECONDS: Metric = Metric {
+pub(crate) const POOL_WAIT: Metric = Metric {
+    suffix: "pool_wait_seconds",
+    kind: MetricKind::Histogram,
     unit: Unit::Seconds,
-    ..counter(
-        "pool_wait_seconds_total",
-        "How long callers have waited for connections in all, in whole seconds.",
-    )
+    help: "How long callers waited that had to wait for a connection, in vain or not.",
+    labels: &[],
+    aliased: false,
 };
 pub(crate) const POOL_TIMEOUTS: Metric = counter(
     "pool_timeouts_total",
@@ -51,4 +49,15 @@ pub(crate) const REJECTED: Metric = Metric {
         "rejected_entries_total",
         "Stored values that were not what they had to be, by reason.",
     )
+};
+
+/// Upper bounds of the buckets of `pool_wait_seconds`, in seconds: those that backends count in.
+pub const POOL_WAIT_BUCKETS: [f64; WaitTimes::BOUNDS.len()] = {
+    let mut seconds = [0.0; WaitTimes::BOUNDS.len()];
+    let mut place = 0;
+    while place < seconds.len() {
+        seconds[place] = WaitTimes::BOUNDS[place].as_secs_f64();
+        place += 1;
+    }
+    seconds
 };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{CacheBackend, ErrorKind, Operation};
-use cache_memory::MemoryBackend;
+use cache_core::{CacheBackend, ErrorKind, EvictionCause, Operation};
+use cache_memory::{MemoryBackend, Weigher};
 use cache_testkit::{FailingBackend, ManualClock, eventually};
 
 use crate::support::{Watched, memory};
@@ -88,10 +88,33 @@ async fn evictions_and_expirations_are_told_apart() {
     cache.set("d", 1).await.unwrap();
     assert_eq!(
         [
-            watched.users("evictions_total"),
-            watched.users("expirations_total")
+            evictions(&watched, "items"),
+            Some(watched.users("expirations_total"))
         ],
-        [1.0, 2.0]
+        [Some(1.0), Some(2.0)]
+    );
+}
+
+fn evictions(watched: &Watched, cause: &str) -> Option<f64> {
+    watched.value("gofr_cache_evictions_total", &[("cause", cause)])
+}
+
+#[tokio::test]
+async fn evictions_are_counted_by_cause() {
+    let watched = Watched::new(|builder| builder);
+    let weigher = Weigher::new(|_, value| value.downcast_ref::<u32>().copied().unwrap_or_default());
+    let cache = watched.cache(
+        memory(&ManualClock::new())
+            .max_weight(10, weigher)
+            .build()
+            .unwrap(),
+    );
+    for (key, weight) in [("a", 6_u32), ("b", 6), ("c", 11), ("d", 12)] {
+        cache.set(key, weight).await.unwrap();
+    }
+    assert_eq!(
+        ["items", "weight", "too_heavy"].map(|cause| evictions(&watched, cause)),
+        [Some(0.0), Some(1.0), Some(2.0)]
     );
 }
 
@@ -168,10 +191,12 @@ async fn series_start_at_zero() {
         "misses_total",
         "sets_total",
         "deletes_total",
-        "evictions_total",
         "expirations_total",
     ] {
         assert_eq!(watched.users(name), 0.0, "{name}");
+    }
+    for cause in EvictionCause::ALL {
+        assert_eq!(evictions(&watched, cause.as_str()), Some(0.0), "{cause:?}");
     }
     let closed = [("operation", "get"), ("kind", "closed")];
     assert_eq!(watched.value("gofr_cache_errors_total", &closed), Some(0.0));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::{
     BackendStats, CacheBackend, CacheFuture, Clock, ConnectionStats, Entry, Key, RejectReason,
-    RejectedEntries, Result,
+    RejectedEntries, Result, WaitTimes,
 };
 use cache_testkit::{ManualClock, MapBackend};
 
@@ -103,18 +103,60 @@ fn the_pool_is_shown() {
     let _cache = watched.cache(server.clone());
     server.say(|_, connections| {
         (connections.open, connections.max, connections.waiting) = (3, 8, 2);
-        (connections.waits, connections.wait_timeouts) = (7, 4);
-        connections.wait_time = Duration::from_millis(2_900);
+        connections.wait_timeouts = 4;
     });
     for (suffix, value) in [
         ("pool_connections", 3.0),
         ("pool_max_connections", 8.0),
         ("pool_waiting", 2.0),
-        ("pool_waits_total", 7.0),
-        ("pool_wait_seconds_total", 2.0),
         ("pool_timeouts_total", 4.0),
     ] {
         assert_eq!(watched.users(suffix), value, "{suffix}");
+    }
+}
+
+/// The values of the histogram of waits: how many, how long, and how many of at most 1 ms and 100 ms.
+fn waits(watched: &Watched) -> [f64; 4] {
+    let bucket = |le| {
+        watched
+            .value("gofr_cache_pool_wait_seconds_bucket", &[("le", le)])
+            .unwrap()
+    };
+    let (count, sum) = (
+        watched.users("pool_wait_seconds_count"),
+        watched.users("pool_wait_seconds_sum"),
+    );
+    [count, sum, bucket("0.001"), bucket("0.1")]
+}
+
+#[test]
+fn waits_for_a_connection_are_a_histogram_that_starts_at_zero_and_grows_by_what_is_new() {
+    let (watched, server) = watched();
+    let _cache = watched.cache(server.clone());
+    assert_eq!(waits(&watched), [0.0; 4]);
+    let wait = |micros| server.say(|_, all| all.waits.note(Duration::from_micros(micros)));
+    wait(1_000);
+    wait(1_500);
+    assert_eq!(waits(&watched), [2.0, 0.002_5, 1.0, 2.0]);
+    wait(250_000);
+    wait(750_000);
+    assert_eq!(waits(&watched), [4.0, 1.002_5, 1.0, 2.0]);
+    assert_eq!(waits(&watched), [4.0, 1.002_5, 1.0, 2.0]);
+}
+
+/// The mean of so many equal waits is rounded upwards for some bounds, and then must not land in the next bucket.
+#[test]
+fn waits_of_exactly_a_bound_stay_in_its_bucket_however_many() {
+    for (bound, many) in WaitTimes::BOUNDS
+        .iter()
+        .flat_map(|bound| [114, 228, 456].map(|many| (*bound, many)))
+    {
+        let (watched, server) = watched();
+        let _cache = watched.cache(server.clone());
+        server.say(|_, all| (0..many).for_each(|_| all.waits.note(bound)));
+        let le = bound.as_secs_f64().to_string();
+        let bucket = watched.value("gofr_cache_pool_wait_seconds_bucket", &[("le", &le)]);
+        assert_eq!(bucket, Some(f64::from(many)), "{le}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Several caches in one process.
 
 use cache_core::ErrorKind;
-use cache_memory::MemoryBackend;
+use cache_memory::{MemoryBackend, Weigher};
 use cache_testkit::ManualClock;
 
 use crate::support::{Watched, memory};
@@ -91,7 +91,6 @@ async fn the_aliases_of_the_source_system_say_the_same() {
         "misses_total",
         "sets_total",
         "deletes_total",
-        "evictions_total",
         "items_current",
         "operation_latency_seconds_count",
     ];
@@ -110,6 +109,29 @@ async fn the_aliases_of_the_source_system_say_the_same() {
         assert!(alias.is_some(), "{suffix}");
     }
     assert_eq!(watched.value("gofr_inmemory_cache_expirations_total", &[]), None);
+}
+
+/// Who knows the source system's name expects one number, that of all causes.
+#[tokio::test]
+async fn the_alias_of_evictions_adds_up_the_causes() {
+    let watched = Watched::new(|builder| builder);
+    let weigher = Weigher::new(|_, value| value.downcast_ref::<u32>().copied().unwrap_or_default());
+    let cache = watched.cache(
+        memory(&ManualClock::new())
+            .max_weight(10, weigher)
+            .build()
+            .unwrap(),
+    );
+    for (key, weight) in [("a", 6_u32), ("b", 6), ("c", 11), ("d", 12)] {
+        cache.set(key, weight).await.unwrap();
+    }
+    let alias = "gofr_inmemory_cache_evictions_total";
+    assert_eq!(watched.value(alias, &[]), Some(3.0));
+    assert!(
+        watched
+            .render()
+            .contains(&format!("{alias}{{cache_name=\"users\"}} 3\n"))
+    );
 }
 
 #[tokio::test]
@@ -134,7 +156,7 @@ async fn constant_labels_are_on_every_series() {
 async fn limits_beyond_all_numbers_add_up_to_the_largest() {
     let watched = Watched::new(|builder| builder);
     let vast = || {
-        let weigher = cache_memory::Weigher::new(|_, _| 1);
+        let weigher = Weigher::new(|_, _| 1);
         MemoryBackend::builder()
             .max_weight(u64::MAX, weigher)
             .build()

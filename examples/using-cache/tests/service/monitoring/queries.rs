@@ -8,7 +8,7 @@ use cache_metrics::names::{ALL, MetricKind};
 
 use super::api::{self, Sample};
 use super::files::{Query, annotations, queries, variables};
-use super::stack::Stack;
+use super::stack::{Stack, wait_for};
 
 /// How long every query may take to have an answer: rates need some scrapes, and the traffic is random.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -115,29 +115,39 @@ fn check_rules(stack: &Stack) {
         let (name, query) = (rule["name"].as_str().unwrap(), rule["query"].as_str().unwrap());
         assert_eq!(rule["health"], "ok", "{name}: {}", rule["lastError"]);
         if rule["type"] == "recording" {
+            exists(stack, name);
             let samples = api::query(stack.prometheus, name).unwrap();
-            assert!(!samples.is_empty(), "{name} records nothing");
             assert!(
                 samples.iter().all(|sample| sample.value.is_finite()),
                 "{name}: {samples:?}"
             );
         } else {
             for selector in selectors(query) {
-                let found = api::query(stack.prometheus, &format!("count({selector})")).unwrap();
-                assert!(
-                    !found.is_empty(),
-                    "{name} looks at {selector}, which does not exist"
-                );
+                exists(stack, &selector);
             }
         }
     }
+}
+
+/// Waits for a series. Rules are evaluated after the scrape that they look at.
+fn exists(stack: &Stack, selector: &str) {
+    let query = format!("count({selector})");
+    wait_for(selector, || {
+        !api::query(stack.prometheus, &query).unwrap().is_empty()
+    });
 }
 
 /// The selectors of a query: names of metrics, with their labels if they have some.
 fn selectors(query: &str) -> Vec<String> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == ':';
     let mut selectors = Vec::new();
-    for start in ["gofr_cache_", "cache_name:", "redis_", "up{"] {
+    for start in [
+        "gofr_cache_",
+        "cache_name:",
+        "instance_cache_name:",
+        "redis_",
+        "up{",
+    ] {
         for (at, _) in query.match_indices(start) {
             let begins = query[..at]
                 .chars()
