@@ -1,10 +1,13 @@
 //! What stands around a backend, and in which order.
 
-use cache_core::{Cache, CacheBackend, Result};
+use cache_core::{Cache, CacheBackend, CacheError, ErrorKind, Result};
 
+use crate::codec::codec;
 use crate::config::CacheConfig;
 use crate::factory::Factory;
 use crate::loading;
+#[cfg(feature = "tracing")]
+use crate::word::KeysInLogs;
 
 impl Factory {
     /// Makes a cache of a backend with all that this factory puts around it. From the inside out:
@@ -21,9 +24,11 @@ impl Factory {
     /// # Errors
     /// [`InvalidName`](cache_core::ErrorKind::InvalidName) for a name that no cache may have,
     /// [`InvalidLimit`](cache_core::ErrorKind::InvalidLimit) for keys that may have no length,
+    /// [`InvalidConfig`](cache_core::ErrorKind::InvalidConfig) for a codec that is not compiled in,
     /// [`Exhausted`](cache_core::ErrorKind::Exhausted) if no thread can be started.
     pub fn stack(&self, name: &str, backend: impl CacheBackend, config: &CacheConfig) -> Result<Cache> {
-        let mut cache = Cache::builder(backend).name(name);
+        let codec = codec(config).map_err(|message| CacheError::new(ErrorKind::InvalidConfig, message))?;
+        let mut cache = Cache::builder(backend).name(name).codec(codec);
         if let Some(ttl) = config.ttl {
             cache = cache.ttl(ttl.0);
         }
@@ -39,16 +44,17 @@ impl Factory {
         }
         #[cfg(feature = "tracing")]
         if config.tracing != Some(false) {
-            let keys = match config.keys_in_logs {
-                None => None,
-                Some(crate::config::KeysInLogs::Redacted) => Some(cache_tracing::Keys::Redacted),
-                Some(crate::config::KeysInLogs::Shown) => Some(cache_tracing::Keys::Shown),
-            };
-            let tracing = self.telling();
-            cache = cache.layer(match keys {
-                Some(keys) => tracing.keys(keys),
-                None => tracing,
-            });
+            let mut tracing = self.telling();
+            if let Some(keys) = config.keys_in_logs {
+                tracing = tracing.keys(match keys {
+                    KeysInLogs::Redacted => cache_tracing::Keys::Redacted,
+                    KeysInLogs::Shown => cache_tracing::Keys::Shown,
+                });
+            }
+            if let Some(interval) = config.failure_interval {
+                tracing = tracing.failure_interval(interval.0);
+            }
+            cache = cache.layer(tracing);
         }
         cache.build()
     }

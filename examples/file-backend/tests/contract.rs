@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::CacheBackend;
+use cache_core::{CacheBackend, Codec};
 use cache_testkit::{Fixture, ManualClock, Passing};
 use file_backend::{FileBackend, FileOptions};
 use tempfile::TempDir;
@@ -31,7 +31,7 @@ impl Files {
         let options = FileOptions {
             folder: folder.path().join(name),
         };
-        Arc::new(FileBackend::open(&options, clock.clone()).unwrap())
+        Arc::new(FileBackend::open(&options, Codec::default(), clock.clone()).unwrap())
     }
 }
 
