@@ -8,11 +8,12 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::choice;
 use crate::draft::Draft;
 use crate::error::{ConfigError, ConfigErrors};
 use crate::expand::Lookup;
 use crate::reader::Reader;
-use crate::section::{Section, given, is_within, section};
+use crate::section::{Section, section};
 use crate::setting::{Bound, Options, Secret, Size, Span, Ttl};
 use crate::word::{CodecName, KeysInLogs, OnAbandon, Policy};
 
@@ -245,38 +246,11 @@ impl Config {
 
     /// Returns a cache as it is with the defaults.
     pub(crate) fn filled(&self, own: &CacheConfig) -> CacheConfig {
-        let mut defaults = self.defaults.clone();
-        let (mine, shared) = (given(own), given(&self.defaults));
-        for choice in CHOICES {
-            let is_mine = |one: &str| mine.iter().any(|setting| is_within(setting, one));
-            if !choice.iter().any(|one| is_mine(one)) {
-                continue;
-            }
-            for other in choice.iter().filter(|one| !is_mine(one)) {
-                for setting in shared.iter().filter(|setting| is_within(setting, other)) {
-                    defaults.remove(setting);
-                }
-            }
-        }
         let mut filled = own.clone();
-        filled.fill(&defaults);
+        filled.fill(&choice::without_others(&self.defaults, own));
         filled
     }
 }
-
-/// Settings of which there can be one only. A cache that gives one of them does without the others of the defaults.
-const CHOICES: [&[&str]; 4] = [
-    &["memory.max_items", "memory.max_bytes"],
-    &[
-        "redis.url",
-        "redis.address",
-        "redis.unix_socket",
-        "redis.cluster",
-        "redis.sentinel",
-    ],
-    &["redis.password", "redis.password_file"],
-    &["redis.sentinel.password", "redis.sentinel.password_file"],
-];
 
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,5 +1,6 @@
 //! `docs/configuration.md` against the code: its defaults are those of the library, and every option of a builder is a
 //! setting or stands in the list of those that are not.
+#![cfg(all(feature = "memory", feature = "redis"))]
 
 use crate::config::{CacheConfig, Config};
 use crate::draft::Draft;

@@ -6,7 +6,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::choice::displace;
 use crate::error::ConfigError;
+use crate::section::join;
 
 /// A tree of settings that nobody has checked yet. It deserializes from any format that describes itself.
 ///
@@ -84,28 +86,49 @@ impl Draft {
         self
     }
 
-    /// Lays another draft over this one. Where both have a value, the other one's counts.
+    /// Lays another draft over this one. Where both have a value, the other one's counts; and where only one of several
+    /// settings makes sense, such as `redis.url` and `redis.address`, the one that the other draft has chosen.
     #[must_use]
     pub fn overlay(mut self, above: Self) -> Self {
-        merge(&mut self.tree, above.tree);
-        self.origins.extend(above.origins);
+        let mut renamed = Vec::new();
+        merge(&mut self.tree, above.tree, "", &mut renamed);
+        for (mut path, origin) in above.origins {
+            for (given, meant) in &renamed {
+                if let Some(rest) = path.strip_prefix(given.as_str()) {
+                    path = format!("{meant}{rest}");
+                }
+            }
+            self.origins.insert(path, origin);
+        }
         self.errors.extend(above.errors);
         self
     }
 }
 
-fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
-    for (name, value) in above {
+/// Lays a tree over another one, and says which paths got another name.
+fn merge(
+    below: &mut Map<String, Value>,
+    above: Map<String, Value>,
+    path: &str,
+    renamed: &mut Vec<(String, String)>,
+) {
+    displace(below, &above, path);
+    for (given, value) in above {
         let dashed = below
             .keys()
-            .find(|key| key.contains('-') && key.replace('-', "_") == name)
+            .find(|key| key.contains('-') && key.replace('-', "_") == given)
             .cloned();
         let name = match dashed {
-            Some(dashed) if !below.contains_key(&name) => dashed,
-            _ => name,
+            Some(dashed) if !below.contains_key(&given) => {
+                renamed.push((join(path, &given), join(path, &dashed)));
+                dashed
+            }
+            _ => given,
         };
         match (below.get_mut(&name), value) {
-            (Some(Value::Object(below)), Value::Object(above)) => merge(below, above),
+            (Some(Value::Object(below)), Value::Object(above)) => {
+                merge(below, above, &join(path, &name), renamed);
+            }
             (_, value) => {
                 below.insert(name, value);
             }
@@ -115,11 +138,7 @@ fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
 
 fn leaves(tree: &Map<String, Value>, path: &str, found: &mut Vec<String>) {
     for (name, value) in tree {
-        let path = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
+        let path = join(path, name);
         match value {
             Value::Object(section) => leaves(section, &path, found),
             _ => found.push(path),
@@ -192,13 +211,28 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_is_laid_above_counts_before_another_one_below() {
+        let below =
+            json!({ "caches": { "a": { "redis": { "address": "one:1", "password": "x", "db": 1 } } } });
+        let above =
+            json!({ "caches": { "a": { "redis": { "url": "redis://two", "password_file": "/f" } } } });
+        let expected = json!({ "caches": { "a": { "redis": { "url": "redis://two", "password_file": "/f", "db": 1 } } } });
+        let merged = draft(below).overlay(draft(above));
+        assert_eq!(Value::Object(merged.tree), expected);
+    }
+
+    #[test]
     fn a_variable_reaches_a_cache_whose_name_has_a_dash() {
         let below = draft(json!({ "caches": { "price-list": { "ttl": "5m" } } }));
         let above = Draft::from_env("C", variables(&[("C__CACHES__PRICE_LIST__TTL", "1m")]));
-        let merged = below.overlay(above);
+        let merged = below.origin("file cache.toml").overlay(above);
         assert_eq!(
             Value::Object(merged.tree),
             json!({ "caches": { "price-list": { "ttl": "1m" } } })
+        );
+        assert_eq!(
+            merged.origins["caches.price-list.ttl"],
+            "environment variable C__CACHES__PRICE_LIST__TTL"
         );
     }
 

@@ -54,9 +54,10 @@
 mod blame;
 mod builder;
 mod check;
+mod choice;
 mod codec;
 mod config;
-#[cfg(all(test, feature = "memory", feature = "redis"))]
+#[cfg(test)]
 mod documented;
 mod draft;
 mod error;
