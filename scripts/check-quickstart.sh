@@ -52,7 +52,7 @@ project quickstart-memory "$memory" cache-factory
 run quickstart-memory
 
 # Without the factory the first line is another one.
-line='    let users = cache_memory::default_cache("users")?.build()?;'
+line='    let users = cache_memory::presets::default_cache("users")?.build()?;'
 project quickstart-bare "$(sed "s|^    let users = .*|$line|" <<<"$memory")" cache-memory
 run quickstart-bare
 
