@@ -44,3 +44,34 @@ fn message_pack() -> Result<Codec, String> {
 fn message_pack() -> Result<Codec, String> {
     Err(kind::needs("messagepack", "message-pack"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::draft::Draft;
+    use crate::factory::Factory;
+
+    #[test]
+    fn what_is_not_compiled_in_says_which_feature_it_needs() {
+        for (setting, word, feature, is_compiled_in) in [
+            ("codec", "postcard", "postcard", cfg!(feature = "postcard")),
+            (
+                "codec",
+                "messagepack",
+                "message-pack",
+                cfg!(feature = "message-pack"),
+            ),
+            ("backend", "redis", "redis", cfg!(feature = "redis")),
+            ("backend", "memory", "memory", cfg!(feature = "memory")),
+        ] {
+            let mut draft = Draft::default();
+            draft.set("caches.users.backend", "memory");
+            draft.set(&format!("caches.users.{setting}"), word);
+            let read = Factory::new().read(&draft);
+            let told = read.err().map(|errors| errors.to_string()).unwrap_or_default();
+            let expected = format!(
+                "caches.users.{setting}: `{word}` needs the feature `{feature}` of cache-factory; this build has"
+            );
+            assert_eq!(told.contains(&expected), !is_compiled_in, "{word}: {told}");
+        }
+    }
+}

@@ -63,6 +63,10 @@ struct Kind {
 #[derive(Clone, Copy)]
 enum Check {
     /// A section of the name of the kind.
+    #[cfg_attr(
+        not(any(feature = "memory", feature = "redis")),
+        expect(dead_code, reason = "no kind is compiled in")
+    )]
     Section(fn(&BackendContext<'_>) -> Result<()>),
     /// The section `options`: the path of each setting that is wrong, and what is wrong.
     Options(fn(&Options) -> Vec<(String, String)>),
