@@ -62,7 +62,8 @@ impl Registry {
         self.read().keys().cloned().collect()
     }
 
-    /// Puts a cache under its name. One that has the name already is replaced, then closed.
+    /// Puts a cache under its name. One that has the name already is replaced, then closed: put a cache in once. The new
+    /// one is required if the older one was; whether a cache is required that comes first, a configuration says.
     ///
     /// # Errors
     /// What closing the older cache reports. The new one is in its place even so.
