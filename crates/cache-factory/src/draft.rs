@@ -1,6 +1,7 @@
 //! Configuration before it is read: a tree of values out of files, the environment and flags, laid over each other.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
@@ -38,10 +39,16 @@ impl Draft {
     /// `caches.users.memory.max_items`. An empty variable counts as none.
     ///
     /// Laid over a draft that has a cache `price-list`, `PRICE_LIST` is that cache, since no variable has a `-`.
-    pub fn from_env(prefix: &str, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn from_env<N: Into<OsString>, V: Into<OsString>>(
+        prefix: &str,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         let prefix = format!("{}__", prefix.to_ascii_uppercase());
         // In the order of their names, so that errors come in the same order each time.
-        let variables: BTreeMap<_, _> = variables.into_iter().collect();
+        let variables: BTreeMap<String, OsString> = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())))
+            .collect();
         let mut draft = Self::default();
         for (name, value) in variables {
             let upper = name.to_ascii_uppercase();
@@ -49,8 +56,14 @@ impl Draft {
                 continue;
             };
             let path = path.to_ascii_lowercase().replace("__", ".");
-            draft.set(&path, value);
-            draft.origins.insert(path, format!("environment variable {name}"));
+            let origin = format!("environment variable {name}");
+            if let Ok(value) = value.into_string() {
+                draft.set(&path, value);
+                draft.origins.insert(path, origin);
+            } else {
+                let error = ConfigError::new(path, "is no text in UTF-8; give it as one");
+                draft.errors.push(error.with_origin(Some(origin)));
+            }
         }
         draft
     }
@@ -199,6 +212,21 @@ mod tests {
         assert_eq!(
             found.origins["caches.users.ttl"],
             "environment variable APP_CACHE__CACHES__USERS__TTL"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_an_error_if_it_is_ours_and_nothing_otherwise() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let no_text = || OsString::from_vec(vec![0xff]);
+        let names = ["C__DEFAULTS__TTL", "PATH"];
+        let found = Draft::from_env("C", names.map(|name| (name, no_text())));
+        assert_eq!(found.errors.len(), 1);
+        assert_eq!(
+            found.errors[0].to_string(),
+            "defaults.ttl: is no text in UTF-8; give it as one (environment variable C__DEFAULTS__TTL)"
         );
     }
 

@@ -30,7 +30,7 @@
 //!     [caches.sessions]
 //!     ttl = "30m"
 //! "#)?;
-//! let environment = Draft::from_env("CACHE", std::env::vars());
+//! let environment = Draft::from_env("CACHE", std::env::vars_os());
 //! let factory = Factory::new();
 //! let caches = factory.open(&factory.read(&file.overlay(environment))?).await?;
 //! let users = caches.get("users")?;
