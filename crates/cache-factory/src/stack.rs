@@ -1,6 +1,8 @@
 //! What stands around a backend, and in which order.
 
 use cache_core::{Cache, CacheBackend, CacheError, ErrorKind, Result};
+#[cfg(feature = "tracing")]
+use cache_tracing::{Keys, Tracing};
 
 use crate::codec::codec;
 use crate::config::CacheConfig;
@@ -44,18 +46,43 @@ impl Factory {
         }
         #[cfg(feature = "tracing")]
         if config.tracing != Some(false) {
-            let mut tracing = self.telling();
-            if let Some(keys) = config.keys_in_logs {
-                tracing = tracing.keys(match keys {
-                    KeysInLogs::Redacted => cache_tracing::Keys::Redacted,
-                    KeysInLogs::Shown => cache_tracing::Keys::Shown,
-                });
-            }
-            if let Some(interval) = config.failure_interval {
-                tracing = tracing.failure_interval(interval.0);
-            }
-            cache = cache.layer(tracing);
+            cache = cache.layer(told_of(self.telling(), config));
         }
         cache.build()
+    }
+}
+
+/// Returns the layer of spans and events as a cache wants it.
+#[cfg(feature = "tracing")]
+fn told_of(mut tracing: Tracing, config: &CacheConfig) -> Tracing {
+    if let Some(keys) = config.keys_in_logs {
+        tracing = tracing.keys(match keys {
+            KeysInLogs::Redacted => Keys::Redacted,
+            KeysInLogs::Shown => Keys::Shown,
+        });
+    }
+    if let Some(interval) = config.failure_interval {
+        tracing = tracing.failure_interval(interval.0);
+    }
+    tracing
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::setting::Span;
+
+    #[test]
+    fn what_a_cache_says_of_its_log_counts_before_the_factory() {
+        let factory = Tracing::new().failure_interval(Duration::from_secs(60));
+        let shown = |config: &CacheConfig| format!("{:?}", told_of(factory.clone(), config));
+        let mut config = CacheConfig::default();
+        assert_eq!(shown(&config), format!("{factory:?}"));
+        config.failure_interval = Some(Span(Duration::ZERO));
+        config.keys_in_logs = Some(KeysInLogs::Shown);
+        let expected = Tracing::new().failure_interval(Duration::ZERO).keys(Keys::Shown);
+        assert_eq!(shown(&config), format!("{expected:?}"));
     }
 }
