@@ -28,7 +28,7 @@ absent cache-redis moka metrics tracing cache-memory cache-metrics cache-testkit
 absent cache-tracing redis deadpool-redis moka mio socket2 metrics cache-memory cache-testkit
 absent cache-factory:memory,metrics,tracing,schema redis deadpool-redis deadpool cache-redis rustls cache-testkit
 absent cache-factory:redis moka cache-memory metrics cache-metrics tracing cache-tracing schemars cache-testkit
-absent cache-factory:memory metrics cache-metrics tracing cache-tracing cache-redis schemars
+absent cache-factory:memory metrics cache-metrics tracing cache-tracing cache-redis schemars postcard rmp-serde
 
 # No library needs a newer compiler than it says, as far as its dependencies say what they need.
 cargo metadata --locked --format-version 1 --all-features | python3 -c '

@@ -27,3 +27,6 @@ for combination in {,memory},{,redis},{,metrics},{,tracing}; do
     cargo check --quiet --locked -p cache-factory --no-default-features --features "$features"
   fi
 done
+
+# Of what is not compiled in the factory says which feature it needs.
+cargo test --quiet --locked -p cache-factory --no-default-features --lib -- which_feature_it_needs

@@ -1,6 +1,7 @@
 //! Setting up one cache in code, in the manner of the source system: a name, and options one after the other.
 
 use cache_core::{Cache, Expiration, Result};
+use serde_json::Value;
 
 use crate::config::{CacheConfig, RedisConfig};
 use crate::factory::Factory;
@@ -81,6 +82,13 @@ impl Setup {
     /// Sets the number of the database of a server, 0 unless it is told.
     pub fn db(mut self, db: i64) -> Self {
         self.on_redis().db = Some(db);
+        self
+    }
+
+    /// Sets an option of a backend that was registered.
+    pub fn option(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        let options = self.config.options.get_or_insert_default();
+        options.values.insert(name.into(), value.into());
         self
     }
 

@@ -8,12 +8,14 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::choice;
 use crate::draft::Draft;
 use crate::error::{ConfigError, ConfigErrors};
 use crate::expand::Lookup;
 use crate::reader::Reader;
 use crate::section::{Section, section};
-use crate::setting::{Bound, Options, Secret, Size, Span, Ttl, words};
+use crate::setting::{Bound, Options, Secret, Size, Span, Ttl};
+use crate::word::{CodecName, KeysInLogs, OnAbandon, Policy};
 
 /// Several named caches, with what they have in common.
 ///
@@ -38,6 +40,8 @@ section! {
         backend: String,
         /// How long values live unless a write says otherwise: `5m`, or `never`. One minute.
         ttl: Ttl,
+        /// How values become bytes, where they do: on a server, and when one is read as another type. `json`.
+        codec: CodecName,
         /// The longest key. 64 KiB.
         max_key_len: Size,
         /// Whether the cache must answer when it is opened, and whether the service counts as unready while it does
@@ -49,6 +53,8 @@ section! {
         tracing: bool,
         /// What spans and log events say of keys. `redacted`.
         keys_in_logs: KeysInLogs,
+        /// How long nothing more is logged about one kind of failure once it was; `0s` for a line about each. 10 s.
+        failure_interval: Span,
         /// How `get_or_load` loads values, unless a call says otherwise.
         loading: LoadingConfig,
         /// Settings of the backend `memory`.
@@ -99,8 +105,8 @@ section! {
     pub struct MemoryConfig {
         /// The most entries; 0 for no limit, which is what holds unless it is told.
         max_items: u64,
-        /// The most bytes of all keys and values, these as JSON. Each write is encoded once to be measured. Not together
-        /// with `max_items`.
+        /// The most bytes of all keys and values, these as the codec encodes them. Each write is encoded once to be
+        /// measured. Not together with `max_items`.
         max_bytes: Size,
         /// Which entry goes when room is needed. `lru`.
         policy: Policy,
@@ -139,7 +145,7 @@ section! {
         resp3: bool,
         /// What the keys of this cache begin with on the server. The name of the cache.
         namespace: String,
-        /// How many connections carry commands. 1.
+        /// How many connections carry reads. Writes have one to themselves. 1.
         connections: usize,
         /// How many connections there may be at all. 8.
         max_connections: usize,
@@ -149,7 +155,7 @@ section! {
         write_budget: Span,
         /// How long a clear takes at most. 30 s.
         clear_budget: Span,
-        /// How long an attempt to connect goes on in the background. 1 s.
+        /// How long an attempt to connect goes on in the background. 500 ms.
         connect_timeout: Span,
         /// When calls fail at once because the server does not answer.
         breaker: BreakerConfig,
@@ -204,36 +210,6 @@ section! {
     }
 }
 
-words! {
-    /// Which entry makes room for another.
-    pub enum Policy {
-        /// The least recently used one.
-        Lru = "lru",
-        /// The least frequently used one.
-        TinyLfu = "tinylfu",
-    }
-}
-
-words! {
-    /// What becomes of a load when all who waited for it have gone.
-    pub enum OnAbandon {
-        /// It is given up.
-        Abort = "abort",
-        /// It goes on, and its value is stored.
-        Finish = "finish",
-    }
-}
-
-words! {
-    /// What spans and log events say of keys.
-    pub enum KeysInLogs {
-        /// Their length and hash.
-        Redacted = "redacted",
-        /// The keys themselves.
-        Shown = "shown",
-    }
-}
-
 impl Config {
     /// Reads a draft. `${NAME}` in texts stands for the environment variable `NAME`.
     ///
@@ -271,7 +247,7 @@ impl Config {
     /// Returns a cache as it is with the defaults.
     pub(crate) fn filled(&self, own: &CacheConfig) -> CacheConfig {
         let mut filled = own.clone();
-        filled.fill(&self.defaults);
+        filled.fill(&choice::without_others(&self.defaults, own));
         filled
     }
 }

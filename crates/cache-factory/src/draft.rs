@@ -1,12 +1,15 @@
 //! Configuration before it is read: a tree of values out of files, the environment and flags, laid over each other.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::choice::displace;
 use crate::error::ConfigError;
+use crate::section::join;
 
 /// A tree of settings that nobody has checked yet. It deserializes from any format that describes itself.
 ///
@@ -36,10 +39,16 @@ impl Draft {
     /// `caches.users.memory.max_items`. An empty variable counts as none.
     ///
     /// Laid over a draft that has a cache `price-list`, `PRICE_LIST` is that cache, since no variable has a `-`.
-    pub fn from_env(prefix: &str, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub fn from_env<N: Into<OsString>, V: Into<OsString>>(
+        prefix: &str,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
         let prefix = format!("{}__", prefix.to_ascii_uppercase());
         // In the order of their names, so that errors come in the same order each time.
-        let variables: BTreeMap<_, _> = variables.into_iter().collect();
+        let variables: BTreeMap<String, OsString> = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())))
+            .collect();
         let mut draft = Self::default();
         for (name, value) in variables {
             let upper = name.to_ascii_uppercase();
@@ -47,8 +56,14 @@ impl Draft {
                 continue;
             };
             let path = path.to_ascii_lowercase().replace("__", ".");
-            draft.set(&path, value);
-            draft.origins.insert(path, format!("environment variable {name}"));
+            let origin = format!("environment variable {name}");
+            if let Ok(value) = value.into_string() {
+                draft.set(&path, value);
+                draft.origins.insert(path, origin);
+            } else {
+                let error = ConfigError::new(path, "is no text in UTF-8; give it as one");
+                draft.errors.push(error.with_origin(Some(origin)));
+            }
         }
         draft
     }
@@ -84,28 +99,49 @@ impl Draft {
         self
     }
 
-    /// Lays another draft over this one. Where both have a value, the other one's counts.
+    /// Lays another draft over this one. Where both have a value, the other one's counts; and where only one of several
+    /// settings makes sense, such as `redis.url` and `redis.address`, the one that the other draft has chosen.
     #[must_use]
     pub fn overlay(mut self, above: Self) -> Self {
-        merge(&mut self.tree, above.tree);
-        self.origins.extend(above.origins);
+        let mut renamed = Vec::new();
+        merge(&mut self.tree, above.tree, "", &mut renamed);
+        for (mut path, origin) in above.origins {
+            for (given, meant) in &renamed {
+                if let Some(rest) = path.strip_prefix(given.as_str()) {
+                    path = format!("{meant}{rest}");
+                }
+            }
+            self.origins.insert(path, origin);
+        }
         self.errors.extend(above.errors);
         self
     }
 }
 
-fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
-    for (name, value) in above {
+/// Lays a tree over another one, and says which paths got another name.
+fn merge(
+    below: &mut Map<String, Value>,
+    above: Map<String, Value>,
+    path: &str,
+    renamed: &mut Vec<(String, String)>,
+) {
+    displace(below, &above, path);
+    for (given, value) in above {
         let dashed = below
             .keys()
-            .find(|key| key.contains('-') && key.replace('-', "_") == name)
+            .find(|key| key.contains('-') && key.replace('-', "_") == given)
             .cloned();
         let name = match dashed {
-            Some(dashed) if !below.contains_key(&name) => dashed,
-            _ => name,
+            Some(dashed) if !below.contains_key(&given) => {
+                renamed.push((join(path, &given), join(path, &dashed)));
+                dashed
+            }
+            _ => given,
         };
         match (below.get_mut(&name), value) {
-            (Some(Value::Object(below)), Value::Object(above)) => merge(below, above),
+            (Some(Value::Object(below)), Value::Object(above)) => {
+                merge(below, above, &join(path, &name), renamed);
+            }
             (_, value) => {
                 below.insert(name, value);
             }
@@ -115,11 +151,7 @@ fn merge(below: &mut Map<String, Value>, above: Map<String, Value>) {
 
 fn leaves(tree: &Map<String, Value>, path: &str, found: &mut Vec<String>) {
     for (name, value) in tree {
-        let path = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
+        let path = join(path, name);
         match value {
             Value::Object(section) => leaves(section, &path, found),
             _ => found.push(path),
@@ -183,6 +215,21 @@ mod tests {
         );
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_no_text_is_an_error_if_it_is_ours_and_nothing_otherwise() {
+        use std::os::unix::ffi::OsStringExt;
+
+        let no_text = || OsString::from_vec(vec![0xff]);
+        let names = ["C__DEFAULTS__TTL", "PATH"];
+        let found = Draft::from_env("C", names.map(|name| (name, no_text())));
+        assert_eq!(found.errors.len(), 1);
+        assert_eq!(
+            found.errors[0].to_string(),
+            "defaults.ttl: is no text in UTF-8; give it as one (environment variable C__DEFAULTS__TTL)"
+        );
+    }
+
     #[test]
     fn what_is_laid_above_counts_and_the_rest_stays() {
         let below = draft(json!({ "caches": { "users": { "ttl": "5m", "backend": "memory" } } }));
@@ -192,13 +239,28 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_is_laid_above_counts_before_another_one_below() {
+        let below =
+            json!({ "caches": { "a": { "redis": { "address": "one:1", "password": "x", "db": 1 } } } });
+        let above =
+            json!({ "caches": { "a": { "redis": { "url": "redis://two", "password_file": "/f" } } } });
+        let expected = json!({ "caches": { "a": { "redis": { "url": "redis://two", "password_file": "/f", "db": 1 } } } });
+        let merged = draft(below).overlay(draft(above));
+        assert_eq!(Value::Object(merged.tree), expected);
+    }
+
+    #[test]
     fn a_variable_reaches_a_cache_whose_name_has_a_dash() {
         let below = draft(json!({ "caches": { "price-list": { "ttl": "5m" } } }));
         let above = Draft::from_env("C", variables(&[("C__CACHES__PRICE_LIST__TTL", "1m")]));
-        let merged = below.overlay(above);
+        let merged = below.origin("file cache.toml").overlay(above);
         assert_eq!(
             Value::Object(merged.tree),
             json!({ "caches": { "price-list": { "ttl": "1m" } } })
+        );
+        assert_eq!(
+            merged.origins["caches.price-list.ttl"],
+            "environment variable C__CACHES__PRICE_LIST__TTL"
         );
     }
 

@@ -32,6 +32,11 @@ impl ConfigError {
         }
     }
 
+    pub(crate) fn with_message(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.message);
+        self
+    }
+
     pub(crate) fn with_origin(mut self, origin: Option<String>) -> Self {
         self.origin = origin;
         self

@@ -11,6 +11,7 @@ use cache_core::{Cache, CacheBackend, CacheError, Result};
 use cache_metrics::Metrics;
 #[cfg(feature = "tracing")]
 use cache_tracing::Tracing;
+use serde::de::DeserializeOwned;
 
 use crate::builder::Setup;
 use crate::check::{check, check_cache};
@@ -19,6 +20,7 @@ use crate::draft::Draft;
 use crate::error::{ConfigError, ConfigErrors};
 use crate::kind::{self, BackendContext, Kinds};
 use crate::registry::Registry;
+use crate::section::is_within;
 
 /// Where variables are looked up by their names.
 type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -77,20 +79,49 @@ impl Factory {
     }
 
     /// Adds a kind of backend under a name of its own. Caches of it are configured by `backend = "<name>"` and a section
-    /// `options`, and get metrics, logs and spans like all others.
+    /// `options`, and get loading, metrics, logs and spans like all others.
+    ///
+    /// The options are read into a type of the program's own before anything is made, so that what is wrong with them is
+    /// told together with all else that is wrong. `#[serde(deny_unknown_fields)]` refuses typing errors, and a
+    /// `Deserialize` of one's own what makes no sense. A backend without options takes [`NoOptions`](crate::NoOptions).
+    ///
+    /// ```
+    /// # #[cfg(feature = "memory")]
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use cache_factory::{Draft, Factory};
+    /// use cache_memory::MemoryBackend;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// #[serde(deny_unknown_fields)]
+    /// struct ShelfOptions {
+    ///     room: u64,
+    /// }
+    ///
+    /// let factory = Factory::new().register("shelf", |_context, options: ShelfOptions| {
+    ///     MemoryBackend::builder().max_items(options.room).build()
+    /// })?;
+    /// let draft: Draft = toml::from_str("caches.books = { backend = 'shelf', options.romo = 5 }")?;
+    /// let wrong = factory.read(&draft).unwrap_err();
+    /// assert!(wrong.to_string().contains("caches.books.options.romo: there is no such setting; did you mean `room`?"));
+    /// # Ok(()) }
+    /// # example().unwrap();
+    /// ```
     ///
     /// # Errors
-    /// [`InvalidName`](cache_core::ErrorKind::InvalidName) for a name that is taken, or that is not made of lower-case letters, digits, `_` and
-    /// `-`.
-    pub fn register<B: CacheBackend>(
+    /// [`InvalidName`](cache_core::ErrorKind::InvalidName) for a name that is taken, or that is not made of lower-case
+    /// letters, digits, `_` and `-`.
+    pub fn register<O, B>(
         mut self,
         kind: &str,
-        make: impl Fn(&BackendContext<'_>) -> Result<B> + Send + Sync + 'static,
-    ) -> Result<Self> {
-        let make = move |context: &BackendContext<'_>| {
-            make(context).map(|made| Arc::new(made) as Arc<dyn CacheBackend>)
-        };
-        self.kinds.register(kind, Arc::new(make))?;
+        make: impl Fn(&BackendContext<'_>, O) -> Result<B> + Send + Sync + 'static,
+    ) -> Result<Self>
+    where
+        O: DeserializeOwned + 'static,
+        B: CacheBackend,
+    {
+        self.kinds.register(kind, move |context, options| {
+            make(context, options).map(|made| Arc::new(made) as Arc<dyn CacheBackend>)
+        })?;
         Ok(self)
     }
 
@@ -100,9 +131,10 @@ impl Factory {
     /// Everything that is wrong with it, each with its path.
     pub fn read(&self, draft: &Draft) -> Result<Config, ConfigErrors> {
         let (config, mut errors) = Config::read_all(draft, &*self.variables);
+        let unread: Vec<_> = errors.iter().map(|error| error.path().to_owned()).collect();
         for error in check(&config, &self.kinds) {
             // What could not be read is not missing.
-            if !errors.iter().any(|read| is_about(read.path(), error.path())) {
+            if !unread.iter().any(|read| is_about(read, error.path())) {
                 let origin = draft.origins.get(error.path()).cloned();
                 errors.push(error.with_origin(origin));
             }
@@ -206,10 +238,7 @@ impl Factory {
 /// Says whether an error at one place makes one at another not worth telling: the place could not be read, or the other
 /// is below it. That there is no cache is worth nothing while anything could not be read.
 fn is_about(read: &str, other: &str) -> bool {
-    other == "caches"
-        || other
-            .strip_prefix(read)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    other == "caches" || is_within(other, read)
 }
 
 impl fmt::Debug for Factory {

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use cache_core::{Cache, CacheError, CacheFuture, ErrorKind};
 use serde::Serialize;
-use tokio::runtime::Handle;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::registry::{Entry, Registry};
+use crate::together::{all, sign_of_life};
 
 /// Whether something answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -130,20 +130,22 @@ impl Health {
         self
     }
 
-    /// Says how every cache does.
+    /// Says how every cache does. All are asked at the same time, so it takes no longer than the timeout.
     pub async fn check(&self) -> HealthReport {
-        let mut caches = BTreeMap::new();
-        for (name, entry) in self.registry.entries() {
-            let probe = self.probe(&name);
-            caches.insert(name, self.ask(&probe, &entry).await);
-        }
+        let entries = self.registry.entries();
+        let asked = entries
+            .iter()
+            .map(|(name, entry)| self.ask(self.probe(name), entry));
+        let answers = all(asked).await;
+        let names = entries.iter().map(|(name, _)| name.clone());
+        let caches: BTreeMap<_, _> = names.zip(answers).collect();
         self.forget_removed(&caches);
         let is_up = caches.values().all(|cache| cache.status == Status::Up);
         let status = if is_up { Status::Up } else { Status::Down };
         HealthReport { status, caches }
     }
 
-    async fn ask(&self, probe: &Probe, entry: &Entry) -> CacheHealth {
+    async fn ask(&self, probe: Arc<Probe>, entry: &Entry) -> CacheHealth {
         let mut last = probe.lock().await;
         if let Some((asked, health)) = &*last
             && asked.elapsed() < self.max_age
@@ -151,7 +153,7 @@ impl Health {
             return health.clone();
         }
         let begin = Instant::now();
-        let answer = self.ping(&entry.cache).await;
+        let answer = sign_of_life(&entry.cache, self.timeout).await;
         let stats = entry.cache.stats();
         let health = CacheHealth {
             status: if answer.is_ok() { Status::Up } else { Status::Down },
@@ -165,18 +167,9 @@ impl Health {
             items: stats.items,
             max_items: stats.max_items,
         };
-        *last = Some((begin, health.clone()));
+        // Its age counts from its end: callers that waited for a slow answer share it and do not ask one after the other.
+        *last = Some((Instant::now(), health.clone()));
         health
-    }
-
-    async fn ping(&self, cache: &Cache) -> Result<(), CacheError> {
-        match cache.ping() {
-            ready @ CacheFuture::Ready(_) => ready.await,
-            later if Handle::try_current().is_ok() => tokio::time::timeout(self.timeout, later)
-                .await
-                .unwrap_or_else(|_| Err(no_answer(self.timeout))),
-            later => later.await,
-        }
     }
 
     fn probe(&self, name: &str) -> Arc<Probe> {
@@ -188,11 +181,4 @@ impl Health {
         let mut probes = self.probes.lock().unwrap_or_else(PoisonError::into_inner);
         probes.retain(|name, _| caches.contains_key(name));
     }
-}
-
-fn no_answer(timeout: Duration) -> CacheError {
-    CacheError::new(
-        ErrorKind::Timeout,
-        format!("the backend gave no sign of life within {timeout:?}; check that it runs and can be reached"),
-    )
 }

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use cache_core::{CacheBackend, CacheError, ErrorKind, Result};
+use cache_core::{CacheBackend, CacheError, Codec, ErrorKind, Result};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+use crate::blame::{Fault, faults};
+use crate::codec::codec;
 use crate::config::CacheConfig;
 use crate::nearest::{list, nearest};
+use crate::options;
+use crate::section::join;
+use crate::setting::Options;
 
 /// What a backend is made from.
 #[derive(Debug)]
@@ -33,23 +38,17 @@ impl<'a> BackendContext<'a> {
         self.config
     }
 
-    /// Reads the section `options` of the cache. A type with `#[serde(deny_unknown_fields)]` refuses typing errors.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidConfig`] if the section does not read as a `T`.
-    pub fn options<T: DeserializeOwned>(&self) -> Result<T> {
-        let options = self.config.options.clone().unwrap_or_default();
-        serde_json::from_value(Value::Object(options.values)).map_err(|error| {
-            let message = if options.is_secret {
-                "options do not read as this backend's; the reason may hold a secret and is not shown"
-                    .to_owned()
-            } else {
-                format!("options: {error}")
-            };
-            CacheError::new(ErrorKind::InvalidConfig, message)
-        })
+    /// Returns the codec of the cache, for a backend that stores bytes.
+    pub fn codec(&self) -> Codec {
+        // A codec that is not compiled in was refused before anything is made.
+        codec(self.config).unwrap_or_default()
     }
 }
+
+/// The options of a backend that has none.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoOptions {}
 
 type Make = dyn Fn(&BackendContext<'_>) -> Result<Arc<dyn CacheBackend>> + Send + Sync;
 
@@ -57,8 +56,20 @@ type Make = dyn Fn(&BackendContext<'_>) -> Result<Arc<dyn CacheBackend>> + Send 
 #[derive(Clone)]
 struct Kind {
     make: Arc<Make>,
-    /// Checks the settings without making anything, as far as that can be done.
-    check: fn(&BackendContext<'_>) -> Result<()>,
+    check: Check,
+}
+
+/// How the settings of a kind are checked without making anything.
+#[derive(Clone, Copy)]
+enum Check {
+    /// A section of the name of the kind.
+    #[cfg_attr(
+        not(any(feature = "memory", feature = "redis")),
+        expect(dead_code, reason = "no kind is compiled in")
+    )]
+    Section(fn(&BackendContext<'_>) -> Result<()>),
+    /// The section `options`: the path of each setting that is wrong, and what is wrong.
+    Options(fn(&Options) -> Vec<(String, String)>),
 }
 
 /// Kinds by their names.
@@ -86,7 +97,26 @@ const FEATURES: &[&str] = &[
     "metrics",
     #[cfg(feature = "tracing")]
     "tracing",
+    #[cfg(feature = "postcard")]
+    "postcard",
+    #[cfg(feature = "message-pack")]
+    "message-pack",
 ];
+
+/// Says that a word of the configuration needs a feature that is not compiled in.
+pub(crate) fn needs(word: &str, feature: &str) -> String {
+    format!(
+        "`{word}` needs the feature `{feature}` of cache-factory; {}",
+        this_build()
+    )
+}
+
+fn this_build() -> String {
+    if FEATURES.is_empty() {
+        return "this build has no features".to_owned();
+    }
+    format!("this build has the features {}", list(FEATURES))
+}
 
 impl Kinds {
     pub(crate) fn built_in() -> Self {
@@ -100,7 +130,7 @@ impl Kinds {
             "memory".to_owned(),
             Kind {
                 make: Arc::new(crate::memory::make),
-                check: crate::memory::check,
+                check: Check::Section(crate::memory::check),
             },
         );
         #[cfg(feature = "redis")]
@@ -108,14 +138,18 @@ impl Kinds {
             "redis".to_owned(),
             Kind {
                 make: Arc::new(crate::redis::make),
-                check: crate::redis::check,
+                check: Check::Section(crate::redis::check),
             },
         );
         kinds
     }
 
-    /// Adds a kind.
-    pub(crate) fn register(&mut self, kind: &str, make: Arc<Make>) -> Result<()> {
+    /// Adds a kind whose options are of a type of its own.
+    pub(crate) fn register<O: DeserializeOwned + 'static>(
+        &mut self,
+        kind: &str,
+        make: impl Fn(&BackendContext<'_>, O) -> Result<Arc<dyn CacheBackend>> + Send + Sync + 'static,
+    ) -> Result<()> {
         let is_word = kind
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
@@ -129,7 +163,14 @@ impl Kinds {
             let message = format!("a backend is named {kind:?} already; choose another name");
             return Err(CacheError::new(ErrorKind::InvalidName, message));
         }
-        let check = |_: &BackendContext<'_>| Ok(());
+        let check = |given: &Options| options::read::<O>(given).err().unwrap_or_default();
+        let make = move |context: &BackendContext<'_>| {
+            let given = context.config.options.clone().unwrap_or_default();
+            let read = options::read(&given)
+                .map_err(|_| CacheError::new(ErrorKind::InvalidConfig, "the options were not checked"))?;
+            make(context, read)
+        };
+        let (make, check) = (Arc::new(make), Check::Options(check));
         self.0.insert(kind.to_owned(), Kind { make, check });
         Ok(())
     }
@@ -145,11 +186,9 @@ impl Kinds {
         if let Some((known, _)) = self.0.get_key_value(kind) {
             return Ok(known);
         }
-        let built = format!("this build has the features {}", list(FEATURES));
+        let built = this_build();
         if BUILT_IN.contains(&kind) {
-            return Err(format!(
-                "`{kind}` needs the feature `{kind}` of cache-factory; {built}"
-            ));
+            return Err(needs(kind, kind));
         }
         let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
         let every = known
@@ -158,16 +197,34 @@ impl Kinds {
             .chain(BUILT_IN)
             .chain(ALIASES.iter().map(|(alias, _)| *alias));
         let meant = nearest(&word, every).map(|name| format!("did you mean `{name}`? "));
-        let there_are = list(&known);
+        let there_are = match known.as_slice() {
+            [] => "there are none".to_owned(),
+            known => format!("there are {}", list(known)),
+        };
         Err(format!(
-            "no such backend; {}there are {there_are}; {built}",
+            "no such backend; {}{there_are}; {built}",
             meant.unwrap_or_default()
         ))
     }
 
-    /// Checks the settings of a kind that was found.
-    pub(crate) fn check(&self, kind: &str, context: &BackendContext<'_>) -> Result<()> {
-        self.0.get(kind).map_or(Ok(()), |kind| (kind.check)(context))
+    /// Checks the settings of a kind that was found, and says everything that is wrong.
+    pub(crate) fn check(&self, kind: &str, name: &str, config: &CacheConfig) -> Vec<Fault> {
+        match self.0.get(kind).map(|kind| kind.check) {
+            None => Vec::new(),
+            Some(Check::Section(check)) => {
+                faults(config, kind, |config| check(&BackendContext::new(name, config)))
+            }
+            Some(Check::Options(check)) => {
+                let given = config.options.clone().unwrap_or_default();
+                let wrong = check(&given).into_iter();
+                wrong
+                    .map(|(path, message)| Fault {
+                        settings: vec![join("options", &path)],
+                        error: CacheError::new(ErrorKind::InvalidConfig, message),
+                    })
+                    .collect()
+            }
+        }
     }
 
     /// Makes a backend of a kind that was found.

@@ -30,7 +30,7 @@
 //!     [caches.sessions]
 //!     ttl = "30m"
 //! "#)?;
-//! let environment = Draft::from_env("CACHE", std::env::vars());
+//! let environment = Draft::from_env("CACHE", std::env::vars_os());
 //! let factory = Factory::new();
 //! let caches = factory.open(&factory.read(&file.overlay(environment))?).await?;
 //! let users = caches.get("users")?;
@@ -48,11 +48,17 @@
 //! | `redis` | the backend `redis`, with Cluster, Sentinel, TLS and compression |
 //! | `metrics` | each cache is measured, unless its configuration says `metrics = false` |
 //! | `tracing` | each cache tells of itself in spans and events, unless its configuration says `tracing = false` |
+//! | `postcard`, `message-pack` | the codecs `postcard` and `messagepack` |
 //! | `schema` | `schema()`, the JSON Schema of the configuration |
 
+mod blame;
 mod builder;
 mod check;
+mod choice;
+mod codec;
 mod config;
+#[cfg(test)]
+mod documented;
 mod draft;
 mod error;
 mod expand;
@@ -63,6 +69,7 @@ mod loading;
 #[cfg(feature = "memory")]
 mod memory;
 mod nearest;
+mod options;
 mod reader;
 #[cfg(feature = "redis")]
 mod redis;
@@ -72,23 +79,25 @@ mod schema;
 mod section;
 mod setting;
 mod stack;
+mod together;
+mod word;
+mod wrong;
 
-#[cfg(feature = "memory")]
 #[cfg(feature = "memory")]
 pub use self::builder::in_memory;
 #[cfg(feature = "redis")]
 pub use self::builder::redis;
 pub use self::builder::{Setup, cache};
 pub use self::config::{
-    BreakerConfig, CacheConfig, Config, KeysInLogs, LoadingConfig, MemoryConfig, OnAbandon, Policy,
-    RedisConfig, SentinelConfig, TlsConfig,
+    BreakerConfig, CacheConfig, Config, LoadingConfig, MemoryConfig, RedisConfig, SentinelConfig, TlsConfig,
 };
 pub use self::draft::Draft;
 pub use self::error::{CloseErrors, ConfigError, ConfigErrors};
 pub use self::factory::Factory;
 pub use self::health::{CacheHealth, Down, Health, HealthReport, Status};
-pub use self::kind::BackendContext;
+pub use self::kind::{BackendContext, NoOptions};
 pub use self::registry::Registry;
 #[cfg(feature = "schema")]
 pub use self::schema::schema;
 pub use self::setting::{Bound, Options, Secret, Size, Span, Ttl};
+pub use self::word::{CodecName, KeysInLogs, OnAbandon, Policy};

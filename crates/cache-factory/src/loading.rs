@@ -2,7 +2,8 @@
 
 use cache_core::{Abandon, CacheBuilder, CacheError, ErrorKind, Expiration, LoadOptions, Result};
 
-use crate::config::{CacheConfig, LoadingConfig, OnAbandon};
+use crate::config::{CacheConfig, LoadingConfig};
+use crate::word::OnAbandon;
 
 /// Applies the settings that are given, each by the method of its name.
 macro_rules! apply {
@@ -37,7 +38,7 @@ pub(crate) fn check(config: &CacheConfig) -> Result<()> {
     options(loading).check_for(config.ttl.map_or(Expiration::Default, |ttl| ttl.0))
 }
 
-fn options(config: &LoadingConfig) -> LoadOptions {
+pub(crate) fn options(config: &LoadingConfig) -> LoadOptions {
     let mut options = LoadOptions::new();
     apply!(options, config:
         ttl.0,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use cache_core::{CacheBackend, CacheError, Codec, ErrorKind, Key, Result, Value};
 use cache_memory::{EvictionPolicy, MemoryBackend, MemoryBuilder, Weigher};
 
-use crate::config::Policy;
 use crate::kind::BackendContext;
+use crate::word::Policy;
 
 /// What a value weighs that does not encode, in bytes. It is not known how long it is, so it is a guess.
 const UNKNOWN: usize = 64;
@@ -21,7 +21,7 @@ pub(crate) fn check(context: &BackendContext<'_>) -> Result<()> {
     builder(context)?.check()
 }
 
-fn builder(context: &BackendContext<'_>) -> Result<MemoryBuilder> {
+pub(crate) fn builder(context: &BackendContext<'_>) -> Result<MemoryBuilder> {
     let config = context.config().memory.clone().unwrap_or_default();
     let mut builder = MemoryBackend::builder();
     if let Some(items) = config.max_items {
@@ -39,7 +39,7 @@ fn builder(context: &BackendContext<'_>) -> Result<MemoryBuilder> {
                 "max_bytes is 0, so nothing would fit; give a size above zero or leave it out",
             ));
         }
-        builder = builder.max_weight(bytes.0, in_bytes());
+        builder = builder.max_weight(bytes.0, in_bytes(context.codec()));
     }
     if let Some(policy) = config.policy {
         builder = builder.policy(match policy {
@@ -60,9 +60,8 @@ fn bad_limit(message: &'static str) -> CacheError {
     CacheError::new(ErrorKind::InvalidLimit, message)
 }
 
-/// Weighs entries by the bytes of the key and of the value as JSON.
-fn in_bytes() -> Weigher {
-    let codec = Codec::json();
+/// Weighs entries by the bytes of the key and of the encoded value.
+fn in_bytes(codec: Codec) -> Weigher {
     Weigher::new(move |key: Key<'_>, value: &Value| {
         let value = value
             .payload(&codec)

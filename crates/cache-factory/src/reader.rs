@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
                     self.within(name, |reader| read(reader, name, value));
                 }
             }
-            other => self.fail(format!("{} is no section; give settings by name", shown(other))),
+            other => self.fail(no_section(other)),
         }
     }
 
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
     /// Reads settings that somebody else gives a meaning.
     pub(crate) fn options(&mut self, value: &Value) -> Option<Options> {
         let Value::Object(_) = value else {
-            self.fail(format!("{} is no section; give settings by name", shown(value)));
+            self.fail(no_section(value));
             return None;
         };
         match self.expanded(value) {
@@ -144,6 +144,18 @@ impl<'a> Reader<'a> {
             other => other.clone(),
         })
     }
+}
+
+/// Says that a value stands where settings should. It may be a URL or a password, so it is not shown.
+fn no_section(value: &Value) -> String {
+    let what = match value {
+        Value::String(_) => "a text",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a switch",
+        Value::Array(_) => "a list",
+        Value::Null | Value::Object(_) => "nothing",
+    };
+    format!("is {what} and no section; give its settings by name")
 }
 
 /// Returns a value as it was written, variables in their braces, on one line and not too long.

@@ -33,14 +33,16 @@ macro_rules! apply {
 /// The port of a server whose address names none.
 const DEFAULT_PORT: u16 = 6379;
 
-fn builder(context: &BackendContext<'_>) -> Result<RedisBuilder> {
+pub(crate) fn builder(context: &BackendContext<'_>) -> Result<RedisBuilder> {
     let config = context.config().redis.clone().unwrap_or_default();
     // Caches of one server stay apart without a word about it.
     let namespace = config
         .namespace
         .clone()
         .unwrap_or_else(|| context.cache_name().to_owned());
-    let mut builder = RedisBackend::builder().namespace(namespace);
+    let mut builder = RedisBackend::builder()
+        .namespace(namespace)
+        .codec(context.codec());
     let places = [
         config.url.is_some(),
         config.address.is_some(),
@@ -104,8 +106,16 @@ fn reached(mut builder: RedisBuilder, config: &RedisConfig) -> Result<RedisBuild
             sentinel.password.as_ref(),
             sentinel.password_file.as_deref(),
         )?;
-        if let Some(password) = password {
-            builder = builder.sentinel_credentials(sentinel.user.clone().unwrap_or_default(), password.0);
+        match (&sentinel.user, password) {
+            (user, Some(password)) => {
+                builder = builder.sentinel_credentials(user.clone().unwrap_or_default(), password.0);
+            }
+            (None, None) => {}
+            (Some(_), None) => {
+                return Err(wrong(
+                    "sentinel.user is set without a password; set sentinel.password too, or leave both out",
+                ));
+            }
         }
     }
     if let Some(tls) = &config.tls {
@@ -141,11 +151,16 @@ fn secret(setting: &str, given: Option<&Secret>, file: Option<&str>) -> Result<O
         (None, Some(path)) => {
             let text = fs::read_to_string(path).map_err(|cause| {
                 wrong(format!(
-                    "{setting}_file {path:?} cannot be read ({cause}); check that it exists and its rights"
+                    "{path:?} cannot be read ({cause}); check that it exists and its rights"
                 ))
             })?;
             // Editors and `echo` end a file with a line break, which is no part of the password.
-            Ok(Some(Secret(text.trim_end_matches(['\n', '\r']).to_owned())))
+            let text = text.trim_end_matches(['\n', '\r']);
+            if text.is_empty() {
+                let message = format!("{path:?} is empty; write the password into it");
+                return Err(wrong(message));
+            }
+            Ok(Some(Secret(text.to_owned())))
         }
     }
 }

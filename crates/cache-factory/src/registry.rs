@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use cache_core::{Cache, CacheError, CacheFuture, ErrorKind, Result};
+use cache_core::{Cache, CacheError, ErrorKind, Result};
+use tokio::time::Instant;
 
 use crate::error::CloseErrors;
 use crate::nearest::{list, nearest};
+use crate::together::{all, close, sign_of_life};
 
 /// How long a required cache may take to give its first sign of life.
 const START: Duration = Duration::from_secs(2);
+
+/// How long the background work of a cache may take to end.
+const END: Duration = Duration::from_secs(10);
 
 /// Caches by their names. Clones are handles on the same ones.
 #[derive(Clone, Default)]
@@ -60,13 +62,14 @@ impl Registry {
         self.read().keys().cloned().collect()
     }
 
-    /// Puts a cache under its name. One that has the name already is replaced, then closed.
+    /// Puts a cache under its name. One that has the name already is replaced, then closed: put a cache in once. The new
+    /// one is required if the older one was; whether a cache is required that comes first, a configuration says.
     ///
     /// # Errors
     /// What closing the older cache reports. The new one is in its place even so.
     pub async fn insert(&self, cache: Cache) -> Result<()> {
         match self.replace(cache, false) {
-            Some(older) => older.close().await,
+            Some(older) => close(&older, END).await,
             None => Ok(()),
         }
     }
@@ -78,30 +81,28 @@ impl Registry {
     pub async fn remove(&self, name: &str) -> Result<bool> {
         let removed = self.write().remove(name);
         match removed {
-            Some(entry) => entry.cache.close().await.map(|()| true),
+            Some(entry) => close(&entry.cache, END).await.map(|()| true),
             None => Ok(false),
         }
     }
 
-    /// Takes all caches out and closes them, all at the same time.
+    /// Takes all caches out and closes them, all at the same time. One that does not end within 10 s is left to itself
+    /// and reported.
     ///
     /// # Errors
     /// The errors of those that did not close as they should have. The others are closed even so.
     pub async fn close_all(&self) -> std::result::Result<(), CloseErrors> {
         let caches = std::mem::take(&mut *self.write());
-        let closing = caches.values().map(|entry| entry.cache.close()).collect();
-        let ended = all(closing).await;
+        let ended = all(caches.values().map(|entry| close(&entry.cache, END))).await;
         CloseErrors::check(ended.into_iter().filter_map(Result::err).collect())
     }
 
-    /// Asks each required cache for a sign of life.
+    /// Asks all required caches for a sign of life, and reports the first by name that gives none.
     pub(crate) async fn start(&self) -> Result<()> {
-        for (_, entry) in self.entries() {
-            if entry.required {
-                first_sign(&entry.cache).await?;
-            }
-        }
-        Ok(())
+        let entries = self.entries();
+        let required = entries.iter().filter(|(_, entry)| entry.required);
+        let answers = all(required.map(|(_, entry)| first_sign(&entry.cache))).await;
+        answers.into_iter().collect()
     }
 
     /// Puts a cache where there is none of its name.
@@ -138,32 +139,12 @@ impl Registry {
 pub(crate) async fn first_sign(cache: &Cache) -> Result<()> {
     let begin = Instant::now();
     loop {
-        match cache.ping().await {
+        let left = START.saturating_sub(begin.elapsed());
+        match sign_of_life(cache, left).await {
             Err(error) if error.kind() == ErrorKind::Timeout && begin.elapsed() < START => {}
             answer => return answer,
         }
     }
-}
-
-/// Waits for all at the same time.
-async fn all(mut waiting: Vec<CacheFuture<'_, ()>>) -> Vec<Result<()>> {
-    let mut answers = Vec::with_capacity(waiting.len());
-    poll_fn(|context| {
-        waiting.retain_mut(|future| match Pin::new(future).poll(context) {
-            Poll::Ready(answer) => {
-                answers.push(answer);
-                false
-            }
-            Poll::Pending => true,
-        });
-        if waiting.is_empty() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-    answers
 }
 
 /// Prints the caches and the stack of each.

@@ -19,6 +19,30 @@ pub(crate) trait Section: Clone + Default {
 
     /// Adds the path of each setting that is not absent.
     fn given(&self, path: &str, found: &mut Vec<String>);
+
+    /// Makes a setting absent. Inner sections in which nothing is left become absent too.
+    fn remove(&mut self, path: &str);
+}
+
+/// Joins two parts of a path, either of which may be empty.
+pub(crate) fn join(path: &str, name: &str) -> String {
+    match (path, name) {
+        ("", only) | (only, "") => only.to_owned(),
+        (path, name) => format!("{path}.{name}"),
+    }
+}
+
+/// Says whether a path is another one, or lies below it.
+pub(crate) fn is_within(path: &str, other: &str) -> bool {
+    path.strip_prefix(other)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Returns the paths of all settings of a section that are not absent.
+pub(crate) fn given<S: Section>(section: &S) -> Vec<String> {
+    let mut found = Vec::new();
+    section.given("", &mut found);
+    found
 }
 
 /// What a field of a section holds: a value or a section.
@@ -37,6 +61,10 @@ pub(crate) trait Part: Clone {
 
     fn given(&self, path: &str, found: &mut Vec<String>) {
         found.push(path.to_owned());
+    }
+
+    fn remove(own: &mut Option<Self>, _rest: &str) {
+        *own = None;
     }
 }
 
@@ -89,8 +117,16 @@ macro_rules! section {
 
             fn given(&self, path: &str, found: &mut Vec<String>) {
                 $(if let Some(field) = &self.$field {
-                    $crate::section::Part::given(field, &format!("{path}.{}", stringify!($field)), found);
+                    $crate::section::Part::given(field, &$crate::section::join(path, stringify!($field)), found);
                 })+
+            }
+
+            fn remove(&mut self, path: &str) {
+                let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+                match name {
+                    $(stringify!($field) => $crate::section::Part::remove(&mut self.$field, rest),)+
+                    _ => {}
+                }
             }
         }
 
@@ -112,6 +148,16 @@ macro_rules! section {
 
             fn given(&self, path: &str, found: &mut Vec<String>) {
                 $crate::section::Section::given(self, path, found);
+            }
+
+            fn remove(own: &mut Option<Self>, rest: &str) {
+                if let Some(section) = own.as_mut().filter(|_| !rest.is_empty()) {
+                    $crate::section::Section::remove(section, rest);
+                    if !$crate::section::given(section).is_empty() {
+                        return;
+                    }
+                }
+                *own = None;
             }
         }
     };

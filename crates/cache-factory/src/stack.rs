@@ -1,10 +1,15 @@
 //! What stands around a backend, and in which order.
 
-use cache_core::{Cache, CacheBackend, Result};
+use cache_core::{Cache, CacheBackend, CacheError, ErrorKind, Result};
+#[cfg(feature = "tracing")]
+use cache_tracing::{Keys, Tracing};
 
+use crate::codec::codec;
 use crate::config::CacheConfig;
 use crate::factory::Factory;
 use crate::loading;
+#[cfg(feature = "tracing")]
+use crate::word::KeysInLogs;
 
 impl Factory {
     /// Makes a cache of a backend with all that this factory puts around it. From the inside out:
@@ -21,9 +26,11 @@ impl Factory {
     /// # Errors
     /// [`InvalidName`](cache_core::ErrorKind::InvalidName) for a name that no cache may have,
     /// [`InvalidLimit`](cache_core::ErrorKind::InvalidLimit) for keys that may have no length,
+    /// [`InvalidConfig`](cache_core::ErrorKind::InvalidConfig) for a codec that is not compiled in,
     /// [`Exhausted`](cache_core::ErrorKind::Exhausted) if no thread can be started.
     pub fn stack(&self, name: &str, backend: impl CacheBackend, config: &CacheConfig) -> Result<Cache> {
-        let mut cache = Cache::builder(backend).name(name);
+        let codec = codec(config).map_err(|message| CacheError::new(ErrorKind::InvalidConfig, message))?;
+        let mut cache = Cache::builder(backend).name(name).codec(codec);
         if let Some(ttl) = config.ttl {
             cache = cache.ttl(ttl.0);
         }
@@ -39,17 +46,43 @@ impl Factory {
         }
         #[cfg(feature = "tracing")]
         if config.tracing != Some(false) {
-            let keys = match config.keys_in_logs {
-                None => None,
-                Some(crate::config::KeysInLogs::Redacted) => Some(cache_tracing::Keys::Redacted),
-                Some(crate::config::KeysInLogs::Shown) => Some(cache_tracing::Keys::Shown),
-            };
-            let tracing = self.telling();
-            cache = cache.layer(match keys {
-                Some(keys) => tracing.keys(keys),
-                None => tracing,
-            });
+            cache = cache.layer(told_of(self.telling(), config));
         }
         cache.build()
+    }
+}
+
+/// Returns the layer of spans and events as a cache wants it.
+#[cfg(feature = "tracing")]
+fn told_of(mut tracing: Tracing, config: &CacheConfig) -> Tracing {
+    if let Some(keys) = config.keys_in_logs {
+        tracing = tracing.keys(match keys {
+            KeysInLogs::Redacted => Keys::Redacted,
+            KeysInLogs::Shown => Keys::Shown,
+        });
+    }
+    if let Some(interval) = config.failure_interval {
+        tracing = tracing.failure_interval(interval.0);
+    }
+    tracing
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::setting::Span;
+
+    #[test]
+    fn what_a_cache_says_of_its_log_counts_before_the_factory() {
+        let factory = Tracing::new().failure_interval(Duration::from_secs(60));
+        let shown = |config: &CacheConfig| format!("{:?}", told_of(factory.clone(), config));
+        let mut config = CacheConfig::default();
+        assert_eq!(shown(&config), format!("{factory:?}"));
+        config.failure_interval = Some(Span(Duration::ZERO));
+        config.keys_in_logs = Some(KeysInLogs::Shown);
+        let expected = Tracing::new().failure_interval(Duration::ZERO).keys(Keys::Shown);
+        assert_eq!(shown(&config), format!("{expected:?}"));
     }
 }

@@ -20,6 +20,7 @@ use crate::error::{self, failed, unless_absent};
 pub struct FileBackend {
     folder: PathBuf,
     namespace: Namespace,
+    codec: Codec,
     clock: Arc<dyn Clock>,
     closed: AtomicBool,
     /// Held by whoever changes files, so that a delete removes what it saw.
@@ -31,11 +32,12 @@ impl FileBackend {
     ///
     /// # Errors
     /// [`InvalidConfig`](cache_core::ErrorKind::InvalidConfig) if it cannot be made.
-    pub fn open(options: &FileOptions, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub fn open(options: &FileOptions, codec: Codec, clock: Arc<dyn Clock>) -> Result<Self> {
         fs::create_dir_all(&options.folder).map_err(error::no_folder)?;
         Ok(Self {
             folder: options.folder.clone(),
             namespace: Namespace::new("file")?,
+            codec,
             clock,
             closed: AtomicBool::new(false),
             changing: Mutex::new(()),
@@ -75,7 +77,7 @@ impl FileBackend {
         if entry.is_expired(self.clock.now()) {
             return self.remove(key).map(drop);
         }
-        let payload = entry.value().payload(&Codec::json())?;
+        let payload = entry.value().payload(&self.codec)?;
         let bytes = envelope::seal(entry, &payload, KeyFingerprint::new(&self.namespace, key))?;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         // Renaming is one step, so nobody reads half a file.

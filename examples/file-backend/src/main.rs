@@ -5,15 +5,15 @@ use std::io::{self, Write};
 
 use cache_core::SystemClock;
 use cache_factory::{Draft, Factory};
-use file_backend::FileBackend;
+use file_backend::{FileBackend, FileOptions};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_env_filter("info,cache=debug")
         .init();
-    let factory = Factory::new().register("file", |context| {
-        FileBackend::open(&context.options()?, SystemClock::shared())
+    let factory = Factory::new().register("file", |context, options: FileOptions| {
+        FileBackend::open(&options, context.codec(), SystemClock::shared())
     })?;
     let mut config: Draft = toml::from_str("caches.visits = { backend = 'file', ttl = 'never' }")?;
     let folder = std::env::temp_dir().join("file-backend");

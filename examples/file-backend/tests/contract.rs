@@ -5,9 +5,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::CacheBackend;
+use cache_core::{CacheBackend, Codec, SystemClock};
+use cache_factory::Factory;
+use cache_metrics::Metrics;
 use cache_testkit::{Fixture, ManualClock, Passing};
 use file_backend::{FileBackend, FileOptions};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tempfile::TempDir;
 
 struct Files {
@@ -31,7 +34,7 @@ impl Files {
         let options = FileOptions {
             folder: folder.path().join(name),
         };
-        Arc::new(FileBackend::open(&options, clock.clone()).unwrap())
+        Arc::new(FileBackend::open(&options, Codec::default(), clock.clone()).unwrap())
     }
 }
 
@@ -64,14 +67,56 @@ fn the_program_remembers_its_last_run() {
     let folder = tempfile::tempdir().unwrap();
     let run = || {
         let mut program = Command::new(env!("CARGO_BIN_EXE_file-backend"));
-        let output = program.env("TMPDIR", folder.path()).output().unwrap();
+        let program = program.env("TMPDIR", folder.path()).env("NO_COLOR", "1");
+        let output = program.output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     assert!(run().contains("run 1 of this program"));
     let second = run();
     assert!(second.contains("run 2 of this program"), "{second}");
+    let spans = second.lines().filter(|line| line.contains("cache.get{"));
+    let told: Vec<_> = spans
+        .filter(|line| line.contains("cache.result=\"hit\""))
+        .collect();
+    assert_eq!(told.len(), 1, "{second}");
+}
+
+#[tokio::test]
+async fn loading_and_metrics_come_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let exposition = recorder.handle();
+    let metrics = Metrics::builder().recorder(Arc::new(recorder)).build().unwrap();
+    let factory = Factory::new()
+        .metrics(metrics.clone())
+        .register("file", |context, options: FileOptions| {
+            FileBackend::open(&options, context.codec(), SystemClock::shared())
+        })
+        .unwrap();
+    let visits = factory
+        .cache("file", "visits")
+        .option("folder", folder.path().to_str().unwrap())
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        let load = || async { Ok::<_, std::io::Error>(7_u64) };
+        assert_eq!(visits.get_or_load("count", load).await.unwrap(), 7);
+    }
+    metrics.collect();
+    let text = exposition.render();
+    for line in [
+        r#"gofr_cache_loads_total{cache_name="visits",backend="file",result="success"} 1"#,
+        r#"gofr_cache_hits_total{cache_name="visits",backend="file"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
     assert!(
-        second.contains("cache.result=\"hit\"") || second.contains("hit"),
-        "it is told of: {second}"
+        format!("{visits:?}").contains("Tracing(Metrics(FileBackend"),
+        "{visits:?}"
     );
+}
+
+#[test]
+fn the_backend_takes_less_than_150_lines() {
+    assert!(include_str!("../src/backend.rs").lines().count() < 150);
 }

@@ -53,7 +53,7 @@ fn start(args: Args) -> Result<(), Failure> {
     if let Some(Command::Healthcheck) = args.command {
         return healthcheck::run(args.listen);
     }
-    let _log = logging::install(args.log.clone(), args.log_format);
+    let _log = logging::install(args.log.clone(), args.log_format)?;
     // A wrong configuration is told before anything is made or connected.
     let draft = settings::draft(&args)?;
     // Before the runtime and its signals, so that Ctrl-C ends it while a long trace is read.
@@ -118,10 +118,13 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
         _ = signals.next() => return Err(Failure::Interrupted),
     }
     upkeep.abort();
-    catalogue.caches().close().await?;
+    let closed = tokio::select! {
+        closed = catalogue.caches().close() => closed,
+        _ = signals.next() => return Err(Failure::Interrupted),
+    };
     let [products, searches] = catalogue.reports();
     info!("stopped; {products}; {searches}");
-    Ok(())
+    Ok(closed?)
 }
 
 /// Tells of caches that do not answer yet: the service starts without them, and they recover by themselves.

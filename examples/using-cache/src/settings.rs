@@ -29,11 +29,7 @@ pub(crate) fn draft(args: &Args) -> Result<Draft, Failure> {
         Some(path) => read(path)?,
         None => Draft::default(),
     };
-    let environment = Draft::from_env(
-        PREFIX,
-        env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-    );
+    let environment = Draft::from_env(PREFIX, env::vars_os());
     let draft = built_in.overlay(file).overlay(environment).overlay(flags(args));
     let stale = stale(args, &draft);
     // Without the flag this is a default, which any of the four places may replace.

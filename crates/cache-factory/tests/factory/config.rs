@@ -172,10 +172,120 @@ async fn bytes_are_those_of_the_key_and_of_the_value_as_json() {
 #[test]
 fn defaults_for_a_backend_bind_only_the_caches_on_it() {
     let registered = factory()
-        .register("null", |_| cache_memory::MemoryBackend::builder().build())
+        .register("null", |_, _: cache_factory::NoOptions| {
+            cache_memory::MemoryBackend::builder().build()
+        })
         .unwrap();
     let text = "defaults.memory.max_items = 5\ncaches.a.backend = 'memory'\ncaches.b.backend = 'null'";
     let config = registered.read(&draft(text)).unwrap();
     let caches = registered.build(&config).unwrap();
     assert_eq!(caches.get("a").unwrap().stats().max_items, Some(5));
+}
+
+#[test]
+fn a_section_tells_everything_that_is_wrong_with_it_at_once() {
+    let text = r#"
+        [caches.users]
+        backend = "memory"
+        memory = { max_items = 4294967296, time_to_idle = "0s", maintenance_interval = "2h" }
+        loading = { jitter = 2, refresh_ahead = -1, stale_if_error = "1s", soft_timeout = "2m", hard_timeout = "1m" }
+
+        [caches.pages]
+        backend = "redis"
+        [caches.pages.redis]
+        address = "host:port"
+        db = -1
+        user = "ada"
+        connections = 0
+        read_budget = "0s"
+        write_budget = "0s"
+        breaker = { failures_in_a_row = 0, calls_in_window = 0 }
+        tls = { ca = "/nowhere", key = "/nowhere" }
+        password_file = "/nowhere"
+    "#;
+    let mut paths: Vec<_> = read(text)
+        .unwrap_err()
+        .iter()
+        .map(|error| error.path().to_owned())
+        .collect();
+    paths.sort_unstable();
+    let pages = [
+        "address",
+        "breaker.calls_in_window",
+        "breaker.failures_in_a_row",
+        "connections",
+        "db",
+        "password_file",
+        "read_budget",
+        "tls.ca",
+        "tls.key",
+        "user",
+        "write_budget",
+    ];
+    let users = [
+        "loading",
+        "loading.jitter",
+        "loading.refresh_ahead",
+        "loading.stale_if_error",
+        "memory.maintenance_interval",
+        "memory.max_items",
+        "memory.time_to_idle",
+    ];
+    let pages = pages.map(|setting| format!("caches.pages.redis.{setting}"));
+    let users = users.map(|setting| format!("caches.users.{setting}"));
+    assert_eq!(paths, [&pages[..], &users[..]].concat());
+}
+
+#[test]
+fn a_setting_with_a_limit_says_where_it_came_from() {
+    let file =
+        draft("caches.users = { backend = 'memory', memory.time_to_idle = '0s' }").origin("file cache.toml");
+    let wrong = factory().read(&file).unwrap_err().to_string();
+    assert!(wrong.ends_with("(file cache.toml)"), "{wrong}");
+}
+
+#[test]
+fn what_is_wrong_with_the_defaults_is_told_once_and_there() {
+    let text = "defaults = { backend = 'memory', memory.max_bytes = 0, max_key_len = 0 }\ncaches = { a = {}, b = {} }";
+    let told = errors(text);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("defaults.memory.max_bytes: is 0"), "{told:?}");
+    assert!(told[1].starts_with("defaults.max_key_len: is 0"), "{told:?}");
+    assert_eq!(
+        errors("defaults.backend = 'memroy'\ncaches = { a = {}, b = {} }").len(),
+        1
+    );
+}
+
+#[test]
+fn a_cache_that_chooses_another_limit_or_place_does_without_that_of_the_defaults() {
+    let text = r#"
+        [defaults]
+        backend = "memory"
+        memory.max_items = 5
+        redis = { url = "redis://localhost", password_file = "/nowhere" }
+        [caches]
+        pages = { memory.max_bytes = "1KiB" }
+        users = { backend = "redis", redis = { address = "localhost", password = "canary" } }
+    "#;
+    let caches = build(text);
+    let pages = caches.get("pages").unwrap().stats();
+    assert_eq!((pages.max_items, pages.max_weight), (None, Some(1_024)));
+}
+
+#[test]
+fn a_text_in_the_place_of_a_section_is_not_shown() {
+    for text in [
+        "caches.users = { backend = 'redis', redis = 'redis://:canary@host' }",
+        "caches.users = { backend = 'redis', redis.sentinel = 'redis://:canary@host' }",
+        "caches.users = { backend = 'memory', options = 'canary' }",
+        "caches = 'canary'",
+        "defaults = 'canary'",
+    ] {
+        let told = errors(text).join("; ");
+        assert!(
+            told.contains("is a text and no section") && !told.contains("canary"),
+            "{told}"
+        );
+    }
 }

@@ -52,7 +52,9 @@ async fn only_a_required_cache_makes_a_service_unready() {
         let backend = Arc::new(cache_testkit::FailingBackend::new(memory()));
         let shared = Arc::clone(&backend);
         let factory = factory()
-            .register("broken", move |_| Ok(Arc::clone(&shared)))
+            .register("broken", move |_, _: cache_factory::NoOptions| {
+                Ok(Arc::clone(&shared))
+            })
             .unwrap();
         let text = format!("caches.users = {{ backend = 'broken', required = {required} }}");
         let caches = factory.open(&factory.read(&draft(&text)).unwrap()).await.unwrap();
@@ -124,4 +126,29 @@ async fn a_cache_that_is_closed_is_down() {
             .kind,
         "closed"
     );
+}
+
+fn slow(name: &str, counting: &Arc<CountingBackend<MemoryBackend>>) -> Cache {
+    let slow = SlowBackend::new(Arc::clone(counting));
+    Cache::builder(slow).name(name).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_waited_for_a_backend_that_hangs_do_not_ask_one_after_the_other() {
+    let counting = Arc::new(CountingBackend::new(memory()));
+    let health = Health::new(registry(slow("users", &counting)).await);
+    let begin = tokio::time::Instant::now();
+    let (one, two, three) = tokio::join!(health.check(), health.check(), health.check());
+    assert!(!one.is_up() && !two.is_up() && !three.is_up());
+    assert_eq!(begin.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_backends_that_hang_take_no_longer_than_one() {
+    let counting = Arc::new(CountingBackend::new(memory()));
+    let caches = registry(slow("one", &counting)).await;
+    caches.insert(slow("two", &counting)).await.unwrap();
+    let begin = tokio::time::Instant::now();
+    assert_eq!(Health::new(caches).check().await.caches.len(), 2);
+    assert_eq!(begin.elapsed(), Duration::from_secs(1));
 }

@@ -73,7 +73,7 @@ async fn several_caches_of_one_kind_stand_beside_each_other() {
 #[tokio::test]
 async fn a_required_cache_that_does_not_answer_stops_the_start() {
     let factory = factory()
-        .register("broken", |_| {
+        .register("broken", |_, _: cache_factory::NoOptions| {
             let broken = cache_testkit::FailingBackend::new(cache_memory::MemoryBackend::builder().build()?);
             broken.fail(Operation::Ping, ErrorKind::Unavailable);
             Ok(broken)
@@ -97,4 +97,44 @@ async fn debug_prints_each_stack() {
         format!("{caches:?}").contains("Tracing(Metrics(MemoryBackend"),
         "{caches:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_required_cache_that_hangs_ends_the_start_with_an_error_that_names_it() {
+    let factory = factory()
+        .register("hangs", |_, _: cache_factory::NoOptions| {
+            Ok(cache_testkit::SlowBackend::new(
+                cache_memory::MemoryBackend::builder().build()?,
+            ))
+        })
+        .unwrap();
+    let text = "defaults = { backend = 'hangs', required = true }\ncaches = { one = {}, two = {} }";
+    let refused = factory
+        .open(&factory.read(&draft(text)).unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.cache()),
+        (ErrorKind::Timeout, Some("one"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn caches_that_do_not_end_are_left_to_themselves_after_a_while() {
+    let caches = Registry::new();
+    let hanging = || cache_testkit::SlowBackend::new(cache_memory::MemoryBackend::builder().build().unwrap());
+    for name in ["one", "two"] {
+        caches
+            .insert(cache_core::Cache::builder(hanging()).name(name).build().unwrap())
+            .await
+            .unwrap();
+    }
+    let begin = tokio::time::Instant::now();
+    let errors = caches.close_all().await.unwrap_err();
+    let kinds: Vec<_> = errors
+        .iter()
+        .map(|error| (error.kind(), error.cache().unwrap()))
+        .collect();
+    assert_eq!(kinds, [(ErrorKind::Timeout, "one"), (ErrorKind::Timeout, "two")]);
+    assert_eq!(begin.elapsed(), std::time::Duration::from_secs(10));
 }

@@ -15,7 +15,8 @@ use tracing::{Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::TraceId;
+use super::{ENDPOINT, TraceId};
+use crate::failure::Failure;
 
 /// Sends what is left when it goes.
 #[derive(Debug)]
@@ -28,19 +29,28 @@ impl Drop for Exporter {
     }
 }
 
-/// Returns what makes OpenTelemetry spans of ours, if the environment names a collector.
-pub(super) fn layer<S>() -> Option<(OpenTelemetryLayer<S, SdkTracer>, Exporter)>
+/// A layer that makes OpenTelemetry spans of ours, and what sends them.
+type Sending<S> = (OpenTelemetryLayer<S, SdkTracer>, Exporter);
+
+/// Returns what sends spans, if the environment names a collector.
+pub(super) fn layer<S>() -> Result<Option<Sending<S>>, Failure>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    env::var_os("OTEL_EXPORTER_OTLP_ENDPOINT").filter(|endpoint| !endpoint.is_empty())?;
-    let exporter = SpanExporter::builder().with_http().build().ok()?;
+    if env::var_os(ENDPOINT).is_none_or(|endpoint| endpoint.is_empty()) {
+        return Ok(None);
+    }
+    let exporter = SpanExporter::builder().with_http().build().map_err(|error| {
+        Failure::Usage(format!(
+            "spans cannot be sent where {ENDPOINT} says: {error}; give the URL of a collector, such as http://localhost:4318"
+        ))
+    })?;
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_resource(Resource::builder().with_service_name("using-cache").build())
         .build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("using-cache"));
-    Some((layer, Exporter(provider)))
+    Ok(Some((layer, Exporter(provider))))
 }
 
 /// Puts the span of a request into the trace of its caller, or into the new one that the log names.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, Service, command, run};
+use cache_testkit::servers::RedisServer;
+
+use crate::support::{Service, command, run};
 
 /// A file in a folder that goes with the test.
 fn file(text: &str) -> (TempDir, PathBuf) {
@@ -38,8 +40,28 @@ fn a_flag_counts_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
+fn a_flag_for_the_server_counts_before_another_kind_of_place_in_the_file() {
+    let server = RedisServer::builder().start();
+    let (_folder, path) = file(
+        "[defaults.redis]\naddress = \"nowhere:1\"\n[caches.products.redis]\nunix_socket = \"/nowhere\"\n",
+    );
+    let service = Service::start(&[
+        "--rate",
+        "0",
+        "--config",
+        path.to_str().unwrap(),
+        "--redis-url",
+        &server.url(),
+    ]);
+    let health = service.get("/health");
+    assert_eq!(health.status, 200, "{}", health.body);
+}
+
+#[test]
 fn all_that_is_wrong_with_a_file_stands_on_one_line_with_its_path() {
-    let (_folder, path) = file("[caches.products]\ntll = \"5m\"\nmemory.policy = \"lur\"\n");
+    let (_folder, path) = file(
+        "[caches.products]\ntll = \"5m\"\nmemory.policy = \"lur\"\nmemory.time_to_idle = \"0s\"\n[caches.searches]\ncodec = \"xml\"\n",
+    );
     let ended = run(command(&["--config", path.to_str().unwrap()]));
     assert_eq!(
         (ended.status.code(), ended.stderr.lines().count()),
@@ -48,7 +70,9 @@ fn all_that_is_wrong_with_a_file_stands_on_one_line_with_its_path() {
         ended.stderr
     );
     for part in [
-        "2 settings are wrong",
+        "4 settings are wrong",
+        "caches.products.memory.time_to_idle: is zero",
+        "caches.searches.codec",
         "caches.products.tll",
         "did you mean `ttl`?",
         "caches.products.memory.policy",
@@ -84,15 +108,20 @@ fn operations_are_logged_in_columns_or_as_json() {
     assert!(!line.contains('\u{1b}'), "no colours where nobody looks: {line}");
 
     let service = Service::start(&[&flags[..], &["--log-format", "json"]].concat());
-    service.get("/products/7");
-    let line = service.wait_for_line("\"cache get\"");
-    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(
-        (&event["cache.result"], &event["cache.name"]),
-        (&"miss".into(), &"products".into()),
-        "{line}"
-    );
-    assert!(PATIENCE.as_secs() > 0);
+    for (result, is_hit) in [("miss", false), ("hit", true)] {
+        service.get("/products/7");
+        let line = service.wait_for_line("\"cache get\"");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            (&event["cache.result"], &event["cache.hit"], &event["cache.name"]),
+            (&result.into(), &is_hit.into(), &"products".into()),
+            "{line}"
+        );
+        assert!(
+            event["elapsed_us"].is_number() && event["level"] == "DEBUG",
+            "{line}"
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
 
-use crate::support::{PATIENCE, Service};
+use crate::support::{PATIENCE, Service, command, run};
 
 /// A collector that takes everything and tells what came.
 fn collector() -> (String, mpsc::Receiver<Vec<u8>>) {
@@ -62,4 +62,32 @@ fn a_collector_gets_the_spans_of_a_request_in_the_trace_of_its_caller() {
     for part in [&b"cache.get"[..], b"products", b"using-cache", &trace] {
         assert!(holds(&sent, part), "{part:?} is not among {} bytes", sent.len());
     }
+}
+
+#[test]
+fn a_place_that_is_none_is_told_on_one_line() {
+    let mut bad = command(&[]);
+    bad.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[");
+    let ended = run(bad);
+    assert_eq!(
+        (ended.status.code(), ended.stderr.lines().count()),
+        (Some(2), 1),
+        "{}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn a_collector_that_is_gone_does_not_hold_up_the_service_nor_its_end() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("http://{gone}");
+    let flags = ["--rate", "20", "--log", "info,cache=debug"];
+    let service = Service::start_with(&flags, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
+    assert_eq!(service.get("/products/7").status, 200);
+    assert_eq!(service.stop().status.code(), Some(0));
 }
