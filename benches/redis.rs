@@ -239,7 +239,7 @@ async fn run(quick: bool) {
                     writes,
                     tasks: *tasks,
                     size,
-                    operations: if *tasks == 1 { 1_000 } else { 8_192 },
+                    operations: if *tasks == 1 { 3_000 } else { 8_192 },
                 };
                 compare(place, &subjects, load, rounds).await;
             }

@@ -37,6 +37,7 @@ mod backend;
 mod breaker;
 mod call;
 mod clear;
+mod coalesce;
 mod command;
 mod config;
 mod counters;
@@ -46,6 +47,7 @@ mod held;
 mod lane;
 mod link;
 mod many;
+mod origin;
 mod place;
 mod pool;
 mod reply;
@@ -54,6 +56,8 @@ mod slot;
 mod stored;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
+mod wire;
 
 pub use self::backend::RedisBackend;
 pub use self::breaker::BreakerSettings;
