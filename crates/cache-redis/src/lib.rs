@@ -37,6 +37,8 @@ mod backend;
 mod breaker;
 mod call;
 mod clear;
+#[cfg(feature = "cluster")]
+mod clear_cluster;
 mod coalesce;
 mod command;
 mod config;
@@ -48,6 +50,8 @@ mod lane;
 mod link;
 mod many;
 mod origin;
+#[cfg(feature = "tls")]
+mod pem;
 mod place;
 mod pool;
 mod reply;

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::load_native_certs;
 use tokio_rustls::TlsConnector;
 
-use crate::error;
+use crate::{error, pem};
 
 /// What the files are called in errors.
 const CA: &str = "CA file";
@@ -60,19 +60,17 @@ impl Tls {
     /// Reads the files, once for all connections.
     pub(crate) fn load(&self) -> Result<Trust> {
         let provider = provider();
-        let root_cert = self.ca.as_deref().map(|path| read(CA, path)).transpose()?;
         let mut roots = RootCertStore::empty();
-        match (&self.ca, &root_cert) {
-            (Some(path), Some(pem)) => {
-                for authority in certificates(CA, path, pem)? {
+        let root_cert = match &self.ca {
+            Some(path) => {
+                let pem = read(CA, path)?;
+                for authority in certificates(CA, path, &pem)? {
                     roots.add(authority).map_err(|_| error::bad_pem(CA, path))?;
                 }
+                pem
             }
-            _ => {
-                // A system may have some of a kind that is not known here.
-                roots.add_parsable_certificates(load_native_certs().certs);
-            }
-        }
+            None => system_authorities(&mut roots),
+        };
         if roots.is_empty() {
             return Err(error::no_authorities());
         }
@@ -100,7 +98,7 @@ impl Tls {
             connector: TlsConnector::from(Arc::new(config)),
             certificates: TlsCertificates {
                 client_tls,
-                root_cert,
+                root_cert: Some(root_cert),
             },
         })
     }
@@ -140,6 +138,20 @@ pub(crate) fn with_tls(address: ConnectionAddr) -> Result<ConnectionAddr> {
         ConnectionAddr::Unix(_) => Err(error::tls_on_a_socket()),
         secured => Ok(secured),
     }
+}
+
+/// Adds the authorities of the system and returns them as a file would have them. The client library would read them again
+/// for each connection that it makes, if it were not told of any.
+fn system_authorities(roots: &mut RootCertStore) -> Vec<u8> {
+    let mut pem = Vec::new();
+    for authority in load_native_certs().certs {
+        let encoded = pem::encode(&authority);
+        // A system may have some of a kind that is not known here.
+        if roots.add(authority).is_ok() {
+            pem.extend(encoded);
+        }
+    }
+    pem
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>> {
