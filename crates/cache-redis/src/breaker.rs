@@ -17,7 +17,7 @@ use crate::failure;
 /// fail within a microsecond, and one call per interval asks the server; if that one succeeds, the breaker closes.
 /// Failures are answers that do not come and servers that say they are not ready; a refused command or a full server is
 /// an answer. Reads and writes have a breaker each, and so has each sixteenth of the slots of a Cluster: one shard that
-/// is down, or a server that takes no writes, does not fail what would succeed.
+/// is down, or a server that takes no writes, does not fail what would succeed. A call on many keys counts once with each.
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until they are given to a builder"]
 pub struct BreakerSettings {

@@ -12,9 +12,9 @@ pub(crate) fn encode(certificate: &[u8]) -> Vec<u8> {
         for triple in line.chunks(3) {
             let byte = |place: usize| u32::from(triple.get(place).copied().unwrap_or(0));
             let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-            for letter in 0..4 {
+            for letter in 0..4_usize {
                 let place = (bits >> (18 - 6 * letter) & 63) as usize;
-                text.push(if letter as usize <= triple.len() {
+                text.push(if letter <= triple.len() {
                     LETTERS[place]
                 } else {
                     b'='
