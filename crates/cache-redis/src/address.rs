@@ -80,7 +80,7 @@ fn parse(url: &str) -> Result<ConnectionInfo> {
 fn node(builder: &RedisBuilder, found: ConnectionInfo) -> Result<Target> {
     let info = with_identity(builder, found)?;
     let security = security(builder, info.addr())?;
-    Ok(Target::Node(info, security))
+    Ok(Target::Node(Box::new(info), security))
 }
 
 /// Returns how long an attempt to connect may take: to a Cluster it has stages, and one silent node uses up a limit of
@@ -135,7 +135,7 @@ fn security(builder: &RedisBuilder, address: &ConnectionAddr) -> Result<Security
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unnecessary_wraps, reason = "with TLS it may fail")]
 fn security(_: &RedisBuilder, _: &ConnectionAddr) -> Result<Security> {
-    Ok(())
+    Ok(Security)
 }
 
 /// Takes the address of a node apart, `host:port` or a URL.
@@ -202,7 +202,7 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
         None => client,
     };
     let client = client.build().map_err(|cause| error::bad_client(&cause))?;
-    Ok(Target::Cluster(client))
+    Ok(Target::Cluster(Box::new(client)))
 }
 
 #[cfg(feature = "sentinel")]
@@ -233,7 +233,7 @@ fn sentinel(builder: &RedisBuilder, master: &str, nodes: &[Secret]) -> Result<Ta
         }
     };
     #[cfg(not(feature = "tls"))]
-    let security = ();
+    let security = Security;
     let redis = identity(builder, RedisConnectionInfo::default())?;
     let client = |address: ConnectionAddr| {
         #[cfg(feature = "tls")]

@@ -39,10 +39,10 @@ pub(crate) struct Connector {
 /// Where connections go.
 pub(crate) enum Target {
     /// One server.
-    Node(ConnectionInfo, Security),
+    Node(Box<ConnectionInfo>, Security),
     /// The nodes of a Cluster.
     #[cfg(feature = "cluster")]
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
     /// The master that one of the Sentinels names at the time. Each has a client of its own: one client for all waits for
     /// the first, and keeps others waiting as long.
     #[cfg(feature = "sentinel")]

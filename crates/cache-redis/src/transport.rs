@@ -52,12 +52,12 @@ impl Transport for tokio::net::UnixStream {
 #[cfg(feature = "tls")]
 pub(crate) type Security = Option<tokio_rustls::TlsConnector>;
 #[cfg(not(feature = "tls"))]
-pub(crate) type Security = ();
+pub(crate) struct Security;
 
 /// Opens a stream to a server.
 pub(crate) async fn open(address: &ConnectionAddr, security: &Security) -> RedisResult<Box<dyn Transport>> {
     #[cfg(not(feature = "tls"))]
-    let () = security;
+    let Security = security;
     match address {
         #[cfg(feature = "tls")]
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
