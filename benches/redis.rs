@@ -216,7 +216,7 @@ async fn run(quick: bool) {
     let server = RedisServer::builder().start();
     let (url, socket) = (server.url(), server.unix_url());
     let (places, sizes, tasks, rounds): (&[_], &[usize], &[usize], usize) = if quick {
-        (&[("TCP", &url)], &[256], &[1, 64], 5)
+        (&[("TCP", &url)], &[256], &[1, 16, 64, 256], 5)
     } else {
         (
             &[("TCP", &url), ("unix socket", &socket)],
@@ -239,7 +239,7 @@ async fn run(quick: bool) {
                     writes,
                     tasks: *tasks,
                     size,
-                    operations: if *tasks == 1 { 1_000 } else { 8_192 },
+                    operations: if *tasks == 1 { 3_000 } else { 8_192 },
                 };
                 compare(place, &subjects, load, rounds).await;
             }

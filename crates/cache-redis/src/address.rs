@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use cache_core::Result;
-use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
-    RedisConnectionInfo,
+    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
 };
 
 use crate::config::RedisBuilder;
@@ -15,32 +13,17 @@ use crate::pool::Target;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use crate::secret::Secret;
 #[cfg(feature = "tls")]
-use crate::tls::{Tls, with_tls};
+use crate::tls::Tls;
+#[cfg(all(feature = "tls", any(feature = "cluster", feature = "sentinel")))]
+use crate::tls::with_tls;
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use crate::transport;
+use crate::transport::Security;
 
 /// Where a server is that was not told elsewhere.
 const DEFAULT_HOST: &str = "127.0.0.1";
 /// The port of a server that was not told another one.
 const DEFAULT_PORT: u16 = 6_379;
-
-/// Silence on a connection for so long makes the kernel ask whether the other side is there.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-/// Between two such questions, and how many may remain unanswered.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEPALIVE_RETRIES: u32 = 3;
-/// Bytes that were sent and not acknowledged for so long end the connection.
-const USER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How callers' small requests go out at once, and how a dead peer is found.
-fn tcp() -> TcpSettings {
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(KEEPALIVE_RETRIES);
-    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let settings = settings.set_user_timeout(USER_TIMEOUT);
-    settings
-}
 
 /// Makes of the settings what makes connections. Nothing is connected.
 pub(crate) fn target(builder: &RedisBuilder) -> Result<Target> {
@@ -95,10 +78,9 @@ fn parse(url: &str) -> Result<ConnectionInfo> {
 }
 
 fn node(builder: &RedisBuilder, found: ConnectionInfo) -> Result<Target> {
-    let info = secured(builder, with_identity(builder, found)?)?;
-    let manager = deadpool_redis::Manager::new_with_config(info, connection(builder))
-        .map_err(|cause| error::bad_client(&cause))?;
-    Ok(Target::Node(manager))
+    let info = with_identity(builder, found)?;
+    let security = security(builder, info.addr())?;
+    Ok(Target::Node(Box::new(info), security))
 }
 
 /// Returns how long an attempt to connect may take: to a Cluster it has stages, and one silent node uses up a limit of
@@ -111,17 +93,10 @@ pub(crate) fn connect_limit(builder: &RedisBuilder) -> Duration {
     builder.connect_timeout
 }
 
-/// The limits of one connection. Those of a request are set with each request.
-fn connection(builder: &RedisBuilder) -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(builder.connect_timeout))
-        .set_response_timeout(Some(builder.longest_budget()))
-}
-
 /// Adds user, password, database and protocol.
 fn with_identity(builder: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInfo> {
     let redis = identity(builder, info.redis_settings().clone())?;
-    Ok(info.set_redis_settings(redis).set_tcp_settings(tcp()))
+    Ok(info.set_redis_settings(redis))
 }
 
 fn identity(builder: &RedisBuilder, mut redis: RedisConnectionInfo) -> Result<RedisConnectionInfo> {
@@ -146,26 +121,21 @@ fn identity(builder: &RedisBuilder, mut redis: RedisConnectionInfo) -> Result<Re
     Ok(redis.set_lib_name("cache-redis", env!("CARGO_PKG_VERSION")))
 }
 
-/// Adds TLS, if the settings or the URL ask for it.
+/// Returns what secures the connections to an address, if the settings or the URL ask for it.
 #[cfg(feature = "tls")]
-fn secured(builder: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInfo> {
-    use deadpool_redis::redis::Client;
-
-    let is_secured = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
-    let tls = builder.tls.clone().or_else(|| is_secured.then(Tls::new));
-    let Some(tls) = tls else {
-        return Ok(info);
-    };
-    let secured = with_tls(info.addr().clone())?;
-    let client = Client::build_with_tls(info.set_addr(secured), tls.load()?);
-    let client = client.map_err(|cause| error::bad_client(&cause))?;
-    Ok(client.get_connection_info().clone())
+fn security(builder: &RedisBuilder, address: &ConnectionAddr) -> Result<Security> {
+    let is_secured = matches!(address, ConnectionAddr::TcpTls { .. });
+    match builder.tls.clone().or_else(|| is_secured.then(Tls::new)) {
+        None => Ok(None),
+        Some(_) if matches!(address, ConnectionAddr::Unix(_)) => Err(error::tls_on_a_socket()),
+        Some(tls) => Ok(Some(tls.load()?.connector)),
+    }
 }
 
 #[cfg(not(feature = "tls"))]
 #[expect(clippy::unnecessary_wraps, reason = "with TLS it may fail")]
-fn secured(_: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInfo> {
-    Ok(info)
+fn security(_: &RedisBuilder, _: &ConnectionAddr) -> Result<Security> {
+    Ok(Security)
 }
 
 /// Takes the address of a node apart, `host:port` or a URL.
@@ -195,21 +165,30 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
     }
     let mut infos = Vec::with_capacity(nodes.len());
     for node in nodes {
-        let info = secured(builder, with_identity(builder, parse_node(node.expose())?)?)?;
+        let info = with_identity(builder, parse_node(node.expose())?)?;
         if info.redis_settings().db() != 0 {
             return Err(error::db_on_cluster());
         }
         infos.push(info);
     }
     #[cfg(feature = "tls")]
-    let is_secured = matches!(
-        infos.first().map(ConnectionInfo::addr),
-        Some(ConnectionAddr::TcpTls { .. })
-    );
+    let is_secured = |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::TcpTls { .. });
     #[cfg(feature = "tls")]
-    let tls = is_secured.then(|| builder.tls.clone().unwrap_or_default());
+    let certificates = match builder
+        .tls
+        .clone()
+        .or_else(|| infos.iter().any(is_secured).then(Tls::new))
+    {
+        None => None,
+        Some(tls) => {
+            for info in &mut infos {
+                *info = info.clone().set_addr(with_tls(info.addr().clone())?);
+            }
+            Some(tls.load()?.certificates)
+        }
+    };
     let client = ClusterClientBuilder::new(infos)
-        .tcp_settings(tcp())
+        .tcp_settings(transport::settings())
         // The client library waits for every node that it knows, and first for those that it was told: one that is
         // silent must not use up the time of all.
         .connection_timeout(builder.connect_timeout / 2)
@@ -218,12 +197,12 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
         .min_retry_wait(5)
         .max_retry_wait(50);
     #[cfg(feature = "tls")]
-    let client = match tls {
-        Some(tls) => client.certs(tls.load()?),
+    let client = match certificates {
+        Some(certificates) => client.certs(certificates),
         None => client,
     };
     let client = client.build().map_err(|cause| error::bad_client(&cause))?;
-    Ok(Target::Cluster(client))
+    Ok(Target::Cluster(Box::new(client)))
 }
 
 #[cfg(feature = "sentinel")]
@@ -245,6 +224,16 @@ fn sentinel(builder: &RedisBuilder, master: &str, nodes: &[Secret]) -> Result<Ta
         let is_secured = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
         addresses.iter().any(is_secured).then(Tls::new)
     });
+    #[cfg(feature = "tls")]
+    let (certificates, security) = match &tls {
+        None => (None, None),
+        Some(tls) => {
+            let trust = tls.load()?;
+            (Some(trust.certificates), Some(trust.connector))
+        }
+    };
+    #[cfg(not(feature = "tls"))]
+    let security = Security;
     let redis = identity(builder, RedisConnectionInfo::default())?;
     let client = |address: ConnectionAddr| {
         #[cfg(feature = "tls")]
@@ -255,8 +244,8 @@ fn sentinel(builder: &RedisBuilder, master: &str, nodes: &[Secret]) -> Result<Ta
         };
         let mut client = SentinelClientBuilder::new([address], master, SentinelServerType::Master)
             .map_err(|cause| error::bad_client(&cause))?
-            .set_client_to_redis_tcp_settings(tcp())
-            .set_client_to_sentinel_tcp_settings(tcp())
+            .set_client_to_redis_tcp_settings(transport::settings())
+            .set_client_to_sentinel_tcp_settings(transport::settings())
             .set_client_to_redis_db(redis.db())
             .set_client_to_redis_protocol(redis.protocol());
         if let Some(user) = redis.username() {
@@ -272,20 +261,20 @@ fn sentinel(builder: &RedisBuilder, master: &str, nodes: &[Secret]) -> Result<Ta
             client = client.set_client_to_sentinel_password(password.expose());
         }
         #[cfg(feature = "tls")]
-        if let Some(tls) = &tls {
+        if let Some(certificates) = &certificates {
             use deadpool_redis::redis::TlsMode;
 
             client = client
                 .set_client_to_redis_tls_mode(TlsMode::Secure)
-                .set_client_to_redis_certificates(tls.load()?)
+                .set_client_to_redis_certificates(certificates.clone())
                 .set_client_to_sentinel_tls_mode(TlsMode::Secure)
-                .set_client_to_sentinel_certificates(tls.load()?);
+                .set_client_to_sentinel_certificates(certificates.clone());
         }
         let client = client.build().map_err(|cause| error::bad_client(&cause))?;
         Ok(client.into())
     };
     let clients = addresses.into_iter().map(client).collect::<Result<_>>()?;
-    Ok(Target::Sentinel(clients, connection(builder)))
+    Ok(Target::Sentinel(clients, security))
 }
 
 /// Takes the address of a Sentinel apart. What else a URL may say is not for Sentinels, or has a setting of its own.

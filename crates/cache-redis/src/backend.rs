@@ -12,9 +12,10 @@ use cache_core::{
 use deadpool_redis::redis::Value;
 
 use crate::breaker::BreakerSettings;
-use crate::call::{Caller, Doubt, Origin, Way, settle};
+use crate::call::{Caller, Way};
 use crate::command;
 use crate::config::{Budgets, RedisBuilder};
+use crate::origin::{Doubt, Origin, settle};
 use crate::pool::Pool;
 use crate::reply::{out_of_step, stored, went};
 use crate::slot;

@@ -17,7 +17,7 @@ use crate::failure;
 /// fail within a microsecond, and one call per interval asks the server; if that one succeeds, the breaker closes.
 /// Failures are answers that do not come and servers that say they are not ready; a refused command or a full server is
 /// an answer. Reads and writes have a breaker each, and so has each sixteenth of the slots of a Cluster: one shard that
-/// is down, or a server that takes no writes, does not fail what would succeed.
+/// is down, or a server that takes no writes, does not fail what would succeed. A call on many keys counts once with each.
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until they are given to a builder"]
 pub struct BreakerSettings {
@@ -218,6 +218,7 @@ pub(crate) struct Admission<'a> {
     breaker: &'a Breaker,
     counters: &'a Counters,
     is_probe: bool,
+    has_failed: AtomicBool,
 }
 
 impl<'a> Admission<'a> {
@@ -226,6 +227,7 @@ impl<'a> Admission<'a> {
             breaker,
             counters,
             is_probe,
+            has_failed: AtomicBool::new(false),
         }
     }
 
@@ -234,13 +236,20 @@ impl<'a> Admission<'a> {
         self.is_probe
     }
 
-    #[inline]
-    pub(crate) fn succeed(self) {
-        self.breaker.succeed(self.is_probe);
+    /// Notes that a request of the call failed, which is said of the call when it ends. A call with many requests counts
+    /// as one.
+    pub(crate) fn note_failure(&self) {
+        self.has_failed.store(true, Relaxed);
     }
 
-    pub(crate) fn fail(self) {
-        self.breaker.fail(self.is_probe, self.counters);
+    /// Ends the call.
+    #[inline]
+    pub(crate) fn end(self) {
+        if self.has_failed.load(Relaxed) {
+            self.breaker.fail(self.is_probe, self.counters);
+        } else {
+            self.breaker.succeed(self.is_probe);
+        }
     }
 }
 
@@ -254,11 +263,10 @@ mod tests {
 
     fn call(breaker: &Breaker, counters: &Counters, succeeds: bool) {
         let admission = breaker.admit(counters).unwrap();
-        if succeeds {
-            admission.succeed();
-        } else {
-            admission.fail();
+        if !succeeds {
+            admission.note_failure();
         }
+        admission.end();
     }
 
     #[tokio::test(start_paused = true)]
@@ -317,11 +325,12 @@ mod tests {
             tokio::time::advance(Duration::from_millis(500)).await;
             let probe = breaker.admit(&counters).unwrap();
             assert!(probe.is_probe() && breaker.admit(&counters).is_err());
-            probe.fail();
+            probe.note_failure();
+            probe.end();
             assert!(breaker.admit(&counters).is_err());
         }
         tokio::time::advance(Duration::from_millis(500)).await;
-        breaker.admit(&counters).unwrap().succeed();
+        breaker.admit(&counters).unwrap().end();
         assert!(!breaker.is_open() && !breaker.admit(&counters).unwrap().is_probe());
     }
 

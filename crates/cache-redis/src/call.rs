@@ -15,6 +15,7 @@ use crate::failure::{self, Damage};
 use crate::held::Leased;
 use crate::lane::Lane;
 use crate::link::Ask;
+use crate::origin::Origin;
 use crate::pool::Pool;
 
 /// How long a close waits for an attempt to connect that was told to end, which takes no time where its runtime is run.
@@ -45,58 +46,17 @@ struct Side {
     breakers: Box<[Breaker]>,
 }
 
+/// An operation that a breaker let through.
+pub(crate) struct Turn<'a> {
+    side: &'a Side,
+    group: usize,
+    pub(crate) admission: Admission<'a>,
+}
+
 /// The reply to a request, and the connection that brought it.
 pub(crate) struct Answer<'a, R> {
     pub(crate) reply: R,
     pub(crate) origin: Origin<'a>,
-}
-
-/// Where a reply came from.
-#[derive(Clone, Copy)]
-pub(crate) struct Origin<'a> {
-    lane: &'a Arc<Lane>,
-    number: u64,
-    group: usize,
-    /// When the call must have ended.
-    deadline: Instant,
-}
-
-impl Origin<'_> {
-    /// Gives up the connection: it may be out of step and answer each question with the answer to another one.
-    pub(crate) fn distrust(&self) {
-        self.lane.note_broken(self.number);
-    }
-
-    /// Gives up the connection for a value that was not what it must be. If that was done lately, the value is so on the
-    /// server, most likely, and the connection is asked to prove its step instead: else each read of such a key would
-    /// cost a connection.
-    pub(crate) async fn doubt(&self, slot: u16) {
-        if self.lane.note_doubt(self.number) {
-            return;
-        }
-        let limit = self.deadline.saturating_duration_since(Instant::now());
-        let Some(mut leased) = self.lane.ready().filter(|_| !limit.is_zero()) else {
-            return;
-        };
-        if leased.number != self.number {
-            return;
-        }
-        match leased.link.is_in_step(slot, limit).await {
-            Ok(true) => {}
-            Err(cause) if cause.is_timeout() => self.lane.note_silence(self.group, self.number),
-            Ok(false) | Err(_) => self.distrust(),
-        }
-    }
-}
-
-/// That a value is not what it must be, with the slot of its key: the connection that brought it may be out of step.
-pub(crate) struct Doubt(pub(crate) u16);
-
-/// Acts upon a doubt, if there is one. Boxed, since reads without one should not carry it along.
-pub(crate) async fn settle(doubt: Option<Doubt>, origin: &Origin<'_>) {
-    if let Some(Doubt(slot)) = doubt {
-        Box::pin(origin.doubt(slot)).await;
-    }
 }
 
 impl Caller {
@@ -135,6 +95,17 @@ impl Caller {
         ask: &A,
         budget: Duration,
     ) -> Result<Answer<'_, A::Reply>> {
+        let turn = self.begin(way, group)?;
+        let outcome = self.ask(&turn, ask, budget).await;
+        turn.admission.end();
+        outcome
+    }
+
+    /// Begins an operation, of one request or of many.
+    ///
+    /// # Errors
+    /// If the breaker is open, or there is no runtime.
+    pub(crate) fn begin(&self, way: Way, group: usize) -> Result<Turn<'_>> {
         // Timers panic without one.
         Handle::try_current().map_err(|_| error::no_runtime())?;
         let side = match way {
@@ -142,10 +113,25 @@ impl Caller {
             Way::Write => &self.writing,
         };
         let admission = side.breakers[group].admit(&self.counters)?;
-        let outcome = self.attempts(side.lane(), &admission, group, ask, budget).await;
-        match &outcome {
-            Err(error) if is_failure(error) => admission.fail(),
-            _ => admission.succeed(),
+        Ok(Turn {
+            side,
+            group,
+            admission,
+        })
+    }
+
+    /// Sends a request of an operation, as [`call`](Self::call).
+    pub(crate) async fn ask<'a, A: Ask>(
+        &'a self,
+        turn: &Turn<'a>,
+        ask: &A,
+        budget: Duration,
+    ) -> Result<Answer<'a, A::Reply>> {
+        let outcome = self
+            .attempts(turn.side.lane(), &turn.admission, turn.group, ask, budget)
+            .await;
+        if outcome.as_ref().is_err_and(is_failure) {
+            turn.admission.note_failure();
         }
         outcome
     }

@@ -1,12 +1,9 @@
-//! Removing everything of a namespace and nothing else: a scan for its keys on a connection of its own, on every master
-//! of a Cluster.
+//! Removing everything of a namespace and nothing else: a scan for its keys on a connection of its own.
 
 use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, Result};
 use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
-#[cfg(feature = "cluster")]
-use deadpool_redis::redis::Value;
 use deadpool_redis::redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
@@ -19,39 +16,51 @@ use crate::link::{Ask, Link};
 use crate::pool::{Pooled, of_pool};
 
 /// A scan tells where it goes on, and what it has found.
-type Page = (u64, Vec<Vec<u8>>);
+pub(crate) type Page = (u64, Vec<Vec<u8>>);
 
 /// What ended a clear.
-struct Failed {
-    cause: RedisError,
-    /// The node of a Cluster that could not be cleared.
+pub(crate) enum Failed {
+    /// A request failed.
+    Request(RedisError),
+    /// A node of a Cluster could not be cleared.
     #[cfg(feature = "cluster")]
-    node: Option<String>,
+    Node(String, RedisError),
+    /// Slots of a Cluster moved in every pass over its nodes, so that no pass has seen all keys.
+    #[cfg(feature = "cluster")]
+    Restless,
 }
 
 impl Failed {
-    fn from_timeout() -> Self {
-        RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut)).into()
+    pub(crate) fn from_timeout() -> Self {
+        Self::Request(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+    }
+
+    fn damage(&self) -> Damage {
+        match self {
+            Self::Request(cause) => failure::damage(cause),
+            #[cfg(feature = "cluster")]
+            Self::Node(_, cause) => failure::damage(cause),
+            #[cfg(feature = "cluster")]
+            Self::Restless => Damage::None,
+        }
     }
 }
 
 impl From<RedisError> for Failed {
     fn from(cause: RedisError) -> Self {
-        Self {
-            cause,
-            #[cfg(feature = "cluster")]
-            node: None,
-        }
+        Self::Request(cause)
     }
 }
 
 impl From<Failed> for CacheError {
     fn from(failed: Failed) -> Self {
-        #[cfg(feature = "cluster")]
-        if let Some(node) = &failed.node {
-            return failure::not_cleared(node, &failed.cause);
+        match failed {
+            Failed::Request(cause) => failure::of(&cause),
+            #[cfg(feature = "cluster")]
+            Failed::Node(node, cause) => failure::not_cleared(&node, &cause),
+            #[cfg(feature = "cluster")]
+            Failed::Restless => failure::slots_kept_moving(),
         }
-        failure::of(&failed.cause)
     }
 }
 
@@ -69,11 +78,10 @@ impl RedisBackend {
                 }
                 pooled => pooled?,
             };
-            let cleared = timeout_at(deadline, self.clear_over(&mut pooled)).await;
-            let cleared = cleared.unwrap_or_else(|_| Err(Failed::from_timeout()));
+            let cleared = self.clear_over(&mut pooled, deadline).await;
             self.check_open()?;
             let Err(failed) = cleared else { return Ok(()) };
-            let damage = failure::damage(&failed.cause);
+            let damage = failed.damage();
             if damage != Damage::None {
                 drop(Object::take(pooled));
             }
@@ -87,11 +95,14 @@ impl RedisBackend {
         }
     }
 
-    async fn clear_over(&self, link: &mut Link) -> std::result::Result<(), Failed> {
+    async fn clear_over(&self, link: &mut Link, deadline: Instant) -> std::result::Result<(), Failed> {
         match link {
-            Link::Node(_) => Ok(self.clear_node(link).await?),
+            Link::Node(_) => match timeout_at(deadline, self.clear_node(link)).await {
+                Ok(cleared) => Ok(cleared?),
+                Err(_) => Err(Failed::from_timeout()),
+            },
             #[cfg(feature = "cluster")]
-            Link::Cluster(cluster) => self.clear_cluster(cluster).await,
+            Link::Cluster(cluster) => self.clear_cluster(cluster, deadline).await,
         }
     }
 
@@ -150,137 +161,10 @@ impl RedisBackend {
 
 /// Makes the removal of keys as a scan has found them. Each has a command of its own: those of a Cluster's node have
 /// many slots.
-fn removal(keys: &[Vec<u8>]) -> Pipeline {
+pub(crate) fn removal(keys: &[Vec<u8>]) -> Pipeline {
     let mut removal = Pipeline::with_capacity(keys.len());
     for key in keys {
         removal.add_command(command::unlink_found(key));
     }
     removal
-}
-
-#[cfg(feature = "cluster")]
-mod cluster {
-    //! The masters of a Cluster are scanned one by one: a scan that goes where the client library sends it sees one.
-
-    use std::collections::BTreeSet;
-
-    use deadpool_redis::redis::aio::ConnectionLike;
-    use deadpool_redis::redis::cluster_async::ClusterConnection;
-    use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
-    use deadpool_redis::redis::{ErrorKind, RedisError, ServerErrorKind};
-    use futures_util::future::join_all;
-
-    use super::{Failed, FromRedisValue, Page, RedisBackend, RedisResult, Value, command, removal};
-    use crate::link::within;
-
-    /// How often the masters are scanned again because they were others afterwards.
-    const ROUNDS: usize = 3;
-
-    /// The address of a node.
-    type Node = (String, u16);
-
-    impl RedisBackend {
-        pub(super) async fn clear_cluster(
-            &self,
-            cluster: &mut ClusterConnection,
-        ) -> std::result::Result<(), Failed> {
-            let mut masters = self.masters(cluster).await?;
-            for _ in 0..ROUNDS {
-                let cleared = masters.iter().map(|master| async {
-                    let cleared = self.clear_master(cluster.clone(), master).await;
-                    cleared.map_err(|cause| Failed {
-                        cause,
-                        node: Some(format!("{}:{}", master.0, master.1)),
-                    })
-                });
-                // One that fails does not spare the others.
-                let cleared: std::result::Result<(), Failed> = join_all(cleared).await.into_iter().collect();
-                cleared?;
-                // A failover in between may have hidden keys from the scan.
-                let now = self.masters(cluster).await?;
-                if now == masters {
-                    break;
-                }
-                masters = now;
-            }
-            Ok(())
-        }
-
-        /// Asks a node who the masters are. To send something to all of them would leave out, without a word, those
-        /// that there is no connection to.
-        async fn masters(&self, cluster: &mut ClusterConnection) -> RedisResult<BTreeSet<Node>> {
-            let anybody = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
-            let asked = cluster.route_command(command::cluster_slots(), anybody);
-            let ranges = within(self.budgets.write, asked).await?.extract_error()?;
-            // Each range is its first and last slot and its nodes, the master first; a node is its host and its port.
-            let ranges: Vec<Vec<Value>> = FromRedisValue::from_redis_value(ranges)?;
-            let mut masters = BTreeSet::new();
-            for range in ranges {
-                let Some(Value::Array(master)) = range.into_iter().nth(2) else {
-                    continue;
-                };
-                let mut master = master.into_iter();
-                if let (Some(host), Some(port)) = (master.next(), master.next()) {
-                    masters.insert((String::from_redis_value(host)?, u16::from_redis_value(port)?));
-                }
-            }
-            Ok(masters)
-        }
-
-        async fn clear_master(&self, mut cluster: ClusterConnection, (host, port): &Node) -> RedisResult<()> {
-            let limit = self.budgets.write;
-            let master = || SingleNodeRoutingInfo::ByAddress {
-                host: host.clone(),
-                port: *port,
-            };
-            let mut cursor = 0;
-            loop {
-                let scan = command::scan(cursor, self.form.namespace.prefix());
-                let asked = cluster.route_command(scan, RoutingInfo::SingleNode(master()));
-                let page = within(limit, asked).await?.extract_error()?;
-                let (next, keys) = Page::from_redis_value(page)?;
-                if !keys.is_empty() {
-                    self.remove(&mut cluster, keys, master()).await?;
-                }
-                if next == 0 || self.check_open().is_err() {
-                    return Ok(());
-                }
-                cursor = next;
-            }
-        }
-
-        /// Removes keys that were found on a node.
-        async fn remove(
-            &self,
-            cluster: &mut ClusterConnection,
-            keys: Vec<Vec<u8>>,
-            node: SingleNodeRoutingInfo,
-        ) -> RedisResult<()> {
-            let limit = self.budgets.write;
-            let removed = cluster.route_pipeline(removal(&keys), 0, keys.len(), node);
-            let removed = within(limit, removed).await.and_then(|replies| {
-                let replies = replies.into_iter().map(Value::extract_error);
-                replies.collect::<RedisResult<Vec<_>>>()
-            });
-            match removed {
-                // The slot of a key is on its way to this node or from it; the client library asks the right one.
-                Err(cause) if is_redirect(&cause) => {
-                    for key in keys {
-                        let removal = command::unlink_found(&key);
-                        let removed = cluster.req_packed_command(&removal);
-                        within(limit, removed).await?.extract_error()?;
-                    }
-                    Ok(())
-                }
-                removed => removed.map(drop),
-            }
-        }
-    }
-
-    fn is_redirect(cause: &RedisError) -> bool {
-        matches!(
-            cause.kind(),
-            ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask)
-        )
-    }
 }

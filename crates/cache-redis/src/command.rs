@@ -127,6 +127,14 @@ pub(crate) fn cluster_slots() -> Cmd {
     command
 }
 
+/// Asks a node of a Cluster for what it knows of all, and which slots it gives away or takes in itself.
+#[cfg(feature = "cluster")]
+pub(crate) fn cluster_nodes() -> Cmd {
+    let mut command = command("CLUSTER", 1, 0);
+    command.arg("NODES");
+    command
+}
+
 /// Returns the pattern that matches what begins with the prefix and nothing else.
 fn glob(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len() + 8);

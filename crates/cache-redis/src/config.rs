@@ -272,6 +272,7 @@ impl RedisBuilder {
     }
 
     /// Returns the longest time that a request may take.
+    #[cfg(feature = "cluster")]
     pub(crate) fn longest_budget(&self) -> Duration {
         self.budgets.read.max(self.budgets.write)
     }

@@ -115,6 +115,17 @@ pub(crate) fn bad_pem(what: &str, path: &std::path::Path) -> CacheError {
     ))
 }
 
+#[cfg(feature = "tls")]
+pub(crate) fn no_authorities() -> CacheError {
+    config("the system has no authorities to trust in TLS; set the CA file, or install ca-certificates")
+}
+
+#[cfg(feature = "tls")]
+pub(crate) fn bad_tls(cause: rustls::Error) -> CacheError {
+    config("the client certificate and its key do not go together; give the chain and the key of one certificate")
+        .with_source(cause)
+}
+
 /// Makes the error of a client that the library refuses to make.
 pub(crate) fn bad_client(cause: &RedisError) -> CacheError {
     config("the client cannot be made of these settings; the cause says why").with_source(Cause::of(cause))

@@ -233,6 +233,14 @@ pub(crate) fn not_cleared(node: &str, cause: &RedisError) -> CacheError {
     CacheError::new(error.kind(), message).with_source(Cause::of(cause))
 }
 
+#[cfg(feature = "cluster")]
+pub(crate) fn slots_kept_moving() -> CacheError {
+    CacheError::new(
+        ErrorKind::Unavailable,
+        "slots of the Cluster kept moving until the budget had passed, so keys may be left; clear again when they rest",
+    )
+}
+
 pub(crate) fn too_late() -> CacheError {
     CacheError::new(
         ErrorKind::Timeout,

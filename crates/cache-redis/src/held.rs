@@ -94,11 +94,12 @@ impl Slot {
         self.failure = None;
     }
 
-    /// Takes the connection out of the pool for good.
+    /// Takes the connection out of the pool for good. It ends before there is another one: what a caller has given up does
+    /// not arrive behind what comes later.
     pub(crate) fn discard(&mut self) {
         self.ready.store(None);
         if let Some(pooled) = self.pooled.take() {
-            drop(Object::take(pooled));
+            Object::take(pooled).cut();
         }
     }
 

@@ -37,6 +37,9 @@ mod backend;
 mod breaker;
 mod call;
 mod clear;
+#[cfg(feature = "cluster")]
+mod clear_cluster;
+mod coalesce;
 mod command;
 mod config;
 mod counters;
@@ -46,6 +49,9 @@ mod held;
 mod lane;
 mod link;
 mod many;
+mod origin;
+#[cfg(feature = "tls")]
+mod pem;
 mod place;
 mod pool;
 mod reply;
@@ -54,6 +60,8 @@ mod slot;
 mod stored;
 #[cfg(feature = "tls")]
 mod tls;
+mod transport;
+mod wire;
 
 pub use self::backend::RedisBackend;
 pub use self::breaker::BreakerSettings;

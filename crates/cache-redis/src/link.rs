@@ -7,7 +7,6 @@ use std::time::Duration;
 use cache_core::ErrorKind;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::aio::ConnectionLike;
-use deadpool_redis::redis::aio::MultiplexedConnection;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 #[cfg(feature = "cluster")]
@@ -16,12 +15,13 @@ use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 
 use crate::command;
 use crate::failure::{self, Damage};
+use crate::wire::Wire;
 
 /// A connection that carries the requests of many callers at once.
 #[derive(Clone)]
 pub(crate) enum Link {
     /// To one server.
-    Node(MultiplexedConnection),
+    Node(Wire),
     /// To the nodes of a Cluster.
     #[cfg(feature = "cluster")]
     Cluster(ClusterConnection),
@@ -43,6 +43,15 @@ impl Link {
             }
         };
         Ok(reply == Value::BulkString(token.into_bytes()))
+    }
+
+    /// Ends the connection for all who use it, with what it has not sent. One to a Cluster ends when nobody uses it any more.
+    pub(crate) fn cut(&self) {
+        match self {
+            Self::Node(node) => node.cut(),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => {}
+        }
     }
 
     /// Says what a failure of a request means for this connection.
@@ -71,11 +80,7 @@ impl Ask for Cmd {
 
     async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Value> {
         match link {
-            Link::Node(node) => {
-                // The timer of the connection is the deadline of the call: a second one would cost a tenth of it.
-                node.set_response_timeout(limit);
-                node.send_packed_command(self).await
-            }
+            Link::Node(node) => node.send(self, limit).await,
             #[cfg(feature = "cluster")]
             Link::Cluster(cluster) => within(limit, cluster.req_packed_command(self)).await,
         }?
@@ -89,10 +94,7 @@ impl Ask for Pipeline {
 
     async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Vec<Value>> {
         let replies = match link {
-            Link::Node(node) => {
-                node.set_response_timeout(limit);
-                node.send_packed_commands(self, 0, self.len()).await
-            }
+            Link::Node(node) => node.send_all(self, limit).await,
             #[cfg(feature = "cluster")]
             Link::Cluster(cluster) => within(limit, cluster.req_packed_commands(self, 0, self.len())).await,
         }?;

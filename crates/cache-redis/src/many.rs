@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::backend::RedisBackend;
-use crate::call::{Answer, Origin, Way, settle};
+use crate::call::{Answer, Turn, Way};
+use crate::origin::{Origin, settle};
 use crate::reply::{out_of_step, stored, went};
-use crate::{command, failure};
+use crate::{command, failure, slot};
 
 /// How many keys one request carries. More would keep others waiting at the server.
 const MOST: usize = 1_000;
@@ -21,6 +22,9 @@ struct Placed<'a, T> {
     key: Key<'a>,
     what: T,
 }
+
+/// What one server answers together.
+type Request<'a, T> = Vec<Placed<'a, T>>;
 
 /// The answers that have come, by place.
 type Answers<T> = Vec<(usize, Result<T>)>;
@@ -33,13 +37,31 @@ impl RedisBackend {
             key: *key,
             what: (),
         });
-        let requests = self.by_server(wanted).into_iter();
-        let answers = join_all(requests.map(|request| self.get_together(request))).await;
+        let groups = self.by_group(wanted).into_iter();
+        let answers = join_all(groups.map(|(group, requests)| self.get_group(group, requests))).await;
         in_order(keys.len(), answers.into_iter().flatten())
     }
 
-    async fn get_together(&self, request: Vec<Placed<'_, ()>>) -> Answers<Option<Entry>> {
-        match self.mget(&request).await {
+    /// Reads what one breaker watches over, for which this is one operation: a slow one fails once, however many slots it
+    /// asks for.
+    async fn get_group(&self, group: usize, requests: Vec<Request<'_, ()>>) -> Answers<Option<Entry>> {
+        let turn = match self.caller.begin(Way::Read, group) {
+            Ok(turn) => turn,
+            Err(error) => {
+                return requests
+                    .iter()
+                    .flat_map(|request| each(request, &error))
+                    .collect();
+            }
+        };
+        let sent = requests.iter().map(|request| self.get_together(&turn, request));
+        let answers = join_all(sent).await;
+        turn.admission.end();
+        answers.into_iter().flatten().collect()
+    }
+
+    async fn get_together(&self, turn: &Turn<'_>, request: &[Placed<'_, ()>]) -> Answers<Option<Entry>> {
+        match self.mget(turn, request).await {
             Ok((replies, origin)) => {
                 let mut doubt = None;
                 let answers = request.iter().zip(replies);
@@ -49,17 +71,17 @@ impl RedisBackend {
                 settle(doubt, &origin).await;
                 answers
             }
-            Err(error) => each(&request, &error),
+            Err(error) => each(request, &error),
         }
     }
 
-    async fn mget(&self, request: &[Placed<'_, ()>]) -> Result<(Vec<Value>, Origin<'_>)> {
+    async fn mget<'a>(
+        &'a self,
+        turn: &Turn<'a>,
+        request: &[Placed<'_, ()>],
+    ) -> Result<(Vec<Value>, Origin<'a>)> {
         let ask = command::mget(request.iter().map(|one| self.form.key(one.key)));
-        let group = self.group_of(request);
-        let Answer { reply, origin } = self
-            .caller
-            .call(Way::Read, group, &ask, self.budgets.read)
-            .await?;
+        let Answer { reply, origin } = self.caller.ask(turn, &ask, self.budgets.read).await?;
         match reply {
             Value::Array(replies) if replies.len() == request.len() => Ok((replies, origin)),
             other => Err(out_of_step(other, &origin)),
@@ -112,72 +134,100 @@ impl RedisBackend {
         read: impl Fn(Value, &Origin<'_>) -> Result<T> + Sync,
     ) -> Answers<T> {
         let deadline = Instant::now() + self.budgets.write;
-        let requests = self.by_server(commands.into_iter());
+        let groups = self.by_group(commands.into_iter()).into_iter();
+        let sent = groups.map(|(group, requests)| self.write_group(group, requests, deadline, &read));
+        join_all(sent).await.into_iter().flatten().collect()
+    }
+
+    /// Writes what one breaker watches over, as [`get_group`](Self::get_group).
+    async fn write_group<T>(
+        &self,
+        group: usize,
+        requests: Vec<Request<'_, Cmd>>,
+        deadline: Instant,
+        read: &(impl Fn(Value, &Origin<'_>) -> Result<T> + Sync),
+    ) -> Answers<T> {
+        let turn = match self.caller.begin(Way::Write, group) {
+            Ok(turn) => turn,
+            Err(error) => {
+                let all = requests.into_iter().flatten();
+                return all.map(|one| (one.place, Err(error.clone()))).collect();
+            }
+        };
+        let mut answers = Vec::new();
         if self.sharded {
             // One key is in one request, so they may overtake each other.
             let sent = requests
                 .into_iter()
-                .map(|request| self.write_together(request, deadline, &read));
-            return join_all(sent).await.into_iter().flatten().collect();
+                .map(|request| self.write_together(&turn, request, deadline, read));
+            answers.extend(join_all(sent).await.into_iter().flatten());
+        } else {
+            for request in requests {
+                answers.extend(self.write_together(&turn, request, deadline, read).await);
+            }
         }
-        let mut answers = Vec::new();
-        for request in requests {
-            answers.extend(self.write_together(request, deadline, &read).await);
-        }
+        turn.admission.end();
         answers
     }
 
     async fn write_together<T>(
         &self,
-        request: Vec<Placed<'_, Cmd>>,
+        turn: &Turn<'_>,
+        request: Request<'_, Cmd>,
         deadline: Instant,
         read: &(impl Fn(Value, &Origin<'_>) -> Result<T> + Sync),
     ) -> Answers<T> {
-        let group = self.group_of(&request);
         let mut ask = Pipeline::with_capacity(request.len());
-        let mut rest = Vec::with_capacity(request.len());
+        let mut places = Vec::with_capacity(request.len());
         for one in request {
             ask.add_command(one.what);
-            rest.push(Placed {
-                place: one.place,
-                key: one.key,
-                what: (),
-            });
+            places.push(one.place);
         }
+        let failed = |error: CacheError| places.iter().map(|place| (*place, Err(error.clone()))).collect();
         let budget = deadline.saturating_duration_since(Instant::now());
         if budget.is_zero() {
-            return each(&rest, &failure::too_late());
+            return failed(failure::too_late());
         }
-        match self.caller.call(Way::Write, group, &ask, budget).await {
-            Ok(Answer { reply, origin }) if reply.len() == rest.len() => rest
-                .iter()
-                .zip(reply)
-                .map(|(one, reply)| (one.place, read(reply, &origin)))
-                .collect(),
+        match self.caller.ask(turn, &ask, budget).await {
+            Ok(Answer { reply, origin }) if reply.len() == places.len() => {
+                let answers = places.iter().zip(reply);
+                answers
+                    .map(|(place, reply)| (*place, read(reply, &origin)))
+                    .collect()
+            }
             Ok(Answer { origin, .. }) => {
                 origin.distrust();
-                each(&rest, &failure::unexpected_reply())
+                failed(failure::unexpected_reply())
             }
-            Err(error) => each(&rest, &error),
+            Err(error) => failed(error),
         }
     }
 
-    /// Puts together what one server answers together: by slot in a Cluster, and not too many.
-    fn by_server<'a, T>(&self, all: impl Iterator<Item = Placed<'a, T>>) -> Vec<Vec<Placed<'a, T>>> {
-        let mut slots: BTreeMap<u16, Vec<Vec<Placed<'a, T>>>> = BTreeMap::new();
+    /// Puts together what one server answers together, by slot in a Cluster and not too many, and such requests by the
+    /// breaker that watches over them.
+    fn by_group<'a, T>(
+        &self,
+        all: impl Iterator<Item = Placed<'a, T>>,
+    ) -> BTreeMap<usize, Vec<Request<'a, T>>> {
+        let mut groups: BTreeMap<usize, Vec<Request<'a, T>>> = BTreeMap::new();
+        if !self.sharded {
+            let requests = groups.entry(0).or_default();
+            for one in all {
+                match requests.last_mut() {
+                    Some(last) if last.len() < MOST => last.push(one),
+                    _ => requests.push(vec![one]),
+                }
+            }
+            return groups;
+        }
+        let mut slots: BTreeMap<u16, Request<'a, T>> = BTreeMap::new();
         for one in all {
-            let slot = if self.sharded { self.slot(one.key) } else { 0 };
-            let requests = slots.entry(slot).or_default();
-            match requests.last_mut() {
-                Some(last) if last.len() < MOST || self.sharded => last.push(one),
-                _ => requests.push(vec![one]),
-            }
+            slots.entry(self.slot(one.key)).or_default().push(one);
         }
-        slots.into_values().flatten().collect()
-    }
-
-    fn group_of<T>(&self, request: &[Placed<'_, T>]) -> usize {
-        request.first().map_or(0, |one| self.group(one.key))
+        for (slot, request) in slots {
+            groups.entry(slot::group(slot)).or_default().push(request);
+        }
+        groups
     }
 }
 

@@ -8,15 +8,11 @@ use cache_core::CacheError;
 use deadpool::managed::{
     self, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType,
 };
-#[cfg(feature = "sentinel")]
-use deadpool_redis::redis::AsyncConnectionConfig;
-#[cfg(feature = "sentinel")]
-use deadpool_redis::redis::aio::MultiplexedConnection;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster::ClusterClient;
 #[cfg(feature = "sentinel")]
 use deadpool_redis::redis::sentinel::SentinelClient;
-use deadpool_redis::redis::{self, RedisError};
+use deadpool_redis::redis::{self, ConnectionInfo, RedisError};
 #[cfg(feature = "sentinel")]
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
@@ -24,6 +20,8 @@ use crate::counters::Counters;
 use crate::error;
 use crate::failure;
 use crate::link::{Ask, Link, within};
+use crate::transport::{self, Security};
+use crate::wire::Wire;
 
 pub(crate) type Pool = managed::Pool<Connector>;
 pub(crate) type Pooled = Object<Connector>;
@@ -40,15 +38,15 @@ pub(crate) struct Connector {
 
 /// Where connections go.
 pub(crate) enum Target {
-    /// One server, by the manager of deadpool-redis.
-    Node(deadpool_redis::Manager),
+    /// One server.
+    Node(Box<ConnectionInfo>, Security),
     /// The nodes of a Cluster.
     #[cfg(feature = "cluster")]
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
     /// The master that one of the Sentinels names at the time. Each has a client of its own: one client for all waits for
     /// the first, and keeps others waiting as long.
     #[cfg(feature = "sentinel")]
-    Sentinel(Vec<tokio::sync::Mutex<SentinelClient>>, AsyncConnectionConfig),
+    Sentinel(Vec<tokio::sync::Mutex<SentinelClient>>, Security),
 }
 
 impl Connector {
@@ -72,24 +70,29 @@ impl Connector {
 
     async fn connect(&self) -> Result<Link, RedisError> {
         match &self.target {
-            Target::Node(manager) => managed::Manager::create(manager).await.map(Link::Node),
+            Target::Node(info, security) => connect(info, security).await.map(Link::Node),
             #[cfg(feature = "cluster")]
             Target::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
             #[cfg(feature = "sentinel")]
-            Target::Sentinel(clients, config) => by_sentinels(clients, config).await.map(Link::Node),
+            Target::Sentinel(clients, security) => by_sentinels(clients, security).await.map(Link::Node),
         }
     }
+}
+
+async fn connect(info: &ConnectionInfo, security: &Security) -> Result<Wire, RedisError> {
+    let stream = transport::open(info.addr(), security).await?;
+    Wire::new(stream, info.redis_settings()).await
 }
 
 /// Asks all Sentinels at once and takes the first connection to a master. The library sees whether it is one.
 #[cfg(feature = "sentinel")]
 async fn by_sentinels(
     clients: &[tokio::sync::Mutex<SentinelClient>],
-    config: &AsyncConnectionConfig,
-) -> Result<MultiplexedConnection, RedisError> {
+    security: &Security,
+) -> Result<Wire, RedisError> {
     let asked = clients.iter().map(|client| async {
-        let mut client = client.lock().await;
-        client.get_async_connection_with_config(config).await
+        let master = client.lock().await.async_get_client().await?;
+        connect(master.get_connection_info(), security).await
     });
     let mut asked: FuturesUnordered<_> = asked.collect();
     let mut failure: Option<RedisError> = None;
@@ -132,7 +135,7 @@ impl managed::Manager for Connector {
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.target {
-            Target::Node(_) => "node",
+            Target::Node(..) => "node",
             #[cfg(feature = "cluster")]
             Target::Cluster(_) => "cluster",
             #[cfg(feature = "sentinel")]

@@ -3,8 +3,8 @@
 use cache_core::{CacheError, Result};
 use deadpool_redis::redis::Value;
 
-use crate::call::Origin;
 use crate::failure;
+use crate::origin::Origin;
 
 /// Says what a reply to a set means.
 pub(crate) fn stored(reply: Value, origin: &Origin<'_>) -> Result<()> {

@@ -91,7 +91,8 @@ impl Form {
         }
         let fingerprint = KeyFingerprint::new(&self.namespace, key);
         let stored = Bytes::from(stored);
-        let entry = match envelope::open(stored.clone(), fingerprint) {
+        let whole = self.raw.then(|| stored.clone());
+        let entry = match envelope::open(stored, fingerprint) {
             Ok(Opened::Entry(entry)) => entry,
             Ok(Opened::Compressed(entry)) => match self.decompress(&entry) {
                 Ok(entry) => entry,
@@ -103,12 +104,14 @@ impl Form {
                 }
             },
             Ok(Opened::Plain(bytes)) => return Ok(Found::Entry(self.plain(bytes))),
-            // Without headers the bytes of any value may look like the beginning of one.
-            Err(_) if self.raw => return Ok(Found::Entry(self.plain(stored))),
             Err(rejection) => {
-                return Ok(Found::Rejected {
-                    reason: rejection.into(),
-                    desync: rejection.is_desync(),
+                return Ok(match whole {
+                    // Without headers the bytes of any value may look like the beginning of one.
+                    Some(whole) => Found::Entry(self.plain(whole)),
+                    None => Found::Rejected {
+                        reason: rejection.into(),
+                        desync: rejection.is_desync(),
+                    },
                 });
             }
         };

@@ -1,14 +1,25 @@
 //! TLS: which authority is trusted and who the client is. Certificate and host name are always verified.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cache_core::Result;
-use deadpool_redis::redis::{ClientTlsConfig, ConnectionAddr, TlsCertificates};
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use deadpool_redis::redis::ConnectionAddr;
+use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::load_native_certs;
+use tokio_rustls::TlsConnector;
 
-use crate::error;
+use crate::{error, pem};
+
+/// What the files are called in errors.
+const CA: &str = "CA file";
+const CLIENT: &str = "client certificate";
+const KEY: &str = "client key";
 
 /// How a connection is secured. The certificate of the server and its host name are verified, always.
 ///
@@ -46,32 +57,76 @@ impl Tls {
         self
     }
 
-    /// Reads the files.
-    pub(crate) fn load(&self) -> Result<TlsCertificates> {
-        if CryptoProvider::get_default().is_none() {
-            // The client library takes the one of the process. If another thread was faster, that one is as good.
-            drop(ring::default_provider().install_default());
-        }
-        let root_cert = self
-            .ca
-            .as_deref()
-            .map(|path| chain("CA file", path))
-            .transpose()?;
-        let client_tls = match &self.client {
-            Some((certificates, key)) => Some(ClientTlsConfig {
-                client_cert: chain("client certificate", certificates)?,
-                client_key: private_key(key)?,
-            }),
-            None => None,
+    /// Reads the files, once for all connections.
+    pub(crate) fn load(&self) -> Result<Trust> {
+        let provider = provider();
+        let mut roots = RootCertStore::empty();
+        let root_cert = match &self.ca {
+            Some(path) => {
+                let pem = read(CA, path)?;
+                for authority in certificates(CA, path, &pem)? {
+                    roots.add(authority).map_err(|_| error::bad_pem(CA, path))?;
+                }
+                pem
+            }
+            None => system_authorities(&mut roots),
         };
-        Ok(TlsCertificates {
-            client_tls,
-            root_cert,
+        if roots.is_empty() {
+            return Err(error::no_authorities());
+        }
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(error::bad_tls)?
+            .with_root_certificates(roots);
+        let (config, client_tls) = match &self.client {
+            None => (config.with_no_client_auth(), None),
+            Some((chain, key)) => {
+                let (client_cert, client_key) = (read(CLIENT, chain)?, read(KEY, key)?);
+                let parsed_key =
+                    PrivateKeyDer::from_pem_slice(&client_key).map_err(|_| error::bad_pem(KEY, key))?;
+                let config = config
+                    .with_client_auth_cert(certificates(CLIENT, chain, &client_cert)?, parsed_key)
+                    .map_err(error::bad_tls)?;
+                let client_tls = ClientTlsConfig {
+                    client_cert,
+                    client_key,
+                };
+                (config, Some(client_tls))
+            }
+        };
+        Ok(Trust {
+            connector: TlsConnector::from(Arc::new(config)),
+            certificates: TlsCertificates {
+                client_tls,
+                root_cert: Some(root_cert),
+            },
         })
     }
 }
 
+/// What was made of the files.
+pub(crate) struct Trust {
+    /// For the connections that are made here.
+    pub(crate) connector: TlsConnector,
+    /// For those that the client library makes, to the nodes of a Cluster and to Sentinels.
+    #[cfg_attr(
+        not(any(feature = "cluster", feature = "sentinel")),
+        expect(dead_code, reason = "it makes none to a single server")
+    )]
+    pub(crate) certificates: TlsCertificates,
+}
+
+/// The cryptography of the process, or ring. The client library takes that of the process too.
+fn provider() -> Arc<CryptoProvider> {
+    if CryptoProvider::get_default().is_none() {
+        // If another thread was faster, that one is as good.
+        drop(ring::default_provider().install_default());
+    }
+    CryptoProvider::get_default().map_or_else(|| Arc::new(ring::default_provider()), Arc::clone)
+}
+
 /// Makes the address of a server one with TLS.
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) fn with_tls(address: ConnectionAddr) -> Result<ConnectionAddr> {
     match address {
         ConnectionAddr::Tcp(host, port) => Ok(ConnectionAddr::TcpTls {
@@ -85,23 +140,27 @@ pub(crate) fn with_tls(address: ConnectionAddr) -> Result<ConnectionAddr> {
     }
 }
 
-/// Reads a file that holds at least one certificate.
-fn chain(what: &str, path: &Path) -> Result<Vec<u8>> {
-    let pem = std::fs::read(path).map_err(|cause| error::bad_file(what, path, cause))?;
-    let mut found = 0;
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        drop(certificate.map_err(|_| error::bad_pem(what, path))?);
-        found += 1;
+/// Adds the authorities of the system and returns them as a file would have them. The client library would read them again
+/// for each connection that it makes, if it were not told of any.
+fn system_authorities(roots: &mut RootCertStore) -> Vec<u8> {
+    let mut pem = Vec::new();
+    for authority in load_native_certs().certs {
+        let encoded = pem::encode(&authority);
+        // A system may have some of a kind that is not known here.
+        if roots.add(authority).is_ok() {
+            pem.extend(encoded);
+        }
     }
-    if found == 0 {
-        return Err(error::bad_pem(what, path));
-    }
-    Ok(pem)
+    pem
 }
 
-fn private_key(path: &Path) -> Result<Vec<u8>> {
-    const WHAT: &str = "client key";
-    let pem = std::fs::read(path).map_err(|cause| error::bad_file(WHAT, path, cause))?;
-    drop(PrivateKeyDer::from_pem_slice(&pem).map_err(|_| error::bad_pem(WHAT, path))?);
-    Ok(pem)
+fn read(what: &str, path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|cause| error::bad_file(what, path, cause))
+}
+
+/// Takes a file apart that holds at least one certificate.
+fn certificates(what: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
+    let found = CertificateDer::pem_slice_iter(pem).collect::<std::result::Result<Vec<_>, _>>();
+    let found = found.ok().filter(|found| !found.is_empty());
+    found.ok_or_else(|| error::bad_pem(what, path))
 }

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use cache_core::{Cache, CacheError, ErrorKind, LoadOptions, Loaded, Result};
 
-use crate::machine;
+use crate::machine::Watch;
 
 /// The budget of every call here.
 pub(crate) const BUDGET: Duration = Duration::from_millis(200);
 
-/// How much longer a call may take: 50 ms are promised, the rest is for a machine that runs other tests, beside the time
-/// by which that is seen to hold up everybody. Two stages that add up instead of sharing one budget are above it.
-const SLACK: Duration = Duration::from_millis(150);
+/// How much longer a call may take, beside the time by which the machine is seen to hold up everybody.
+const SLACK: Duration = Duration::from_millis(50);
 
 /// The keys that are there before a fault begins, with [`value_of`] each.
 pub(crate) const KEYS: [&str; 3] = ["a", "b", "c"];
@@ -100,14 +99,14 @@ impl Call {
 
     /// Runs the call on all keys if it takes several, on the first if it takes one.
     pub(crate) async fn run_on(self, cache: &Cache, keys: &[&str]) -> Outcome {
-        let (start, held_up) = (Instant::now(), machine::held_up());
+        let (start, watch) = (Instant::now(), Watch::start());
         let answers = self.answers(cache, keys).await;
         let outcome = Outcome {
             call: self,
             took: start.elapsed(),
             answers,
         };
-        let latest = self.budget() + SLACK + 2 * machine::held_up().saturating_sub(held_up);
+        let latest = self.budget() + SLACK + watch.held_up();
         assert!(
             outcome.took <= latest,
             "it takes longer than {latest:?}: {outcome:?}"

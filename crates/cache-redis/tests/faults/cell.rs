@@ -9,8 +9,6 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use crate::machine;
-
 /// No cell takes as long, on a machine that does something else neither.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -20,7 +18,6 @@ static PANICS: AtomicUsize = AtomicUsize::new(0);
 /// Runs a cell. It fails if the code under test panics anywhere, in a task of its own too, or if it hangs.
 pub(crate) fn run(cell: impl Future<Output = ()>) {
     watch_for_panics();
-    machine::watch();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.unwrap();
     let ended = runtime.block_on(async { timeout(LIMIT, cell).await });

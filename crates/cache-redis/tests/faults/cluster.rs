@@ -375,6 +375,27 @@ fn a_shard_that_is_down_costs_no_connection_to_the_others() {
     });
 }
 
+/// It asks for hundreds of slots, and all of them are late. That is one failure and not hundreds.
+#[test]
+fn one_call_on_many_keys_that_is_late_opens_no_breaker() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let keys: Vec<String> = (0..500).map(|n| format!("many-{n}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        for call in [Call::GetMany, Call::SetMany] {
+            for node in bench.cluster.primaries() {
+                node.command(["CLIENT", "PAUSE", "500"]);
+            }
+            call.run_on(&bench.cache, &keys).await.fails_with(&UNREADY);
+            let connections = bench.cache.stats().connections.unwrap();
+            assert_eq!(connections.breaker_openings, 0, "after {call:?}");
+            recovers(&bench.cache, RECOVERY).await;
+        }
+        bench.ends().await;
+    });
+}
+
 #[test]
 fn credentials_that_are_wrong_are_an_error_that_says_so_and_does_not_show_them() {
     let turn = turn();

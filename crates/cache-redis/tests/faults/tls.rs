@@ -1,11 +1,13 @@
 //! TLS that must not be trusted, and bits that flip under TLS.
 
+use std::env;
 use std::path::Path;
+use std::process::Command;
 
 use cache_core::ErrorKind;
 use cache_redis::{RedisBuilder, Tls};
 use cache_testkit::proxy::{Direction, Fault, FaultProxy, When};
-use cache_testkit::servers::RedisServer;
+use cache_testkit::servers::{RedisCluster, RedisServer};
 
 use crate::bench::{Bench, cache_of, settings};
 use crate::call::{BUDGET, Call, Column, KEYS, value_of};
@@ -105,6 +107,46 @@ fn a_server_with_the_right_certificate_is_trusted() {
         bench.recovers().await;
         bench.ends_clean().await;
     });
+}
+
+/// A program that trusts the authorities of the system, which an environment variable names here, has one of its own. It
+/// connects once for writes and once for reads, and between them the file goes.
+#[test]
+fn the_authorities_of_the_system_are_read_once() {
+    const URLS: &str = "CACHE_TEST_URLS";
+    if let Ok(urls) = env::var(URLS) {
+        return crate::cell::run(async move {
+            let settings = patient(settings());
+            let cache = cache_of(match urls.split_once(' ') {
+                Some(_) => settings.cluster(urls.split(' ')),
+                None => settings.url(urls),
+            });
+            while cache.set(KEYS[0], value_of(KEYS[0])).await.is_err() {}
+            std::fs::remove_file(env::var("SSL_CERT_FILE").unwrap()).unwrap();
+            crate::bench::recovers(&cache, 10 * crate::bench::RECOVERY).await;
+            cache.close().await.unwrap();
+        });
+    }
+    let server = RedisServer::builder().tls().start();
+    let cluster = RedisCluster::start_with_tls(&["localhost", "127.0.0.1"]);
+    for (urls, files) in [
+        (server.url(), server.certificates()),
+        (cluster.urls().join(" "), cluster.nodes()[0].certificates()),
+    ] {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "tls::the_authorities_of_the_system_are_read_once"])
+            .env(URLS, &urls)
+            .env("SSL_CERT_FILE", &files.ca)
+            .env_remove("SSL_CERT_DIR")
+            .output()
+            .unwrap();
+        assert!(
+            child.status.success(),
+            "{urls}: {}",
+            String::from_utf8_lossy(&child.stdout)
+        );
+        assert!(!files.ca.exists(), "the program did not run");
+    }
 }
 
 /// TLS finds what no checksum of a plain connection would: the damage is a broken connection.

@@ -146,3 +146,35 @@ async fn raw_mode_asks_whether_a_key_exists() {
     assert!(cache.exists("key").await.unwrap());
     cache.close().await.unwrap();
 }
+
+/// One thread, so that the task which writes is always run next after the caller that woke it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn requests_of_callers_at_the_same_time_travel_together() {
+    const CALLERS: u64 = 64;
+    const ROUNDS: u64 = 20;
+    let (server, cache) = alone().await;
+    let reads = || {
+        server.info("stats")["total_reads_processed"]
+            .parse::<u64>()
+            .unwrap()
+    };
+    let before = reads();
+    let callers = (0..CALLERS).map(|_| {
+        let cache = cache.clone();
+        tokio::spawn(async move {
+            for _ in 0..ROUNDS {
+                cache.get::<i64>("key").await.unwrap();
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+    let reads = reads() - before;
+    let requests = CALLERS * ROUNDS;
+    assert_eq!(calls(&server), only("get", requests));
+    assert!(
+        reads < requests / 4,
+        "the server read {reads} times for {requests} requests"
+    );
+}

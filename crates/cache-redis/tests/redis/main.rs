@@ -9,6 +9,7 @@ mod compression;
 mod config;
 mod conformance;
 mod foreign;
+mod late;
 mod lifetime;
 mod limits;
 mod reconnect;

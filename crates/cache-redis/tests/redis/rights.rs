@@ -54,7 +54,13 @@ fn the_documentation_lists_the_rights_of_the_tests() {
         .filter(|word| word.starts_with('+'))
         .collect();
     assert_eq!(listed, RIGHTS.split(' ').collect());
-    for further in ["+exists", "+select", "+hello", "+cluster|slots", "+role"] {
+    for further in [
+        "+exists",
+        "+select",
+        "+hello",
+        "+cluster|slots +cluster|nodes",
+        "+role",
+    ] {
         assert!(DOCUMENTATION.contains(&format!("`{further}`")), "{further}");
     }
 }
@@ -98,10 +104,18 @@ async fn raw_mode_databases_and_resp3_need_one_more_each() {
 }
 
 #[tokio::test]
-async fn a_cluster_needs_its_slots() {
+async fn a_cluster_needs_its_slots_and_for_a_clear_its_nodes() {
     let cluster = RedisCluster::shared();
     let nodes: Vec<_> = cluster.nodes().iter().collect();
-    works(confined(&nodes, &format!("{RIGHTS} +cluster|slots")).cluster(cluster.urls())).await;
+    let with = |rights: &str| confined(&nodes, &format!("{RIGHTS} {rights}")).cluster(cluster.urls());
+    works(with("+cluster|slots +cluster|nodes")).await;
+    let cache = Cache::builder(with("+cluster|slots").connect().await.unwrap())
+        .build()
+        .unwrap();
+    assert_eq!(
+        cache.clear().await.unwrap_err().kind(),
+        cache_core::ErrorKind::Denied
+    );
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub struct RedisServerBuilder {
 struct Tls {
     host: String,
     asks_clients: bool,
+    /// Files that several servers share, in the place of those for the host.
+    files: Option<Certificates>,
 }
 
 impl RedisServerBuilder {
@@ -64,8 +66,18 @@ impl RedisServerBuilder {
         self.tls = Some(Tls {
             host: host.into(),
             asks_clients: false,
+            files: None,
         });
         self
+    }
+
+    /// Serves TLS with files that other servers have too, and speaks it with them.
+    pub(super) fn tls_among(self, files: &Certificates) -> Self {
+        let mut new = self.tls().line("tls-replication yes").line("tls-cluster yes");
+        if let Some(tls) = &mut new.tls {
+            tls.files = Some(files.clone());
+        }
+        new
     }
 
     /// Serves TLS to those only that show a certificate.
@@ -77,8 +89,7 @@ impl RedisServerBuilder {
         new
     }
 
-    /// Makes it a replica of another server, which must have no password and no TLS. It is in step when the start
-    /// returns.
+    /// Makes it a replica of another server, which must have no password. It is in step when the start returns.
     pub fn replica_of(self, primary: &RedisServer) -> Self {
         self.line(format!("replicaof 127.0.0.1 {}", primary.port()))
     }
@@ -118,7 +129,13 @@ impl RedisServerBuilder {
     fn start_on(&self, port: u16) -> io::Result<RedisServer> {
         let folder = tempfile::Builder::new().prefix("cache-redis-").tempdir()?;
         let certificates = match &self.tls {
-            Some(tls) => Some(Certificates::create(folder.path(), &tls.host)?),
+            Some(Tls {
+                files: Some(files), ..
+            }) => Some(files.clone()),
+            Some(tls) => Some(Certificates::create(
+                folder.path(),
+                std::slice::from_ref(&tls.host),
+            )?),
             None => None,
         };
         let config = self.config(folder.path(), port, certificates.as_ref());

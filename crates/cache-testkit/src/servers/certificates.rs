@@ -23,8 +23,8 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Makes all files in a folder. The server's certificate is valid for the given host name only.
-    pub(super) fn create(folder: &Path, host: &str) -> io::Result<Self> {
+    /// Makes all files in a folder. The server's certificate is valid for the given hosts only.
+    pub(super) fn create(folder: &Path, hosts: &[String]) -> io::Result<Self> {
         let files = Self {
             ca: folder.join("ca.pem"),
             other_ca: folder.join("other-ca.pem"),
@@ -33,20 +33,15 @@ impl Certificates {
             server: folder.join("server.pem"),
             server_key: folder.join("server.key"),
         };
-        files.write(host).map_err(io::Error::other)?;
+        files.write(hosts).map_err(io::Error::other)?;
         Ok(files)
     }
 
-    fn write(&self, host: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    fn write(&self, hosts: &[String]) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let issuer = authority("the authority", &self.ca)?;
         authority("another authority", &self.other_ca)?;
         for (name, hosts, certificate, key) in [
-            (
-                "the server",
-                vec![host.to_owned()],
-                &self.server,
-                &self.server_key,
-            ),
+            ("the server", hosts.to_vec(), &self.server, &self.server_key),
             ("the client", Vec::new(), &self.client, &self.client_key),
         ] {
             let pair = KeyPair::generate()?;

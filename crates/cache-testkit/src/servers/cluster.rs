@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::servers::reply::Reply;
 use crate::servers::server::RedisServer;
+use crate::servers::shared_tls::SharedTls;
 
 const PRIMARIES: usize = 3;
 const NODES: usize = 2 * PRIMARIES;
@@ -15,14 +16,27 @@ const SLOTS: u16 = 16_384;
 #[derive(Debug)]
 pub struct RedisCluster {
     nodes: Vec<RedisServer>,
+    _tls: SharedTls,
 }
 
 impl RedisCluster {
     /// Starts the nodes and waits until all of them serve; it takes about three seconds.
     #[track_caller]
     pub fn start() -> Self {
+        Self::start_with(SharedTls::none())
+    }
+
+    /// Starts nodes that speak TLS, with clients and with each other. Their certificates are valid for these hosts; each
+    /// names the others by `127.0.0.1`.
+    #[track_caller]
+    pub fn start_with_tls(hosts: &[&str]) -> Self {
+        Self::start_with(SharedTls::for_hosts(hosts))
+    }
+
+    #[track_caller]
+    fn start_with(tls: SharedTls) -> Self {
         let node = || {
-            RedisServer::builder()
+            tls.add_to(RedisServer::builder())
                 .line("cluster-enabled yes")
                 .line("cluster-node-timeout 1000")
                 .line("cluster-replica-validity-factor 0")
@@ -31,6 +45,7 @@ impl RedisCluster {
         };
         let cluster = Self {
             nodes: (0..NODES).map(|_| node()).collect(),
+            _tls: tls,
         };
         cluster.meet();
         cluster.share_slots();

@@ -38,6 +38,7 @@ mod process;
 mod reply;
 mod sentinel;
 mod server;
+mod shared_tls;
 
 pub use self::builder::RedisServerBuilder;
 pub use self::certificates::Certificates;

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::servers::reply::Reply;
 use crate::servers::server::RedisServer;
+use crate::servers::shared_tls::SharedTls;
 
 const SENTINELS: usize = 3;
 
@@ -12,6 +13,7 @@ const SENTINELS: usize = 3;
 pub struct RedisSentinel {
     nodes: Vec<RedisServer>,
     sentinels: Vec<RedisServer>,
+    _tls: SharedTls,
 }
 
 impl RedisSentinel {
@@ -21,11 +23,24 @@ impl RedisSentinel {
     /// Starts all of them and waits until the sentinels know each other and the replica.
     #[track_caller]
     pub fn start() -> Self {
-        let primary = RedisServer::builder().start();
-        let replica = RedisServer::builder().replica_of(&primary).start();
+        Self::start_with(SharedTls::none())
+    }
+
+    /// Starts them with TLS, for clients and among each other. Their certificates are valid for these hosts; Sentinels name
+    /// the primary by `127.0.0.1`.
+    #[track_caller]
+    pub fn start_with_tls(hosts: &[&str]) -> Self {
+        Self::start_with(SharedTls::for_hosts(hosts))
+    }
+
+    #[track_caller]
+    fn start_with(tls: SharedTls) -> Self {
+        let server = || tls.add_to(RedisServer::builder());
+        let primary = server().start();
+        let replica = server().replica_of(&primary).start();
         let sentinel = || {
             let name = Self::SERVICE;
-            let sentinel = RedisServer::builder()
+            let sentinel = server()
                 .sentinel()
                 .line(format!("sentinel monitor {name} 127.0.0.1 {} 2", primary.port()))
                 .line(format!("sentinel down-after-milliseconds {name} 500"))
@@ -40,6 +55,7 @@ impl RedisSentinel {
         let all = Self {
             nodes: vec![primary, replica],
             sentinels,
+            _tls: tls,
         };
         all.wait_until_well();
         for sentinel in &all.sentinels {

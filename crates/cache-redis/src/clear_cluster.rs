@@ -1,0 +1,208 @@
+//! Clearing a Cluster. Its masters are scanned one by one, since a scan that goes where the client library sends it sees one
+//! of them, and again if slots have moved: a key that goes from a node whose scan has not come to it to one whose scan is
+//! over is seen by neither.
+
+use deadpool_redis::redis::aio::ConnectionLike;
+use deadpool_redis::redis::cluster_async::ClusterConnection;
+use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
+use deadpool_redis::redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value,
+};
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
+
+use crate::backend::RedisBackend;
+use crate::clear::{Failed, Page, removal};
+use crate::command;
+use crate::link::within;
+
+/// A master, and which slots it says that it has: those that it gives away or takes in at the time are marked. Nothing is
+/// known of one that does not answer.
+#[derive(PartialEq, Eq)]
+struct Master {
+    host: String,
+    port: u16,
+    slots: Option<String>,
+}
+
+type Outcome<T> = std::result::Result<T, Failed>;
+
+impl RedisBackend {
+    /// Goes over all masters until no slot has moved meanwhile.
+    pub(crate) async fn clear_cluster(
+        &self,
+        cluster: &mut ClusterConnection,
+        deadline: Instant,
+    ) -> Outcome<()> {
+        let mut restless = false;
+        loop {
+            match timeout_at(deadline, self.clear_once(cluster)).await {
+                Ok(Ok(true)) => return Ok(()),
+                Ok(Ok(false)) => restless = true,
+                Ok(Err(failed)) => return Err(failed),
+                Err(_) if restless => return Err(Failed::Restless),
+                Err(_) => return Err(Failed::from_timeout()),
+            }
+        }
+    }
+
+    /// Clears all masters and says whether that must have been all keys.
+    async fn clear_once(&self, cluster: &mut ClusterConnection) -> Outcome<bool> {
+        let before = self.masters(cluster).await?;
+        self.clear_masters(cluster, &before).await?;
+        if self.check_open().is_err() {
+            return Ok(true);
+        }
+        if self.masters(cluster).await? != before {
+            return Ok(false);
+        }
+        if !before.iter().any(Master::is_moving_slots) {
+            return Ok(true);
+        }
+        // A key of a slot that is moving may have moved between the scans of the two nodes. It moves once, so it has been
+        // at one of them for all of this scan or of the one before.
+        self.clear_masters(cluster, &before).await?;
+        Ok(self.masters(cluster).await? == before)
+    }
+
+    async fn clear_masters(&self, cluster: &ClusterConnection, masters: &[Master]) -> Outcome<()> {
+        let cleared = masters.iter().map(|master| async {
+            let cleared = self.clear_master(cluster.clone(), master).await;
+            cleared.map_err(|cause| Failed::Node(format!("{}:{}", master.host, master.port), cause))
+        });
+        // One that fails does not spare the others.
+        join_all(cleared).await.into_iter().collect()
+    }
+
+    /// Asks a node who the masters are, and each of them for its slots. To send something to all of them would leave out,
+    /// without a word, those that there is no connection to.
+    async fn masters(&self, cluster: &ClusterConnection) -> RedisResult<Vec<Master>> {
+        let anybody = SingleNodeRoutingInfo::Random;
+        let ranges = self.send(cluster, command::cluster_slots(), anybody).await?;
+        // Each range is its first and last slot and its nodes, the master first; a node is its host and its port.
+        let ranges: Vec<Vec<Value>> = FromRedisValue::from_redis_value(ranges)?;
+        let mut masters = Vec::new();
+        for range in ranges {
+            let Some(Value::Array(master)) = range.into_iter().nth(2) else {
+                continue;
+            };
+            let mut master = master.into_iter();
+            if let (Some(host), Some(port)) = (master.next(), master.next()) {
+                masters.push((String::from_redis_value(host)?, u16::from_redis_value(port)?));
+            }
+        }
+        masters.sort();
+        masters.dedup();
+        let asked = masters.into_iter().map(|(host, port)| async move {
+            let mut master = Master {
+                host,
+                port,
+                slots: None,
+            };
+            match self.send(cluster, command::cluster_nodes(), master.route()).await {
+                Ok(nodes) => master.slots = own_slots(&String::from_redis_value(nodes)?),
+                Err(cause) if cause.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
+                    return Err(cause);
+                }
+                // The scan of it will fail too, and names it.
+                Err(_) => {}
+            }
+            Ok(master)
+        });
+        join_all(asked).await.into_iter().collect()
+    }
+
+    async fn clear_master(&self, cluster: ClusterConnection, master: &Master) -> RedisResult<()> {
+        let mut cursor = 0;
+        loop {
+            let scan = command::scan(cursor, self.form.namespace.prefix());
+            let page = self.send(&cluster, scan, master.route()).await?;
+            let (next, keys) = Page::from_redis_value(page)?;
+            if !keys.is_empty() {
+                self.remove(&cluster, keys, master.route()).await?;
+            }
+            if next == 0 || self.check_open().is_err() {
+                return Ok(());
+            }
+            cursor = next;
+        }
+    }
+
+    /// Removes keys that were found on a node.
+    async fn remove(
+        &self,
+        cluster: &ClusterConnection,
+        keys: Vec<Vec<u8>>,
+        node: SingleNodeRoutingInfo,
+    ) -> RedisResult<()> {
+        let limit = self.budgets.write;
+        let mut cluster = cluster.clone();
+        let removed = cluster.route_pipeline(removal(&keys), 0, keys.len(), node);
+        let removed = within(limit, removed).await.and_then(|replies| {
+            let replies = replies.into_iter().map(Value::extract_error);
+            replies.collect::<RedisResult<Vec<_>>>()
+        });
+        match removed {
+            // The slot of a key is on its way to this node or from it; the client library asks the right one.
+            Err(cause) if is_redirect(&cause) => {
+                for key in keys {
+                    let removal = command::unlink_found(&key);
+                    let removed = cluster.req_packed_command(&removal);
+                    within(limit, removed).await?.extract_error()?;
+                }
+                Ok(())
+            }
+            removed => removed.map(drop),
+        }
+    }
+
+    async fn send(
+        &self,
+        cluster: &ClusterConnection,
+        command: Cmd,
+        node: SingleNodeRoutingInfo,
+    ) -> RedisResult<Value> {
+        let mut cluster = cluster.clone();
+        let asked = cluster.route_command(command, RoutingInfo::SingleNode(node));
+        within(self.budgets.write, asked).await?.extract_error()
+    }
+}
+
+impl Master {
+    fn route(&self) -> SingleNodeRoutingInfo {
+        SingleNodeRoutingInfo::ByAddress {
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+
+    /// Says whether it gives slots away or takes some in, which it shows in brackets.
+    fn is_moving_slots(&self) -> bool {
+        self.slots.as_deref().is_some_and(|slots| slots.contains('['))
+    }
+}
+
+/// Finds what a node says of itself in its `CLUSTER NODES`: its slots come after eight other words.
+fn own_slots(nodes: &str) -> Option<String> {
+    let own = nodes.lines().find(|line| line.contains("myself"))?;
+    Some(own.split(' ').skip(8).collect::<Vec<_>>().join(" "))
+}
+
+fn is_redirect(cause: &RedisError) -> bool {
+    matches!(
+        cause.kind(),
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slots_of_a_node_are_those_of_its_own_line() {
+        let nodes = "aa 127.0.0.1:1@2 master - 0 0 1 connected 0-5460\n\
+                     bb 127.0.0.1:3@4 myself,master - 0 0 2 connected 5461-10922 [93->-aa]\n";
+        assert_eq!(own_slots(nodes).unwrap(), "5461-10922 [93->-aa]");
+    }
+}

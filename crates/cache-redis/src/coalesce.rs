@@ -1,0 +1,126 @@
+//! Several requests in one write. Whoever asks wakes the task that writes, and the runtime runs that task next, so left
+//! alone it would write each request by itself while others are about to follow: a system call and a packet for each. This
+//! stream lets it go to the end of the run queue once before it writes, if others have a request under way, and what they
+//! add in the meantime goes along. A caller who is alone does not wait for anybody.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::transport::Transport;
+use crate::wire::Observer;
+
+/// So many bytes are written without waiting for more.
+pub(crate) const ENOUGH: usize = 64 * 1024;
+
+/// A stream to a server whose writes wait for each other.
+pub(crate) struct Coalescing {
+    stream: Box<dyn Transport>,
+    observer: Observer,
+    /// Whether the write that comes next has waited.
+    has_waited: bool,
+}
+
+impl Coalescing {
+    pub(crate) fn new(stream: Box<dyn Transport>, observer: Observer) -> Self {
+        Self {
+            stream,
+            observer,
+            has_waited: false,
+        }
+    }
+}
+
+impl AsyncWrite for Coalescing {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if !self.has_waited && bytes.len() < ENOUGH && self.observer.has_company() {
+            self.has_waited = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.has_waited = false;
+        Pin::new(&mut *self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for Coalescing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl Drop for Coalescing {
+    fn drop(&mut self) {
+        if self.observer.is_cut() {
+            self.stream.forget_unsent();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::wire;
+
+    impl Transport for DuplexStream {
+        fn forget_unsent(&self) {}
+    }
+
+    /// Writes two bytes and says how often it was asked to wait.
+    async fn waits(requests: usize) -> usize {
+        let (near, mut far) = duplex(16);
+        let (observer, _held) = wire::observed(requests);
+        let mut stream = Coalescing::new(Box::new(near), observer);
+        let mut waits = 0;
+        poll_fn(|cx| {
+            let written = Pin::new(&mut stream).poll_write(cx, b"ab");
+            waits += usize::from(written.is_pending());
+            written
+        })
+        .await
+        .unwrap();
+        stream.flush().await.unwrap();
+        let mut came = [0; 2];
+        far.read_exact(&mut came).await.unwrap();
+        assert_eq!(&came, b"ab");
+        waits
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_is_alone_does_not_wait() {
+        assert_eq!(waits(1).await, 0);
+    }
+
+    #[tokio::test]
+    async fn one_of_several_callers_lets_the_others_go_first_once() {
+        assert_eq!(waits(2).await, 1);
+    }
+
+    #[tokio::test]
+    async fn enough_is_written_at_once() {
+        let (near, _far) = duplex(16);
+        let (observer, _held) = wire::observed(2);
+        let mut stream = Coalescing::new(Box::new(near), observer);
+        let bytes = vec![0; ENOUGH];
+        let written = poll_fn(|cx| Poll::Ready(Pin::new(&mut stream).poll_write(cx, &bytes))).await;
+        assert!(written.is_ready());
+    }
+}

@@ -1,0 +1,150 @@
+//! Cluster and Sentinel under TLS: who must not be trusted, and nodes that die.
+
+use std::path::Path;
+
+use cache_core::{Cache, ErrorKind};
+use cache_redis::{RedisBuilder, Tls};
+use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer};
+
+use crate::bench::{cache_of, recovers, settings};
+use crate::call::{BUDGET, Call};
+
+/// How long it may take after a new primary is there.
+const RECOVERY: std::time::Duration = std::time::Duration::from_secs(2);
+
+const UNREADY: [ErrorKind; 2] = [ErrorKind::Unavailable, ErrorKind::Timeout];
+
+/// The names by which the nodes are reached: the one that the cache is told, and the one by which servers name each other.
+const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
+
+fn trusting(settings: RedisBuilder, file: &Path) -> RedisBuilder {
+    settings.tls(Tls::new().ca_file(file))
+}
+
+/// Handshakes are work for the processor, without optimization much of it, so an attempt to connect has longer than a call.
+fn on_cluster(cluster: &RedisCluster) -> RedisBuilder {
+    settings().connect_timeout(10 * BUDGET).cluster(cluster.urls())
+}
+
+fn on_sentinel(all: &RedisSentinel) -> RedisBuilder {
+    settings()
+        .connect_timeout(10 * BUDGET)
+        .sentinel(RedisSentinel::SERVICE, all.urls())
+}
+
+/// No command reaches servers that are not those that were meant.
+async fn is_refused(cache: Cache, nodes: &[RedisServer]) {
+    for call in [
+        Call::Get,
+        Call::Exists,
+        Call::Set,
+        Call::Delete,
+        Call::Clear,
+        Call::GetMany,
+        Call::SetMany,
+        Call::GetOrLoad,
+    ] {
+        call.run(&cache).await.fails_with(&UNREADY);
+    }
+    for node in nodes {
+        let calls = node.calls();
+        assert!(
+            !calls.contains_key("get") && !calls.contains_key("set"),
+            "{calls:?}"
+        );
+    }
+    cache.close().await.unwrap();
+}
+
+#[test]
+fn a_cluster_with_certificates_of_another_authority() {
+    crate::cell::run(async {
+        let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&HOSTS));
+        let files = cluster.nodes()[0].certificates();
+        let cache = cache_of(trusting(on_cluster(&cluster), &files.other_ca));
+        is_refused(cache, cluster.nodes()).await;
+    });
+}
+
+#[test]
+fn a_cluster_with_certificates_for_another_host() {
+    crate::cell::run(async {
+        let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&["elsewhere.example"]));
+        let files = cluster.nodes()[0].certificates();
+        let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
+        is_refused(cache, cluster.nodes()).await;
+    });
+}
+
+#[test]
+fn a_node_of_a_cluster_with_tls_that_was_killed_and_came_back() {
+    crate::cell::run(async {
+        let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&HOSTS));
+        let files = cluster.nodes()[0].certificates();
+        let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
+        recovers(&cache, 5 * RECOVERY).await;
+        let slot = cluster.slot("faults:a");
+        let node = cluster.primary(slot);
+        node.kill();
+        for call in [Call::Get, Call::Set, Call::Delete, Call::Clear] {
+            call.run(&cache).await.fails_with(&UNREADY);
+        }
+        for call in [Call::GetMany, Call::SetMany, Call::GetOrLoad] {
+            call.run(&cache).await.fails_at_most_with(&UNREADY);
+        }
+        node.start();
+        tokio::task::block_in_place(|| cluster.wait_until_well());
+        recovers(&cache, RECOVERY).await;
+        cache.close().await.unwrap();
+    });
+}
+
+#[test]
+fn after_a_primary_of_a_cluster_with_tls_has_died_calls_succeed_as_soon_as_there_is_a_new_one() {
+    crate::cell::run(async {
+        let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&HOSTS));
+        let files = cluster.nodes()[0].certificates();
+        let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
+        recovers(&cache, 5 * RECOVERY).await;
+        let slot = cluster.slot("faults:a");
+        tokio::task::block_in_place(|| cluster.failover(slot));
+        recovers(&cache, RECOVERY).await;
+        cache.close().await.unwrap();
+    });
+}
+
+#[test]
+fn sentinels_with_certificates_of_another_authority() {
+    crate::cell::run(async {
+        let all = tokio::task::block_in_place(|| RedisSentinel::start_with_tls(&HOSTS));
+        let files = all.nodes()[0].certificates();
+        let cache = cache_of(trusting(on_sentinel(&all), &files.other_ca));
+        is_refused(cache, all.nodes()).await;
+    });
+}
+
+/// The Sentinels are who they say, and the primary that they name is not.
+#[test]
+fn a_primary_behind_sentinels_with_a_certificate_for_another_host() {
+    crate::cell::run(async {
+        let all = tokio::task::block_in_place(|| RedisSentinel::start_with_tls(&["localhost"]));
+        let files = all.nodes()[0].certificates();
+        let cache = cache_of(trusting(on_sentinel(&all), &files.ca));
+        is_refused(cache, all.nodes()).await;
+    });
+}
+
+#[test]
+fn after_a_primary_behind_sentinels_with_tls_has_died_calls_succeed_as_soon_as_there_is_a_new_one() {
+    crate::cell::run(async {
+        let all = tokio::task::block_in_place(|| RedisSentinel::start_with_tls(&HOSTS));
+        let files = all.nodes()[0].certificates();
+        let cache = cache_of(trusting(on_sentinel(&all), &files.ca));
+        recovers(&cache, 5 * RECOVERY).await;
+        tokio::task::block_in_place(|| all.failover());
+        recovers(&cache, RECOVERY).await;
+        Call::Set.run(&cache).await.is_well();
+        assert!(all.primary().command(["DBSIZE"]).integer() > 0);
+        cache.close().await.unwrap();
+    });
+}
