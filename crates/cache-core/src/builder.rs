@@ -127,6 +127,7 @@ impl CacheBuilder {
         for layer in &self.layers {
             backend = layer.layer(backend, &mut context)?;
         }
+        let (observers, follower) = context.into_parts();
         Ok(Cache::from_shared(Shared {
             clock: backend.clock(),
             backend,
@@ -134,7 +135,8 @@ impl CacheBuilder {
             expiration,
             codec: self.codec,
             max_key_len: self.max_key_len,
-            observers: context.into_observers(),
+            observers,
+            follower,
             loads,
         }))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backend::CacheBackend;
 use crate::error::{CacheError, Result};
 use crate::key::Key;
-use crate::loading::LoadEvent;
+use crate::loading::{Follower, LoadEvent};
 use crate::operation::Operation;
 
 /// Makes a backend out of another one, to count, to trace, to limit.
@@ -29,6 +29,7 @@ pub trait Layer {
 pub struct LayerContext {
     name: Arc<str>,
     observers: Vec<Arc<dyn Observer>>,
+    follower: Option<Arc<dyn Follower>>,
 }
 
 impl LayerContext {
@@ -36,6 +37,7 @@ impl LayerContext {
         Self {
             name,
             observers: Vec::new(),
+            follower: None,
         }
     }
 
@@ -49,8 +51,13 @@ impl LayerContext {
         self.observers.push(observer);
     }
 
-    pub(crate) fn into_observers(self) -> Box<[Arc<dyn Observer>]> {
-        self.observers.into_boxed_slice()
+    /// Asks to follow the calls that load, which stand above all layers. Of several layers that ask the outermost does.
+    pub fn follow(&mut self, follower: Arc<dyn Follower>) {
+        self.follower = Some(follower);
+    }
+
+    pub(crate) fn into_parts(self) -> (Box<[Arc<dyn Observer>]>, Option<Arc<dyn Follower>>) {
+        (self.observers.into_boxed_slice(), self.follower)
     }
 }
 
