@@ -22,12 +22,13 @@ use moka::policy::EvictionPolicy;
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
 
-const CASES: [&str; 9] = [
+const CASES: [&str; 10] = [
     "raw-moka",
     "hit",
     "hit-metrics",
     "hit-load",
     "hit-traced",
+    "hit-load-traced",
     "miss",
     "exists",
     "raw-moka-set",
@@ -55,13 +56,8 @@ fn run(case: &str, times: usize) {
         }
         "hit" => gets(&filled(ours::bare(ROOM, HOUR), &work), keys),
         "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
-        "hit-load" => {
-            let cache = filled(ours::bare(ROOM, HOUR), &work);
-            counted(keys, |key| {
-                let load = || async { Err::<User, _>("there are only hits") };
-                drop(black_box(wait(cache.get_or_load(key, load).shared())));
-            });
-        }
+        "hit-load" => loads(&filled(ours::bare(ROOM, HOUR), &work), keys),
+        "hit-load-traced" => loads(&filled(ours::traced(ROOM, HOUR), &work), keys),
         // With nobody listening, as in production: what is paid for being able to listen.
         "hit-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), keys),
         "miss" => gets(&ours::bare(ROOM, HOUR), keys),
@@ -93,6 +89,13 @@ fn counted<'a>(keys: impl Iterator<Item = &'a str>, each: impl FnMut(&'a str)) {
 
 fn gets<'a>(cache: &Cache, keys: impl Iterator<Item = &'a str>) {
     counted(keys, |key| drop(black_box(wait(cache.get::<User>(key).shared()))));
+}
+
+fn loads<'a>(cache: &Cache, keys: impl Iterator<Item = &'a str>) {
+    counted(keys, |key| {
+        let load = || async { Err::<User, _>("there are only hits") };
+        drop(black_box(wait(cache.get_or_load(key, load).shared())));
+    });
 }
 
 fn raw(work: &Workload) -> moka::sync::Cache<String, Arc<User>> {

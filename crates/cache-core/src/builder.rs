@@ -127,7 +127,6 @@ impl CacheBuilder {
         for layer in &self.layers {
             backend = layer.layer(backend, &mut context)?;
         }
-        let (observers, follower) = context.into_parts();
         Ok(Cache::from_shared(Shared {
             clock: backend.clock(),
             backend,
@@ -135,8 +134,8 @@ impl CacheBuilder {
             expiration,
             codec: self.codec,
             max_key_len: self.max_key_len,
-            observers,
-            follower,
+            follower: context.take_follower(),
+            observers: context.into_observers(),
             loads,
         }))
     }

@@ -56,8 +56,13 @@ impl LayerContext {
         self.follower = Some(follower);
     }
 
-    pub(crate) fn into_parts(self) -> (Box<[Arc<dyn Observer>]>, Option<Arc<dyn Follower>>) {
-        (self.observers.into_boxed_slice(), self.follower)
+    /// Takes the one who follows out.
+    pub(crate) fn take_follower(&mut self) -> Option<Arc<dyn Follower>> {
+        self.follower.take()
+    }
+
+    pub(crate) fn into_observers(self) -> Box<[Arc<dyn Observer>]> {
+        self.observers.into_boxed_slice()
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) enum Landed {
 pub(crate) struct Crew {
     id: u64,
     work: Mutex<Work>,
+    looks: AtomicBool,
     /// When its loader began to run, and the hard timeout that it runs under.
     begun: OnceLock<(Instant, Option<Duration>)>,
 }
@@ -46,6 +47,7 @@ impl Crew {
         Arc::new(Self {
             id: waits::new_id(),
             work: Mutex::default(),
+            looks: AtomicBool::new(false),
             begun: OnceLock::new(),
         })
     }
@@ -53,6 +55,16 @@ impl Crew {
     /// Tells it from the crews of all other loads in the process.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Notes that the backend is asked once more before the loader begins.
+    pub(crate) fn look(&self) {
+        self.looks.store(true, Ordering::Release);
+    }
+
+    /// Says whether the backend was asked once more.
+    pub(crate) fn looks(&self) -> bool {
+        self.looks.load(Ordering::Acquire)
     }
 
     /// Notes that the loader begins to run.

@@ -66,8 +66,13 @@ impl<'a, T, L, M> GetOrLoadMany<'a, T, L, M> {
     }
 
     /// Lets the values live for this long that are loaded. Zero does not store them.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Expiration::After(ttl);
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.expiration(Expiration::After(ttl))
+    }
+
+    /// Lets the values live as the expiration says that are loaded.
+    pub fn expiration(mut self, expiration: Expiration) -> Self {
+        self.ttl = expiration;
         self
     }
 

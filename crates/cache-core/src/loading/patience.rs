@@ -16,9 +16,9 @@ use crate::error::Result;
 /// How much later than the load a waiter gives up, so that the load itself, which knows more, is the first to say so.
 pub(crate) const GRACE: Duration = Duration::from_millis(50);
 
-/// How long a write waits for a load of its key that stores at that moment. The deadline of the backend is far shorter,
-/// so this ends waits only for what stands still.
-pub(crate) const LONGEST_STORE: Duration = Duration::from_secs(30);
+/// How long the backend may take that a load asks: a write waits so long for a load of its key that stores at that
+/// moment. The deadline of the backend is far shorter, so this ends waits only for what stands still.
+pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(30);
 
 /// Returns the point that comes so long after another one, `None` for one beyond all time.
 pub(crate) fn after(start: Instant, wait: Duration) -> Option<Instant> {
@@ -41,10 +41,10 @@ pub(crate) async fn wait_until(until: Option<Instant>, flight: &Flight) -> Optio
 
 /// Waits for flights that store.
 pub(crate) async fn wait_for_stores(storing: &[Arc<Flight>]) -> Result<()> {
-    let until = after(Instant::now(), LONGEST_STORE);
+    let until = after(Instant::now(), LONGEST_ASKED);
     for flight in storing {
         if wait_until(until, flight).await.is_none() {
-            return Err(error::store_stands_still(LONGEST_STORE));
+            return Err(error::store_stands_still(LONGEST_ASKED));
         }
     }
     Ok(())

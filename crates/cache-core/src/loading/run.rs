@@ -94,6 +94,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
         }
     };
     if look_again {
+        flight.crew().look();
         older = match look(cache, flight, unread).await {
             Looked::Here(landed) => {
                 cache.loads().registry.end(flight, None, cache.now());

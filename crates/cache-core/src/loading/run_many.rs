@@ -125,6 +125,9 @@ async fn look_at(cache: &Cache, mut parts: Vec<Part>, unread: Unread) -> Vec<Par
     if keys.is_empty() {
         return parts;
     }
+    if let Some(flight) = flights.first() {
+        flight.crew().look();
+    }
     let found = cache.shared().backend.get_many(keys.clone()).await;
     // A backend that fails has nothing, nor has one that gave too few answers.
     let found = found.unwrap_or_default().into_iter();

@@ -251,6 +251,7 @@ impl<'a> Ask<'a> {
             return Ok(flight.wait().await.clone());
         };
         let patience = limit.saturating_add(patience::GRACE);
+        let mut looked = false;
         let mut until = patience::after(start, self.cache.loads().longest_wait().saturating_add(patience));
         while patience::wait_until(until, flight).await.is_none() {
             // The value is here; only that it is stored takes so long.
@@ -259,6 +260,12 @@ impl<'a> Ask<'a> {
             }
             let has_passed = |end: Option<Instant>| end.is_some_and(|end| end <= Instant::now());
             let begun = flight.crew().begun();
+            if begun.is_none() && flight.crew().looks() && !looked {
+                // It asks the backend, which may be slow without making the load fail.
+                looked = true;
+                until = patience::after(Instant::now(), patience::LONGEST_ASKED.saturating_add(patience));
+                continue;
+            }
             if let Some((begun, _)) = begun {
                 until = patience::after(begun.max(start), patience);
                 if !has_passed(until) {

@@ -2,11 +2,11 @@
 //! runtime has a bound by the timers of its own.
 
 use std::future::{Future, IntoFuture};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
-use cache_core::{Cache, CacheBackend, ErrorKind, LoadOptions};
-use cache_testkit::SlowBackend;
+use cache_core::{Cache, CacheBackend, ErrorKind, LoadOptions, Operation};
+use cache_testkit::{MapBackend, SlowBackend};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
@@ -32,6 +32,16 @@ fn driven() -> Runtime {
 
 fn bench(options: LoadOptions) -> Bench {
     Bench::with(|builder| builder.loading(options))
+}
+
+/// A cache whose backend answers when the test says so.
+fn slow_bench() -> (Bench, Arc<SlowBackend<MapBackend>>) {
+    let slow = OnceLock::new();
+    let bench = Bench::on(
+        |map| Arc::clone(slow.get_or_init(|| Arc::new(SlowBackend::new(map)))) as Arc<dyn CacheBackend>,
+        |builder| builder.loading(LoadOptions::new().hard_timeout(HARD)),
+    );
+    (bench, slow.into_inner().unwrap())
 }
 
 /// Spawns a caller into a runtime, which leads unless somebody leads already, and drives that until it waits at the gate.
@@ -119,17 +129,7 @@ fn a_loader_that_blocks_its_thread_holds_nobody_in_another_runtime() {
 
 #[test]
 fn a_value_whose_store_nobody_drives_is_given_after_the_hard_timeout() {
-    let slow = Arc::new(std::sync::OnceLock::<Arc<SlowBackend<_>>>::new());
-    let keep = Arc::clone(&slow);
-    let bench = Bench::on(
-        move |map| {
-            let held = Arc::new(SlowBackend::new(map));
-            keep.set(Arc::clone(&held)).unwrap();
-            held as Arc<dyn CacheBackend>
-        },
-        |builder| builder.loading(LoadOptions::new().hard_timeout(HARD)),
-    );
-    let slow = slow.get().unwrap();
+    let (bench, slow) = slow_bench();
     let (stands, goes) = (still(), driven());
     let cache = bench.cache.clone();
     stands.spawn(async move { load(&cache, 1).await });
@@ -149,8 +149,10 @@ fn a_value_whose_store_nobody_drives_is_given_after_the_hard_timeout() {
         goes.block_on(bench.cache.clear()).unwrap_err().kind(),
         ErrorKind::Timeout
     );
-    use cache_core::Operation::{Clear, DeleteMany, Set};
-    assert_eq!(bench.ear.failures(), [Set, DeleteMany, Clear]);
+    assert_eq!(
+        bench.ear.failures(),
+        [Operation::Set, Operation::DeleteMany, Operation::Clear]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -200,4 +202,22 @@ async fn waiting_for_a_permit_is_not_counted_against_the_hard_timeout() {
 async fn a_timeout_beyond_all_time_is_none() {
     let bench = bench(LoadOptions::new().hard_timeout(Duration::MAX));
     assert_eq!(load(&bench.cache, 1).await.unwrap(), 1);
+}
+
+/// The key is written between the look of the caller and its load, so the load looks again.
+#[tokio::test(start_paused = true)]
+async fn a_slow_look_before_the_load_is_not_counted_against_the_hard_timeout() {
+    let (bench, slow) = slow_bench();
+    let cache = bench.cache.clone();
+    let caller = tokio::spawn(async move { load(&cache, 7).await });
+    slow.arrived(1).await;
+    let cache = bench.cache.clone();
+    let deletes = tokio::spawn(async move { cache.delete("key").await });
+    slow.arrived(2).await;
+    slow.release(2);
+    deletes.await.unwrap().unwrap();
+    slow.arrived(3).await;
+    tokio::time::sleep(10 * HARD).await;
+    slow.open();
+    assert_eq!(caller.await.unwrap().unwrap(), 7);
 }
