@@ -209,13 +209,14 @@ async fn a_timeout_beyond_all_time_is_none() {
 async fn a_slow_look_before_the_load_is_not_counted_against_the_hard_timeout() {
     let (bench, slow) = slow_bench();
     let cache = bench.cache.clone();
-    let caller = tokio::spawn(async move { load(&cache, 7).await });
+    let deletes = tokio::spawn(async move { cache.delete("key").await });
     slow.arrived(1).await;
     let cache = bench.cache.clone();
-    let deletes = tokio::spawn(async move { cache.delete("key").await });
+    let caller = tokio::spawn(async move { load(&cache, 7).await });
     slow.arrived(2).await;
-    slow.release(2);
+    slow.release(1);
     deletes.await.unwrap().unwrap();
+    slow.release(1);
     slow.arrived(3).await;
     tokio::time::sleep(10 * HARD).await;
     slow.open();
