@@ -23,8 +23,13 @@ impl Loads {
 }
 
 impl Follower for Loads {
+    #[inline]
+    fn listens(&self) -> bool {
+        !is_quiet()
+    }
+
     fn call(&self, operation: Operation, key: Option<Key<'_>>, keys: usize) -> Option<Arc<dyn Scope>> {
-        if is_quiet() || !is_heard() {
+        if !is_heard() {
             return None;
         }
         let about = match key {

@@ -11,7 +11,7 @@ use super::get_or_load_future::GetOrLoadFuture;
 use super::loader::{Form, Loadable, Loader};
 use super::options::LoadOptions;
 use super::registry::Place;
-use super::scope::{Ended, Scope, Within};
+use super::scope::{Ended, Follower, Within};
 use super::settle::Ask;
 use crate::cache::Cache;
 use crate::error::Result;
@@ -102,12 +102,10 @@ where
 
     #[inline]
     fn into_future(self) -> Self::IntoFuture {
-        if let Some(follower) = &self.cache.shared().follower
-            && let Some(scope) = follower.call(Operation::GetOrLoad, Key::new(self.key).ok(), 1)
-        {
-            return self.followed(scope);
+        match &self.cache.shared().follower {
+            Some(follower) if follower.listens() => self.follow(follower),
+            _ => self.begin(),
         }
-        self.begin()
     }
 }
 
@@ -118,9 +116,13 @@ where
     S: Form,
     M: Give<T>,
 {
-    /// Runs all of it within a scope, the look in the backend included.
+    /// Runs all of it within a scope, the look in the backend included, if there is one.
     #[cold]
-    fn followed(self, scope: Arc<dyn Scope>) -> GetOrLoadFuture<'a, T, L, S, M> {
+    #[inline(never)]
+    fn follow(self, follower: &Arc<dyn Follower>) -> GetOrLoadFuture<'a, T, L, S, M> {
+        let Some(scope) = follower.call(Operation::GetOrLoad, Key::new(self.key).ok(), 1) else {
+            return self.begin();
+        };
         let ask = self.ask();
         let call = self.into_mode::<Detailed<Shared>>();
         GetOrLoadFuture::followed(ask, async move {
@@ -152,7 +154,11 @@ where
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "the future is large, and each call that hands it on copies it"
+    )]
+    #[inline(always)]
     fn begin(self) -> GetOrLoadFuture<'a, T, L, S, M> {
         let ask = self.ask();
         let Self {

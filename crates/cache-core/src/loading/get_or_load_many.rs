@@ -135,7 +135,9 @@ where
             ttl,
         };
         let follower = cache.shared().follower.as_ref();
-        let scope = follower.and_then(|follower| follower.call(Operation::GetOrLoadMany, None, unique.len()));
+        let scope = follower
+            .filter(|follower| follower.listens())
+            .and_then(|follower| follower.call(Operation::GetOrLoadMany, None, unique.len()));
         let settling = ask.settle(unique, work, unread::<T>);
         GetOrLoadManyFuture {
             cache,

@@ -13,6 +13,10 @@ use crate::operation::Operation;
 
 /// Follows the calls and loads of a cache. [`LayerContext::follow`](crate::LayerContext::follow) takes one.
 pub trait Follower: Send + Sync {
+    /// Says whether anybody may listen at this moment. Each hit pays for it, so it is a load and a comparison; if it is
+    /// `false`, calls are not followed.
+    fn listens(&self) -> bool;
+
     /// A call begins: [`GetOrLoad`](Operation::GetOrLoad) with its key, unless that is empty, or
     /// [`GetOrLoadMany`](Operation::GetOrLoadMany) with the number of its different keys. `None` if nobody follows it.
     fn call(&self, operation: Operation, key: Option<Key<'_>>, keys: usize) -> Option<Arc<dyn Scope>>;
