@@ -51,12 +51,19 @@ impl Follower for Loads {
             let span = self.scene.load_span(key, refresh, &caller);
             // A subscriber may say that it listens and then not want this span.
             if !span.is_disabled() {
-                return Some(Arc::new(Load(span)));
+                // Who listens at another level sees the caller's span and not this one, so both are entered.
+                let caller = if refresh { Span::none() } else { caller };
+                return Some(Arc::new(Load { caller, span }));
             }
         }
         // What the loader says belongs to the caller that it works for, also where nobody listens to the cache. What is
         // renewed in the background would only keep the span of a caller open who has gone.
-        (!refresh && !caller.is_none()).then(|| Arc::new(Load(caller)) as Arc<dyn Scope>)
+        (!refresh && !caller.is_none()).then(|| {
+            Arc::new(Load {
+                span: Span::none(),
+                caller,
+            }) as Arc<dyn Scope>
+        })
     }
 }
 
@@ -107,11 +114,14 @@ impl Scope for Call {
 }
 
 /// A load that runs.
-struct Load(Span);
+struct Load {
+    caller: Span,
+    span: Span,
+}
 
 impl Scope for Load {
     fn within(&self, part: &mut dyn FnMut()) {
-        self.0.in_scope(part);
+        self.caller.in_scope(|| self.span.in_scope(part));
     }
 
     fn end(&self, _: Ended<'_>) {}
