@@ -25,7 +25,7 @@ const ROOM: u64 = 20_000;
 /// How many keys are asked for again and again.
 const AGAIN: u32 = 8;
 
-const CASES: [&str; 11] = [
+const CASES: [&str; 12] = [
     "raw-moka",
     "hit",
     "hit-again",
@@ -33,6 +33,7 @@ const CASES: [&str; 11] = [
     "hit-metrics-again",
     "hit-load",
     "hit-traced",
+    "hit-load-traced",
     "miss",
     "exists",
     "raw-moka-set",
@@ -64,13 +65,8 @@ fn run(case: &str, times: usize) {
         "hit-again" => gets(&filled(ours::bare(ROOM, HOUR), &work), again),
         "hit-metrics-again" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), again),
         "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
-        "hit-load" => {
-            let cache = filled(ours::bare(ROOM, HOUR), &work);
-            counted(keys, |key| {
-                let load = || async { Err::<User, _>("there are only hits") };
-                drop(black_box(wait(cache.get_or_load(key, load).shared())));
-            });
-        }
+        "hit-load" => loads(&filled(ours::bare(ROOM, HOUR), &work), keys),
+        "hit-load-traced" => loads(&filled(ours::traced(ROOM, HOUR), &work), keys),
         // With nobody listening, as in production: what is paid for being able to listen.
         "hit-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), keys),
         "miss" => gets(&ours::bare(ROOM, HOUR), keys),
@@ -102,6 +98,13 @@ fn counted<'a>(keys: impl Iterator<Item = &'a str>, each: impl FnMut(&'a str)) {
 
 fn gets<'a>(cache: &Cache, keys: impl Iterator<Item = &'a str>) {
     counted(keys, |key| drop(black_box(wait(cache.get::<User>(key).shared()))));
+}
+
+fn loads<'a>(cache: &Cache, keys: impl Iterator<Item = &'a str>) {
+    counted(keys, |key| {
+        let load = || async { Err::<User, _>("there are only hits") };
+        drop(black_box(wait(cache.get_or_load(key, load).shared())));
+    });
 }
 
 fn raw(work: &Workload) -> moka::sync::Cache<String, Arc<User>> {

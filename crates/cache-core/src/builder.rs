@@ -134,6 +134,7 @@ impl CacheBuilder {
             expiration,
             codec: self.codec,
             max_key_len: self.max_key_len,
+            follower: context.take_follower(),
             observers: context.into_observers(),
             loads,
         }))

@@ -17,7 +17,7 @@ use crate::get::Get;
 use crate::get_many::GetMany;
 use crate::key::Key;
 use crate::layer::Observer;
-use crate::loading::Loads;
+use crate::loading::{Follower, Loads};
 use crate::operation::Operation;
 use crate::set::Set;
 use crate::set_many::SetMany;
@@ -53,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) codec: Codec,
     pub(crate) max_key_len: usize,
     pub(crate) observers: Box<[Arc<dyn Observer>]>,
+    pub(crate) follower: Option<Arc<dyn Follower>>,
     pub(crate) loads: Loads,
 }
 

@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 
 use crate::batch::{Batch, Many};
 use crate::error::Result;
+use crate::operation::Operation;
 
 /// A removal of many values that is ready to run. See [`Cache::delete_many`](crate::Cache::delete_many).
 #[derive(Debug)]
@@ -24,7 +25,11 @@ impl<'a> IntoFuture for DeleteMany<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         self.batch.check().ask(
-            |cache, keys| cache.fenced_many(keys, |keys| cache.shared().backend.delete_many(keys)),
+            |cache, keys| {
+                cache.fenced_many(Operation::DeleteMany, keys, |keys| {
+                    cache.shared().backend.delete_many(keys)
+                })
+            },
             |_, _, answer| answer,
         )
     }

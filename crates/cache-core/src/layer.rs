@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backend::CacheBackend;
 use crate::error::{CacheError, Result};
 use crate::key::Key;
-use crate::loading::LoadEvent;
+use crate::loading::{Follower, LoadEvent};
 use crate::operation::Operation;
 
 /// Makes a backend out of another one, to count, to trace, to limit.
@@ -29,6 +29,7 @@ pub trait Layer {
 pub struct LayerContext {
     name: Arc<str>,
     observers: Vec<Arc<dyn Observer>>,
+    follower: Option<Arc<dyn Follower>>,
 }
 
 impl LayerContext {
@@ -36,6 +37,7 @@ impl LayerContext {
         Self {
             name,
             observers: Vec::new(),
+            follower: None,
         }
     }
 
@@ -47,6 +49,16 @@ impl LayerContext {
     /// Asks to be told of what happens above all layers.
     pub fn observe(&mut self, observer: Arc<dyn Observer>) {
         self.observers.push(observer);
+    }
+
+    /// Asks to follow the calls that load, which stand above all layers. Of several layers that ask the outermost does.
+    pub fn follow(&mut self, follower: Arc<dyn Follower>) {
+        self.follower = Some(follower);
+    }
+
+    /// Takes the one who follows out.
+    pub(crate) fn take_follower(&mut self) -> Option<Arc<dyn Follower>> {
+        self.follower.take()
     }
 
     pub(crate) fn into_observers(self) -> Box<[Arc<dyn Observer>]> {

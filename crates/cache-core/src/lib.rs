@@ -62,9 +62,9 @@ pub use self::get_many::GetMany;
 pub use self::key::Key;
 pub use self::layer::{Layer, LayerContext, Observer};
 pub use self::loading::{
-    Abandon, Answer, BatchLoader, Choosing, Detailed, Form, Found, GetOrLoad, GetOrLoadFuture, GetOrLoadMany,
-    GetOrLoadManyFuture, Give, LoadContext, LoadEvent, LoadOptions, LoadResult, Loadable, Loaded, Loader,
-    Plain, Random, Source, StaleReason,
+    Abandon, Answer, BatchLoader, Choosing, Detailed, Ended, Follower, Form, Found, GetOrLoad,
+    GetOrLoadFuture, GetOrLoadMany, GetOrLoadManyFuture, Give, LoadContext, LoadEvent, LoadOptions,
+    LoadResult, Loadable, Loaded, Loader, Plain, Random, Scope, Source, StaleReason,
 };
 pub use self::namespace::Namespace;
 pub use self::operation::Operation;

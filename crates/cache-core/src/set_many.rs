@@ -59,7 +59,7 @@ impl<'a> IntoFuture for SetMany<'a> {
         batch.ask(
             move |cache, keys| {
                 let backend = &cache.shared().backend;
-                cache.fenced_many(keys, move |keys| {
+                cache.fenced_many(Operation::SetMany, keys, move |keys| {
                     let Life::Until(end) = life else {
                         let forget = |went: Result<bool>| went.map(|_| ());
                         return backend.delete_many(keys).map(move |answers| {

@@ -30,6 +30,8 @@ pub(crate) struct Instruments {
     clock: Arc<dyn Clock>,
     loading: Loading,
     waits: PoolWaits,
+    /// Hits of the backend that were none to the caller, who could not read what was found.
+    unreadable: AtomicU64,
     cache_name: Arc<str>,
     names: Names,
     latencies: Box<[Latency]>,
@@ -117,6 +119,7 @@ impl Instruments {
             clock: backend.clock(),
             loading: Loading::new(&names),
             waits: PoolWaits::new(&names),
+            unreadable: AtomicU64::new(0),
             backend,
             cache_name: Arc::clone(cache_name),
             latencies,
@@ -204,8 +207,12 @@ impl Instruments {
 
     fn value(&self, source: Source, stats: &BackendStats, server: &[ServerCounter]) -> u64 {
         match source {
-            Source::Hits => self.stripes.sum(Event::Hit),
-            Source::Misses => self.stripes.sum(Event::Miss),
+            // The unreadable ones first: each was counted as a hit before.
+            Source::Hits => {
+                let unreadable = self.unreadable.load(Ordering::Acquire);
+                self.stripes.sum(Event::Hit).saturating_sub(unreadable)
+            }
+            Source::Misses => self.unreadable.load(Ordering::Acquire) + self.stripes.sum(Event::Miss),
             Source::Sets => self.stripes.sum(Event::Set),
             Source::Deletes => self.stripes.sum(Event::Delete),
             Source::Evictions(place) => stats.evictions.unwrap_or_default().get(EvictionCause::ALL[place]),
@@ -223,6 +230,9 @@ impl Observer for Instruments {
     }
 
     fn load(&self, _: Key<'_>, event: LoadEvent) {
+        if event == LoadEvent::Unreadable {
+            self.unreadable.fetch_add(1, Ordering::Release);
+        }
         self.loading.count(event);
     }
 }

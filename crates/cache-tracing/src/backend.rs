@@ -22,12 +22,12 @@ pub(crate) struct TracingBackend {
 
 /// Says whether surely nobody listens to single operations: one load and one comparison.
 #[inline]
-fn is_quiet() -> bool {
+pub(crate) fn is_quiet() -> bool {
     LevelFilter::current() < LevelFilter::DEBUG
 }
 
 /// Says whether anybody listens to single operations.
-fn is_heard() -> bool {
+pub(crate) fn is_heard() -> bool {
     enabled!(kind: Kind::SPAN, target: TARGET, Level::DEBUG)
         || enabled!(kind: Kind::EVENT, target: TARGET, Level::DEBUG)
 }

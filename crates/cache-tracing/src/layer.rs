@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::backend::TracingBackend;
 use crate::failures::Failures;
+use crate::follow::Loads;
 use crate::keys::Keys;
 use crate::scene::{Scene, TARGET};
 
@@ -59,6 +60,7 @@ impl Layer for Tracing {
         let scene = Scene::new(context.cache_name(), inner.kind(), self.keys);
         let failures = Arc::new(Failures::new(scene.clone(), inner.clock(), self.failure_interval));
         context.observe(Arc::clone(&failures) as _);
+        context.follow(Arc::new(Loads::new(scene.clone())));
         info!(target: TARGET, { cache.name = scene.name(), cache.backend = scene.backend() }, "cache built");
         Ok(Arc::new(TracingBackend::new(inner, scene, failures)))
     }

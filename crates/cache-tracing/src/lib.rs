@@ -14,7 +14,7 @@
 //!
 //! | level | what |
 //! |---|---|
-//! | `debug` | a span `cache.<operation>` for each operation, below the caller's, and one event in it when it ends; an event for each load that ends |
+//! | `debug` | a span `cache.<operation>` for each operation, below the caller's, and one event in it when it ends; a span `cache.load` for each load, below the call that leads it, and one event when it ends |
 //! | `info` | a cache was built, cleared or closed |
 //! | `warn` | an operation failed in a way that may pass by itself, or because the cache is closed |
 //! | `error` | an operation failed in another way |
@@ -29,13 +29,20 @@
 //! | `cache.name`, `cache.backend`, `cache.operation` | all | as the labels of the metrics |
 //! | `cache.key` | operations on one key | its length and hash, or [the key](Keys::Shown) |
 //! | `cache.keys`, `cache.found` | operations on several keys | how many were asked for, and how many of them were there |
-//! | `cache.result` | operations | `hit`, `miss`, `stored`, `deleted`, `present`, `absent`, `cleared`, `up`, `closed`, `error`; `mixed` if several keys differ |
-//! | `cache.hit` | get, and `get_many` whose keys agree | whether there was a live entry |
+//! | `cache.result` | operations | `hit`, `miss`, `stored`, `deleted`, `present`, `absent`, `cleared`, `up`, `closed`, `error`; `mixed` if several keys differ; of `get_or_load` also `loaded`, `coalesced`, `stale`; of loads a word of the metric `loads_total` |
+//! | `cache.hit` | lookups, of several keys if they agree | whether there was a live entry |
 //! | `elapsed_us` | events of operations | how long the operation took, in microseconds |
-//! | `refresh` | events of loads | whether it ran in the background; `cache.result` is then a word of the metric `loads_total` |
+//! | `refresh` | loads | whether it ran in the background |
 //! | `error.type` | failures | the kind of the error |
 //! | `suppressed` | lines about failures | how many like it were held back since the last line |
 //! | `otel.kind`, `otel.status_code`, `otel.status_description` | spans | what OpenTelemetry bridges look for |
+//!
+//! # Loads
+//!
+//! `cache.get_or_load` covers the whole call, and what it asks of the backend is below it. A loader runs as a task of its
+//! own, within the span `cache.load`, which is below that of the call that leads it; those who wait for it have only their
+//! calls. A load in the background stands by itself and follows from the call that began it. Where nobody listens at
+//! `debug`, a loader runs within the span of the caller that leads, so that what it says has its request.
 //!
 //! # What it costs
 //!
@@ -45,6 +52,7 @@
 mod answer;
 mod backend;
 mod failures;
+mod follow;
 mod keys;
 mod layer;
 mod scene;

@@ -53,12 +53,15 @@ macro_rules! spans {
             cache.result = Empty,
             cache.hit = Empty,
             error.type = Empty,
-            otel.kind = $scene.otel_kind(),
+            otel.kind = $scene.otel_kind($operation),
             otel.status_code = Empty,
             otel.status_description = Empty,
         )
     };
 }
+
+/// The span of a load, by which its end finds it.
+const LOAD: &str = "cache.load";
 
 impl Scene {
     pub(crate) fn new(name: &Arc<str>, backend: &'static str, keys: Keys) -> Self {
@@ -77,9 +80,10 @@ impl Scene {
         self.backend
     }
 
-    /// OpenTelemetry calls what leaves the process a client.
-    fn otel_kind(&self) -> &'static str {
-        if self.backend == "memory" {
+    /// OpenTelemetry calls what leaves the process a client. Of a call that loads that is what it asks of the backend.
+    fn otel_kind(&self, operation: Operation) -> &'static str {
+        let loads = matches!(operation, Operation::GetOrLoad | Operation::GetOrLoadMany);
+        if loads || self.backend == "memory" {
             "internal"
         } else {
             "client"
@@ -99,6 +103,8 @@ impl Scene {
             Clear => "cache.clear",
             Ping => "cache.ping",
             Close => "cache.close",
+            GetOrLoad => "cache.get_or_load",
+            GetOrLoadMany => "cache.get_or_load_many",
         }, _ => "cache.operation");
         match subject {
             Subject::Key(key) => {
@@ -166,8 +172,46 @@ impl Scene {
         if is_lifecycle { ended!(info) } else { ended!(debug) }
     }
 
-    /// Makes the event of a load. The load itself is a span of the caller's, who knows what it asks.
+    /// Makes the span of a load: a child of its caller's, or one of its own that follows from that if it runs in the
+    /// background.
+    pub(crate) fn load_span(&self, key: Key<'_>, refresh: bool, caller: &Span) -> Span {
+        let parent = if refresh { None } else { caller.id() };
+        let span = debug_span!(
+            target: TARGET,
+            parent: parent,
+            LOAD,
+            cache.name = &*self.name,
+            cache.backend = self.backend,
+            cache.operation = "load",
+            cache.key = %self.keys.form(key),
+            cache.result = Empty,
+            refresh,
+            error.type = Empty,
+            otel.kind = "internal",
+            otel.status_code = Empty,
+        );
+        if refresh {
+            span.follows_from(caller.id());
+        }
+        span
+    }
+
+    /// Writes how a load ended into its span, which is the current one, and makes its event.
     pub(crate) fn loaded(&self, key: Key<'_>, result: LoadResult, elapsed: Duration, refresh: bool) {
+        let span = Span::current();
+        if span
+            .metadata()
+            .is_some_and(|metadata| metadata.name() == LOAD && metadata.target() == TARGET)
+        {
+            span.record("cache.result", result.as_str());
+            if matches!(
+                result,
+                LoadResult::Error | LoadResult::Timeout | LoadResult::Panic
+            ) {
+                span.record("error.type", result.as_str());
+                span.record("otel.status_code", "ERROR");
+            }
+        }
         debug!(
             target: TARGET,
             {

@@ -13,6 +13,9 @@ pub struct Answer<V> {
     pub value: V,
     /// Where it came from.
     pub source: Source,
+    /// The word of the backend that held it, `memory` or `redis`, for a hit and for a stale value. `None` for a value
+    /// that a load brought.
+    pub tier: Option<&'static str>,
     /// How long ago it was stored or loaded, in whole milliseconds.
     pub age: Duration,
 }
@@ -36,6 +39,23 @@ pub enum Source {
     Coalesced,
     /// The cache had it, stale.
     Stale(StaleReason),
+}
+
+impl Source {
+    /// Returns the word for logs and spans, in snake case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Loaded => "loaded",
+            Self::Coalesced => "coalesced",
+            Self::Stale(_) => "stale",
+        }
+    }
+
+    /// Says whether the cache had the value, fresh or stale.
+    pub const fn is_from_cache(self) -> bool {
+        matches!(self, Self::Hit | Self::Stale(_))
+    }
 }
 
 /// Why a stale value was given.
@@ -68,12 +88,13 @@ impl StaleReason {
 }
 
 /// The form in which a caller gets its answer.
-pub trait Give<T>: sealed::Sealed {
+pub trait Give<T>: sealed::Sealed + 'static {
     /// What the caller gets.
     type Output;
 
-    /// Makes it. The age is computed only for those who want to know.
-    fn give(object: Arc<T>, source: Source, age: impl FnOnce() -> Duration) -> Self::Output;
+    /// Makes it. The facts, which are the age and the word of the backend, are asked for only by those who want to know.
+    fn give(object: Arc<T>, source: Source, facts: impl FnOnce() -> (Duration, &'static str))
+    -> Self::Output;
 }
 
 mod sealed {
@@ -90,7 +111,7 @@ pub struct Detailed<M>(std::marker::PhantomData<M>);
 impl<T: Clone> Give<T> for Owned {
     type Output = T;
 
-    fn give(object: Arc<T>, _: Source, _: impl FnOnce() -> Duration) -> T {
+    fn give(object: Arc<T>, _: Source, _: impl FnOnce() -> (Duration, &'static str)) -> T {
         <Self as Take<T>>::take(object)
     }
 }
@@ -99,7 +120,7 @@ impl<T> Give<T> for Shared {
     type Output = Arc<T>;
 
     #[inline]
-    fn give(object: Arc<T>, _: Source, _: impl FnOnce() -> Duration) -> Arc<T> {
+    fn give(object: Arc<T>, _: Source, _: impl FnOnce() -> (Duration, &'static str)) -> Arc<T> {
         object
     }
 }
@@ -107,11 +128,16 @@ impl<T> Give<T> for Shared {
 impl<T, M: Give<T>> Give<T> for Detailed<M> {
     type Output = Answer<M::Output>;
 
-    fn give(object: Arc<T>, source: Source, age: impl FnOnce() -> Duration) -> Self::Output {
-        let age = age();
+    fn give(
+        object: Arc<T>,
+        source: Source,
+        facts: impl FnOnce() -> (Duration, &'static str),
+    ) -> Self::Output {
+        let (age, backend) = facts();
         Answer {
-            value: M::give(object, source, || age),
+            value: M::give(object, source, || (age, backend)),
             source,
+            tier: source.is_from_cache().then_some(backend),
             age,
         }
     }

@@ -46,6 +46,22 @@ pub(crate) fn timed_out(limit: Duration) -> CacheError {
     CacheError::new(ErrorKind::Timeout, message)
 }
 
+pub(crate) fn overdue(limit: Duration) -> CacheError {
+    let message = format!(
+        "the load did not end within {limit:?}, which is the hard_timeout of this caller; the loader is slow, or the \
+         runtime that the load runs in stands still because something blocks its threads or nobody drives it"
+    );
+    CacheError::new(ErrorKind::Timeout, message)
+}
+
+pub(crate) fn store_stands_still(limit: Duration) -> CacheError {
+    let message = format!(
+        "a load of this key has been storing its value for {limit:?} and this write must come after it; the runtime \
+         that the load runs in stands still, or the backend has no deadline"
+    );
+    CacheError::new(ErrorKind::Timeout, message)
+}
+
 pub(crate) fn refused(limit: usize, waited: Duration) -> CacheError {
     let message = format!(
         "{limit} loads run already and none ended within {waited:?}; raise max_concurrent_loads or load_wait, or allow \

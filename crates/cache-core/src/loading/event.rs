@@ -27,6 +27,9 @@ pub enum LoadEvent {
     StaleServed(StaleReason),
     /// A caller got the remembered answer that there is nothing.
     NegativeHit,
+    /// A caller found a fresh entry that does not read as what it asked for. Layers took it for a hit; it is loaded as
+    /// if nothing were there, so it counts as a miss.
+    Unreadable,
     /// A loaded value could not be stored. Its callers got it even so.
     StoreFailed,
     /// The limit of concurrent loads refused a load.

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::event::LoadEvent;
+use super::flight::Flight;
 use super::loads::Loads;
+use super::patience;
 use crate::cache::Cache;
 use crate::error::{CacheError, Result};
 use crate::future::CacheFuture;
@@ -45,8 +47,10 @@ impl Cache {
         match storing {
             None => write().map(finish),
             Some(flight) => CacheFuture::boxed(async move {
-                flight.wait().await;
-                finish(write().await)
+                match self.wait_for_stores(operation, &[flight]).await {
+                    Ok(()) => finish(write().await),
+                    Err(error) => finish(Err(error)),
+                }
             }),
         }
     }
@@ -54,6 +58,7 @@ impl Cache {
     /// Runs a write of several keys.
     pub(crate) fn fenced_many<'a, T: Send + 'a>(
         &'a self,
+        operation: Operation,
         keys: Vec<Key<'a>>,
         write: impl FnOnce(Vec<Key<'a>>) -> CacheFuture<'a, Vec<T>> + Send + 'a,
     ) -> CacheFuture<'a, Vec<T>> {
@@ -72,9 +77,7 @@ impl Cache {
         }
         CacheFuture::boxed(async move {
             let _tickets = tickets;
-            for flight in storing {
-                flight.wait().await;
-            }
+            self.wait_for_stores(operation, &storing).await?;
             write(keys).await
         })
     }
@@ -89,9 +92,7 @@ impl Cache {
         }
         CacheFuture::boxed(async move {
             let _ticket = ticket;
-            for flight in storing {
-                flight.wait().await;
-            }
+            self.wait_for_stores(Operation::Clear, &storing).await?;
             self.shared().backend.clear().await
         })
     }
@@ -104,10 +105,22 @@ impl Cache {
         }
         let backend = Arc::clone(&self.shared().backend);
         CacheFuture::boxed(async move {
-            for flight in storing {
-                flight.wait().await;
-            }
+            // What stands still must not keep the backend open.
+            let _ = patience::wait_for_stores(&storing).await;
             backend.close().await
         })
+    }
+
+    /// Waits for the flights that a write has to come after. If it may not, the observers hear of it here, since no layer
+    /// does.
+    async fn wait_for_stores(&self, operation: Operation, storing: &[Arc<Flight>]) -> Result<()> {
+        let waited = patience::wait_for_stores(storing).await;
+        if let Err(error) = &waited {
+            let told = error.clone().with_context(operation, &self.shared().name, None);
+            for observer in &self.shared().observers {
+                observer.failed(operation, &told);
+            }
+        }
+        waited
     }
 }

@@ -4,9 +4,11 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::error::Fault;
 use super::fences::Flying;
@@ -29,6 +31,9 @@ pub(crate) enum Landed {
 pub(crate) struct Crew {
     id: u64,
     work: Mutex<Work>,
+    looks: AtomicBool,
+    /// When its loader began to run, and the hard timeout that it runs under.
+    begun: OnceLock<(Instant, Option<Duration>)>,
 }
 
 #[derive(Debug, Default)]
@@ -42,12 +47,35 @@ impl Crew {
         Arc::new(Self {
             id: waits::new_id(),
             work: Mutex::default(),
+            looks: AtomicBool::new(false),
+            begun: OnceLock::new(),
         })
     }
 
     /// Tells it from the crews of all other loads in the process.
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    /// Notes that the backend is asked once more before the loader begins.
+    pub(crate) fn look(&self) {
+        self.looks.store(true, Ordering::Release);
+    }
+
+    /// Says whether the backend was asked once more.
+    pub(crate) fn looks(&self) -> bool {
+        self.looks.load(Ordering::Acquire)
+    }
+
+    /// Notes that the loader begins to run.
+    pub(crate) fn begin(&self, hard_timeout: Option<Duration>) {
+        // There is one loader, so nothing was noted before.
+        let _ = self.begun.set((Instant::now(), hard_timeout));
+    }
+
+    /// Returns when the loader began to run, and the hard timeout that it runs under.
+    pub(crate) fn begun(&self) -> Option<(Instant, Option<Duration>)> {
+        self.begun.get().copied()
     }
 
     /// Says which task it is.
@@ -85,6 +113,8 @@ pub(crate) struct Flight {
     /// Whether it goes on when nobody waits.
     keeps_going: AtomicBool,
     given_up: AtomicBool,
+    /// What was loaded, while that is being stored.
+    brought: OnceLock<Landed>,
     landed: OnceLock<Landed>,
     landing: Notify,
 }
@@ -101,6 +131,7 @@ impl Flight {
             waiting: AtomicUsize::new(waiting),
             keeps_going: AtomicBool::new(waiting == 0),
             given_up: AtomicBool::new(false),
+            brought: OnceLock::new(),
             landed: OnceLock::new(),
             landing: Notify::new(),
         })
@@ -143,6 +174,15 @@ impl Flight {
     pub(crate) fn end_closed(&self) {
         self.land(Landed::Failed(Fault::Closed, CacheError::closed()));
         self.give_up();
+    }
+
+    /// Notes what was loaded, for callers who cannot wait until it is stored.
+    pub(crate) fn bring(&self, landed: &Landed) {
+        let _ = self.brought.set(landed.clone());
+    }
+
+    pub(crate) fn brought(&self) -> Option<&Landed> {
+        self.brought.get()
     }
 
     /// Tells all callers how it ended. The first end counts.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::{Detailed, Give};
@@ -10,6 +11,7 @@ use super::get_or_load_future::GetOrLoadFuture;
 use super::loader::{Form, Loadable, Loader};
 use super::options::LoadOptions;
 use super::registry::Place;
+use super::scope::{Ended, Follower, Within};
 use super::settle::Ask;
 use crate::cache::Cache;
 use crate::error::Result;
@@ -100,17 +102,72 @@ where
 
     #[inline]
     fn into_future(self) -> Self::IntoFuture {
+        match &self.cache.shared().follower {
+            Some(follower) if follower.listens() => self.follow(follower),
+            _ => self.begin(),
+        }
+    }
+}
+
+impl<'a, T, L, S, M> GetOrLoad<'a, T, L, S, M>
+where
+    T: Loadable,
+    L: Loader<T, S>,
+    S: Form,
+    M: Give<T>,
+{
+    /// Runs all of it within a scope, the look in the backend included, if there is one.
+    #[cold]
+    #[inline(never)]
+    fn follow(self, follower: &Arc<dyn Follower>) -> GetOrLoadFuture<'a, T, L, S, M> {
+        let Some(scope) = follower.call(Operation::GetOrLoad, Key::new(self.key).ok(), 1) else {
+            return self.begin();
+        };
+        let ask = self.ask();
+        let call = self.into_mode::<Detailed<Shared>>();
+        GetOrLoadFuture::followed(ask, async move {
+            let answer = Within::new(&scope, async move { call.begin().await }).await;
+            scope.end(Ended::of([match &answer {
+                Ok(answer) => Ok(S::found(answer).map(|found| found.source.as_str())),
+                Err(error) => Err(error),
+            }]));
+            answer.map(|answer| {
+                S::map(answer, |found| {
+                    M::give(found.value, found.source, || {
+                        (found.age, ask.cache.backend_kind())
+                    })
+                })
+            })
+        })
+    }
+
+    #[inline]
+    fn ask(&self) -> Ask<'a> {
+        let place = Place::of(self.key);
+        Ask {
+            cache: self.cache,
+            place,
+            // Before the backend is asked, so that whatever changes from now on is noticed.
+            seen: self.cache.loads().registry.changes(place),
+            options: self.options.unwrap_or(&self.cache.loads().options),
+            ttl: self.ttl,
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "the future is large, and each call that hands it on copies it"
+    )]
+    #[inline(always)]
+    fn begin(self) -> GetOrLoadFuture<'a, T, L, S, M> {
+        let ask = self.ask();
         let Self {
             cache,
             key,
             loader,
             options,
-            ttl,
             ..
         } = self;
-        let place = Place::of(key);
-        // Before the backend is asked, so that whatever changes from now on is noticed.
-        let seen = cache.loads().registry.changes(place);
         let checked = match options {
             Some(own) => own.check(cache.shared().expiration),
             None => Ok(()),
@@ -121,13 +178,6 @@ where
         let (answer, refused) = match key {
             Ok(key) => (cache.shared().backend.get(key), false),
             Err(error) => (CacheFuture::ready(Err(error)), true),
-        };
-        let ask = Ask {
-            cache,
-            place,
-            seen,
-            options: options.unwrap_or(&cache.loads().options),
-            ttl,
         };
         GetOrLoadFuture::new(ask, loader, refused, answer)
     }

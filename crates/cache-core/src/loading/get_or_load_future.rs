@@ -24,19 +24,27 @@ use crate::operation::Operation;
 
 /// A read that runs, and loads what is not there.
 #[must_use = "futures do nothing unless they are awaited"]
-pub struct GetOrLoadFuture<'a, T, L, S, M> {
+pub struct GetOrLoadFuture<'a, T, L, S, M>
+where
+    S: Form,
+    M: Give<T>,
+{
     ask: Ask<'a>,
     loader: Option<L>,
     /// Whether the call was refused before the backend was asked.
     refused: bool,
-    state: State<'a>,
+    state: State<'a, S::Answer<M::Output>>,
     mode: PhantomData<Mode<T, S, M>>,
 }
 
-enum State<'a> {
+enum State<'a, O> {
     Asks(CacheFuture<'a, Option<Entry>>),
-    Waits(Pin<Box<dyn Future<Output = Result<Settled>> + Send + 'a>>),
+    Waits(Boxed<'a, Settled>),
+    /// All of it, run within a scope.
+    Followed(Boxed<'a, O>),
 }
+
+type Boxed<'a, O> = Pin<Box<dyn Future<Output = Result<O>> + Send + 'a>>;
 
 /// What the look in the backend led to.
 enum Looked<O> {
@@ -46,7 +54,12 @@ enum Looked<O> {
 }
 
 // The loader is moved, never pinned.
-impl<T, L, S, M> Unpin for GetOrLoadFuture<'_, T, L, S, M> {}
+impl<T, L, S, M> Unpin for GetOrLoadFuture<'_, T, L, S, M>
+where
+    S: Form,
+    M: Give<T>,
+{
+}
 
 impl<T, L, S, M> Future for GetOrLoadFuture<'_, T, L, S, M>
 where
@@ -67,11 +80,14 @@ where
                 Looked::Load(older) => this.load(older),
             }
         }
-        let State::Waits(waits) = &mut this.state else {
-            return Poll::Pending;
-        };
-        let settled = ready!(waits.as_mut().poll(context));
-        Poll::Ready(this.give_settled(settled))
+        match &mut this.state {
+            State::Asks(_) => Poll::Pending,
+            State::Waits(waits) => {
+                let settled = ready!(waits.as_mut().poll(context));
+                Poll::Ready(this.give_settled(settled))
+            }
+            State::Followed(call) => call.as_mut().poll(context),
+        }
     }
 }
 
@@ -94,6 +110,20 @@ where
             loader: Some(loader),
             refused,
             state: State::Asks(answer),
+            mode: PhantomData,
+        }
+    }
+
+    /// Makes the call that is run by another future.
+    pub(crate) fn followed(
+        ask: Ask<'a>,
+        call: impl Future<Output = Result<S::Answer<M::Output>>> + Send + 'a,
+    ) -> Self {
+        Self {
+            ask,
+            loader: None,
+            refused: false,
+            state: State::Followed(Box::pin(call)),
             mode: PhantomData,
         }
     }
@@ -131,13 +161,14 @@ where
         let created = entry.created();
         match entry.into_value().read::<T>(&self.ask.cache.shared().codec) {
             Ok(object) => {
-                let value = M::give(object, Source::Hit, || self.age(created));
+                let value = M::give(object, Source::Hit, || self.facts(created));
                 Looked::Done(S::answer(Some(value)).ok_or_else(error::not_found))
             }
             Err(error) => self.unreadable(error),
         }
     }
 
+    /// What was found fresh does not read.
     #[cold]
     fn unreadable(&self, error: CacheError) -> Looked<S::Answer<M::Output>> {
         let cache = self.ask.cache;
@@ -146,6 +177,7 @@ where
             return Looked::Done(self.nothing());
         }
         // What does not read is loaded again and written over.
+        cache.tell(self.ask.place.key, LoadEvent::Unreadable);
         cache.report(Operation::GetOrLoad, Key::new(self.ask.place.key).ok(), error);
         Looked::Load(None)
     }
@@ -169,7 +201,10 @@ where
             return self.hit(entry);
         }
         if let Some(error) = unread::<T>(&entry, &ask.cache.shared().codec) {
-            return self.unreadable(error);
+            // A stale entry is a miss already. Remembered answers never become stale.
+            ask.cache
+                .report(Operation::GetOrLoad, Key::new(ask.place.key).ok(), error);
+            return Looked::Load(None);
         }
         if ask.options.may_revalidate(&entry, now)
             && ask.refresh(entry.clone(), || self.work(), unread::<T>).is_ok()
@@ -211,7 +246,7 @@ where
                     .into_value()
                     .read::<T>(&cache.shared().codec)
                     .map_err(report)?;
-                let value = M::give(object, source, || self.age(created));
+                let value = M::give(object, source, || self.facts(created));
                 S::answer(Some(value)).ok_or_else(error::not_found)
             }
             Ok(Settled::NotFound) => self.nothing(),
@@ -228,16 +263,23 @@ where
         })
     }
 
-    fn age(&self, created: Timestamp) -> Duration {
-        self.ask.cache.now().since(created)
+    /// Returns the age of a value, and the word of the backend.
+    fn facts(&self, created: Timestamp) -> (Duration, &'static str) {
+        let cache = self.ask.cache;
+        (cache.now().since(created), cache.backend_kind())
     }
 }
 
-impl<T, L, S, M> fmt::Debug for GetOrLoadFuture<'_, T, L, S, M> {
+impl<T, L, S, M> fmt::Debug for GetOrLoadFuture<'_, T, L, S, M>
+where
+    S: Form,
+    M: Give<T>,
+{
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Asks(_) => "GetOrLoadFuture::Asks",
             State::Waits(_) => "GetOrLoadFuture::Waits",
+            State::Followed(_) => "GetOrLoadFuture::Followed",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::batch_loader::{BatchLoader, erase};
 use super::loader::{Loadable, unread};
 use super::options::LoadOptions;
 use super::run_many::WorkMany;
+use super::scope::{Ended, Scope, Within};
 use super::settle::Settled;
 use super::settle_many::AskMany;
 use crate::cache::Cache;
@@ -64,8 +66,13 @@ impl<'a, T, L, M> GetOrLoadMany<'a, T, L, M> {
     }
 
     /// Lets the values live for this long that are loaded. Zero does not store them.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Expiration::After(ttl);
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.expiration(Expiration::After(ttl))
+    }
+
+    /// Lets the values live as the expiration says that are loaded.
+    pub fn expiration(mut self, expiration: Expiration) -> Self {
+        self.ttl = expiration;
         self
     }
 
@@ -127,13 +134,35 @@ where
             options: options.unwrap_or(&cache.loads().options),
             ttl,
         };
+        let follower = cache.shared().follower.as_ref();
+        let scope = follower
+            .filter(|follower| follower.listens())
+            .and_then(|follower| follower.call(Operation::GetOrLoadMany, None, unique.len()));
+        let settling = ask.settle(unique, work, unread::<T>);
         GetOrLoadManyFuture {
             cache,
             asked,
-            answers: Box::pin(ask.settle(unique, work, unread::<T>)),
+            answers: match scope {
+                None => Box::pin(settling),
+                Some(scope) => Box::pin(followed(scope, settling)),
+            },
             mode: PhantomData,
         }
     }
+}
+
+/// Runs a call within a scope.
+async fn followed(
+    scope: Arc<dyn Scope>,
+    settling: impl Future<Output = Vec<Result<Settled>>> + Send,
+) -> Vec<Result<Settled>> {
+    let answers = Within::new(&scope, settling).await;
+    scope.end(Ended::of(answers.iter().map(|answer| match answer {
+        Ok(Settled::Found(_, source)) => Ok(Some(source.as_str())),
+        Ok(Settled::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    })));
+    answers
 }
 
 /// A key as it was asked for, with its place among the different ones, or what is wrong with it.
@@ -164,8 +193,8 @@ where
             match answers.get(place) {
                 Some(Ok(Settled::Found(entry, source))) => {
                     let object = entry.value().clone().read::<T>(&cache.shared().codec);
-                    let age = || cache.now().since(entry.created());
-                    Ok(Some(M::give(object.map_err(report)?, *source, age)))
+                    let facts = || (cache.now().since(entry.created()), cache.backend_kind());
+                    Ok(Some(M::give(object.map_err(report)?, *source, facts)))
                 }
                 Some(Ok(Settled::NotFound)) | None => Ok(None),
                 Some(Err(error)) => Err(report(error.clone())),

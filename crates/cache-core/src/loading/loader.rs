@@ -151,12 +151,18 @@ pub struct Plain;
 pub struct Choosing;
 
 /// What the callers of a form of loader get.
-pub trait Form: sealed::Sealed {
+pub trait Form: sealed::Sealed + 'static {
     /// The answer with a value of this type.
     type Answer<V>;
 
     /// Makes it of a value, or of nothing.
     fn answer<V>(found: Option<V>) -> Option<Self::Answer<V>>;
+
+    /// Returns its value, if there is one.
+    fn found<V>(answer: &Self::Answer<V>) -> Option<&V>;
+
+    /// Changes its value, if there is one.
+    fn map<V, W>(answer: Self::Answer<V>, change: impl FnOnce(V) -> W) -> Self::Answer<W>;
 }
 
 mod sealed {
@@ -172,6 +178,14 @@ impl Form for Plain {
     fn answer<V>(found: Option<V>) -> Option<V> {
         found
     }
+
+    fn found<V>(answer: &V) -> Option<&V> {
+        Some(answer)
+    }
+
+    fn map<V, W>(answer: V, change: impl FnOnce(V) -> W) -> W {
+        change(answer)
+    }
 }
 
 impl Form for Choosing {
@@ -180,6 +194,14 @@ impl Form for Choosing {
     #[inline]
     fn answer<V>(found: Option<V>) -> Option<Option<V>> {
         Some(found)
+    }
+
+    fn found<V>(answer: &Option<V>) -> Option<&V> {
+        answer.as_ref()
+    }
+
+    fn map<V, W>(answer: Option<V>, change: impl FnOnce(V) -> W) -> Option<W> {
+        answer.map(change)
     }
 }
 

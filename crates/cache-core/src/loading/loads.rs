@@ -79,6 +79,11 @@ impl Loads {
             .is_some_and(|limit| limit.permits.available_permits() == 0)
     }
 
+    /// Returns how long a load may wait for others to end before it begins.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.limit.as_ref().map_or(Duration::ZERO, |limit| limit.wait)
+    }
+
     /// Waits for the permit to run a loader. There is none to hold without a limit.
     pub(crate) async fn permit(&self) -> Result<Option<OwnedSemaphorePermit>> {
         let Some(limit) = &self.limit else {

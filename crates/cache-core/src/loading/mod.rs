@@ -24,11 +24,13 @@ mod loads;
 #[cfg(test)]
 mod model;
 mod options;
+mod patience;
 mod publish;
 mod random;
 mod registry;
 mod run;
 mod run_many;
+mod scope;
 mod seat;
 mod settle;
 mod settle_many;
@@ -45,3 +47,4 @@ pub use self::loader::{Choosing, Form, Loadable, Loaded, Loader, Plain};
 pub(crate) use self::loads::{LoadSettings, Loads};
 pub use self::options::{Abandon, LoadOptions};
 pub use self::random::Random;
+pub use self::scope::{Ended, Follower, Scope};

@@ -20,6 +20,7 @@ use super::landing::Landing;
 use super::loader::{Brought, Unread};
 use super::options::LoadOptions;
 use super::publish;
+use super::scope::{Scope, Within};
 use super::waits;
 use crate::cache::Cache;
 use crate::entry::Entry;
@@ -52,13 +53,24 @@ pub(crate) struct Plan {
 pub(crate) fn start(runtime: &Handle, cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     let mut landing = Landing::new(cache);
     landing.add(flight);
-    let task = runtime.spawn(fly(landing, Arc::clone(flight), plan));
+    let scope = scope(cache, flight, plan.refresh);
+    let task = runtime.spawn(fly(landing, Arc::clone(flight), plan, scope));
     flight.crew().is_task(task.abort_handle());
 }
 
+/// Returns what the load is to run in. The caller that leads it calls this.
+pub(crate) fn scope(cache: &Cache, flight: &Flight, refresh: bool) -> Option<Arc<dyn Scope>> {
+    let follower = cache.shared().follower.as_ref()?;
+    follower.load(Key::new(&flight.key).ok()?, refresh)
+}
+
 /// The landing comes as an argument: what a runtime drops before it ran has no local variables to drop.
-async fn fly(landing: Landing, flight: Arc<Flight>, plan: Plan) {
-    let done = catch(pin!(load(landing.cache(), &flight, plan))).await;
+async fn fly(landing: Landing, flight: Arc<Flight>, plan: Plan, scope: Option<Arc<dyn Scope>>) {
+    let load = load(landing.cache(), &flight, plan);
+    let done = match scope {
+        None => catch(pin!(load)).await,
+        Some(scope) => catch(pin!(Within::new(&scope, load))).await,
+    };
     if done.is_none() {
         landing.land(Fault::Failed, &error::task_panicked());
     }
@@ -82,6 +94,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
         }
     };
     if look_again {
+        flight.crew().look();
         older = match look(cache, flight, unread).await {
             Looked::Here(landed) => {
                 cache.loads().registry.end(flight, None, cache.now());
@@ -108,6 +121,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     run.end(kept.result, elapsed);
     match kept.landed {
         Ok(landed) => {
+            flight.bring(&landed);
             publish::store(cache, flight, kept.change).await;
             flight.land(landed);
         }
@@ -139,6 +153,9 @@ pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, 
         return Looked::Here(Landed::NotFound);
     }
     if let Some(error) = unread(&entry, &cache.shared().codec) {
+        if !cache.is_stale(&entry) {
+            cache.tell(key.as_str(), LoadEvent::Unreadable);
+        }
         cache.report(Operation::GetOrLoad, Some(key), error);
         return Looked::Older(None);
     }
@@ -156,6 +173,7 @@ pub(crate) async fn run<'a, R>(
     options: &LoadOptions,
     loader: impl Future<Output = R>,
 ) -> Result<(R, Duration, Run<'a>), (Fault, CacheError)> {
+    flight.crew().begin(options.hard_timeout);
     let run = Run::start(cache, &flight.key, refresh);
     let loader = pin!(waits::run_as(flight.crew().id(), loader));
     let caught = catch(loader);

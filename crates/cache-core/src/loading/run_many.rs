@@ -16,7 +16,8 @@ use super::landing::Landing;
 use super::loader::{Brought, Outcome, Unread};
 use super::options::LoadOptions;
 use super::publish::{self, Change};
-use super::run::{Looked, catch, fail, looked, run};
+use super::run::{Looked, catch, fail, looked, run, scope};
+use super::scope::{Scope, Within};
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::{CacheError, Result};
@@ -50,12 +51,17 @@ pub(crate) fn start_many(runtime: &Handle, landing: Landing, plan: PlanMany) {
     let Some(first) = plan.parts.first().map(|part| Arc::clone(&part.flight)) else {
         return;
     };
-    let task = runtime.spawn(fly_many(landing, Arc::clone(&first), plan));
+    let scope = scope(landing.cache(), &first, plan.refresh);
+    let task = runtime.spawn(fly_many(landing, Arc::clone(&first), plan, scope));
     first.crew().is_task(task.abort_handle());
 }
 
-async fn fly_many(landing: Landing, first: Arc<Flight>, plan: PlanMany) {
-    let done = catch(pin!(load_many(landing.cache(), &first, plan))).await;
+async fn fly_many(landing: Landing, first: Arc<Flight>, plan: PlanMany, scope: Option<Arc<dyn Scope>>) {
+    let load = load_many(landing.cache(), &first, plan);
+    let done = match scope {
+        None => catch(pin!(load)).await,
+        Some(scope) => catch(pin!(Within::new(&scope, load))).await,
+    };
     if done.is_none() {
         landing.land(Fault::Failed, &error::task_panicked());
     }
@@ -119,6 +125,9 @@ async fn look_at(cache: &Cache, mut parts: Vec<Part>, unread: Unread) -> Vec<Par
     if keys.is_empty() {
         return parts;
     }
+    if let Some(flight) = flights.first() {
+        flight.crew().look();
+    }
     let found = cache.shared().backend.get_many(keys.clone()).await;
     // A backend that fails has nothing, nor has one that gave too few answers.
     let found = found.unwrap_or_default().into_iter();
@@ -173,6 +182,9 @@ async fn settle(
             Change::Store(entry) => entries.push((Arc::clone(&flight), entry)),
             Change::Remove => removed.push(Arc::clone(&flight)),
             Change::Nothing => cache.loads().registry.end_well(&flight),
+        }
+        if let Ok(landed) = &kept.landed {
+            flight.bring(landed);
         }
         landings.push((flight, kept.landed));
     }

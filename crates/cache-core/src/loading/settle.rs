@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::{Source, StaleReason};
 use super::error::{self, Fault};
@@ -13,6 +13,7 @@ use super::fences::Boarding;
 use super::flight::{Crew, Flight, Landed};
 use super::loader::Unread;
 use super::options::{Abandon, LoadOptions};
+use super::patience;
 use super::registry::Place;
 use super::run::{Plan, Work, start};
 use super::seat::{Boarded, Seat};
@@ -212,13 +213,21 @@ impl<'a> Ask<'a> {
             return Waited::Settled(Err(error::reentrant()));
         };
         if let (Some(soft), Some(entry)) = (self.options.soft_timeout, &stand_in)
-            && timeout_at(start + soft, flight.wait()).await.is_err()
+            && patience::wait_until(patience::after(start, soft), &flight)
+                .await
+                .is_none()
             && let Some(entry) = self.still_stands(entry, unread).await
         {
             flight.keep_going();
             return Waited::Settled(Ok(self.given(entry, StaleReason::Timeout)));
         }
-        match flight.wait().await.clone() {
+        let landed = match self.landed(&flight, start).await {
+            Ok(landed) => landed,
+            Err(error) => {
+                return Waited::Settled(self.failed(Fault::TimedOut, error, stand_in, unread).await);
+            }
+        };
+        match landed {
             Landed::Found { entry, loaded: false } => Waited::Settled(Ok(Settled::hit(entry))),
             Landed::Found { entry, loaded: true } => {
                 let source = if seat.joined {
@@ -234,6 +243,53 @@ impl<'a> Ask<'a> {
                 Waited::Settled(self.failed(fault, error, stand_in, unread).await)
             }
         }
+    }
+
+    /// Waits for the end of the flight, but no longer than this caller may.
+    async fn landed(self, flight: &Arc<Flight>, start: Instant) -> Result<Landed> {
+        let Some(limit) = self.options.hard_timeout else {
+            return Ok(flight.wait().await.clone());
+        };
+        let patience = limit.saturating_add(patience::GRACE);
+        let mut looked = false;
+        let mut until = patience::after(start, self.cache.loads().longest_wait().saturating_add(patience));
+        while patience::wait_until(until, flight).await.is_none() {
+            // The value is here; only that it is stored takes so long.
+            if let Some(brought) = flight.brought() {
+                return Ok(brought.clone());
+            }
+            let has_passed = |end: Option<Instant>| end.is_some_and(|end| end <= Instant::now());
+            let begun = flight.crew().begun();
+            if begun.is_none() && flight.crew().looks() && !looked {
+                // It asks the backend, which may be slow without making the load fail.
+                looked = true;
+                until = patience::after(Instant::now(), patience::LONGEST_ASKED.saturating_add(patience));
+                continue;
+            }
+            if let Some((begun, _)) = begun {
+                until = patience::after(begun.max(start), patience);
+                if !has_passed(until) {
+                    // It began late, since it waited for others.
+                    continue;
+                }
+            }
+            let error = error::overdue(limit);
+            let is_overdue = begun.is_none_or(|(begun, its_own)| {
+                has_passed(
+                    its_own
+                        .and_then(|its_own| patience::after(begun, its_own.saturating_add(patience::GRACE))),
+                )
+            });
+            if is_overdue {
+                // Nobody else is to wait for it: who comes now loads anew.
+                self.cache.loads().registry.end(flight, None, self.cache.now());
+                let shared = self.cache.load_context(&flight.key, error.clone());
+                flight.land(Landed::Failed(Fault::TimedOut, shared));
+                flight.give_up();
+            }
+            return Err(error);
+        }
+        Ok(flight.wait().await.clone())
     }
 
     fn plan(self, work: Work, older: Option<Entry>, look_again: bool, refresh: bool, unread: Unread) -> Plan {
@@ -280,8 +336,12 @@ impl<'a> Ask<'a> {
             .await;
         let now = self.cache.shared().clock.coarse();
         found.ok().flatten().filter(|entry| {
-            unread(entry, &self.cache.shared().codec).is_none()
-                && (!self.cache.is_stale(entry) || self.options.may_stand_in(entry, now))
+            let is_stale = self.cache.is_stale(entry);
+            let reads = unread(entry, &self.cache.shared().codec).is_none();
+            if !reads && !is_stale && !entry.value().is_not_found() {
+                self.cache.tell(self.place.key, LoadEvent::Unreadable);
+            }
+            reads && (!is_stale || self.options.may_stand_in(entry, now))
         })
     }
 }

@@ -186,6 +186,10 @@ impl<'a> AskMany<'a> {
                 Need::Nothing(Ok(Settled::NotFound))
             }
             Some(error) => {
+                // A stale entry is a miss already.
+                if !is_stale {
+                    cache.tell(ask.place.key, LoadEvent::Unreadable);
+                }
                 cache.report(Operation::GetOrLoadMany, Key::new(ask.place.key).ok(), error);
                 Need::Load(None)
             }

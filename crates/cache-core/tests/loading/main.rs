@@ -14,6 +14,7 @@ mod lives;
 mod many;
 mod memory;
 mod options;
+mod patience;
 mod single;
 mod stale;
 mod support;

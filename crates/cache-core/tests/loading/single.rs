@@ -59,6 +59,26 @@ async fn an_answer_says_where_it_came_from() {
     );
 }
 
+#[tokio::test]
+async fn an_answer_says_which_backend_held_it_or_that_none_did() {
+    let bench = Bench::new();
+    let ask = async || {
+        let load = || async { Ok::<i64, Down>(1) };
+        bench
+            .cache
+            .get_or_load("key", load)
+            .detailed()
+            .await
+            .unwrap()
+            .tier
+    };
+    assert_eq!([ask().await, ask().await], [None, Some("map")]);
+    let none =
+        |_: Vec<String>| async { Ok::<Vec<(String, Result<cache_core::Loaded<i64>, Down>)>, Down>(vec![]) };
+    let many = bench.cache.get_or_load_many(&["key"], none).detailed().await;
+    assert_eq!(many[0].clone().unwrap().unwrap().tier, Some("map"));
+}
+
 /// Starts so many callers of one key, and waits until all of them wait.
 async fn callers(
     bench: &Bench,

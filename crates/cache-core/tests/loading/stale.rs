@@ -228,6 +228,7 @@ async fn after_the_soft_timeout_the_stale_value_is_given_and_the_load_goes_on() 
     };
     let old = bench.cache.get_or_load("key", slow).detailed().await.unwrap();
     assert_eq!((old.value, old.source), (1, stale(StaleReason::Timeout)));
+    assert_eq!(old.tier, Some("map"));
     assert_eq!(start.elapsed(), soft);
     tokio::time::sleep(SECOND).await;
     settle().await;

@@ -8,6 +8,7 @@ mod counts;
 mod exposition;
 mod latency;
 mod loading;
+mod lookups;
 mod server;
 mod several;
 mod support;

@@ -4,5 +4,6 @@
 mod conformance;
 mod events;
 mod failures;
+mod loads;
 mod spans;
 mod support;

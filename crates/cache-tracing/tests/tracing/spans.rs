@@ -25,7 +25,7 @@ async fn each_operation_has_a_span_of_its_name() {
     cache.ping().await.unwrap();
     cache.close().await.unwrap();
     for operation in Operation::ALL {
-        // Loads stand above the layers, and what they ask of the backend has its own span.
+        // Spans of loads have tests of their own.
         if matches!(
             operation,
             Operation::Build | Operation::GetOrLoad | Operation::GetOrLoadMany

@@ -25,6 +25,7 @@ pub(crate) type Fields = BTreeMap<String, String>;
 pub(crate) struct Seen {
     pub(crate) name: String,
     pub(crate) parent: Option<String>,
+    pub(crate) follows: Option<String>,
     pub(crate) fields: Fields,
     pub(crate) closed: bool,
 }
@@ -114,6 +115,16 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Ear {
         seen.closed = true;
         let place = (1 << 63) | spans.len() as u64 | (id.into_u64() << 16);
         spans.insert(place, seen);
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, context: Context<'_, S>) {
+        let name = context.span(follows).map(|span| span.name().to_owned());
+        self.spans
+            .lock()
+            .unwrap()
+            .get_mut(&id.into_u64())
+            .unwrap()
+            .follows = name;
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {

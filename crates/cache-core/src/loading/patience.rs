@@ -1,0 +1,51 @@
+//! How long a call waits for a load that runs in a task of another caller. The task ends itself by its own timers, as
+//! long as its runtime is driven; each waiter has a bound of its own beside that, by the timers of its own runtime, so
+//! that a runtime that stands still holds nobody who is outside of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout_at};
+
+use super::error;
+use super::flight::{Flight, Landed};
+use crate::error::Result;
+
+/// How much later than the load a waiter gives up, so that the load itself, which knows more, is the first to say so.
+pub(crate) const GRACE: Duration = Duration::from_millis(50);
+
+/// How long the backend may take that a load asks: a write waits so long for a load of its key that stores at that
+/// moment. The deadline of the backend is far shorter, so this ends waits only for what stands still.
+pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(30);
+
+/// Returns the point that comes so long after another one, `None` for one beyond all time.
+pub(crate) fn after(start: Instant, wait: Duration) -> Option<Instant> {
+    start.checked_add(wait)
+}
+
+/// Waits for the end of a flight up to a point in time. In a runtime without timers, and outside of one, there is no
+/// such point.
+pub(crate) async fn wait_until(until: Option<Instant>, flight: &Flight) -> Option<&Landed> {
+    if let Some(until) = until
+        && Handle::try_current().is_ok()
+    {
+        // Making the alarm is what panics without timers.
+        if let Ok(wait) = catch_unwind(AssertUnwindSafe(|| timeout_at(until, flight.wait()))) {
+            return wait.await.ok();
+        }
+    }
+    Some(flight.wait().await)
+}
+
+/// Waits for flights that store.
+pub(crate) async fn wait_for_stores(storing: &[Arc<Flight>]) -> Result<()> {
+    let until = after(Instant::now(), LONGEST_ASKED);
+    for flight in storing {
+        if wait_until(until, flight).await.is_none() {
+            return Err(error::store_stands_still(LONGEST_ASKED));
+        }
+    }
+    Ok(())
+}
