@@ -1,6 +1,7 @@
 //! Spans of calls that load and of their loads, which stand above all layers. What such a call asks of the backend is
 //! below its span, and so is the load that it leads, though that runs in a task of its own.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,11 @@ use tracing::Span;
 use crate::answer::Outcome;
 use crate::backend::{is_heard, is_quiet};
 use crate::scene::{Scene, Subject};
+
+thread_local! {
+    /// The span in which the call was made that runs on this thread at the moment.
+    static AROUND: RefCell<Span> = const { RefCell::new(Span::none()) };
+}
 
 /// Makes the spans of one cache.
 pub(crate) struct Loads {
@@ -37,6 +43,7 @@ impl Follower for Loads {
             None => About::Keys(keys),
         };
         Some(Arc::new(Call {
+            around: Span::current(),
             span: self.scene.span(operation, about.subject()),
             scene: self.scene.clone(),
             operation,
@@ -51,17 +58,23 @@ impl Follower for Loads {
             let span = self.scene.load_span(key, refresh, &caller);
             // A subscriber may say that it listens and then not want this span.
             if !span.is_disabled() {
-                // Who listens at another level sees the caller's span and not this one, so both are entered.
-                let caller = if refresh { Span::none() } else { caller };
-                return Some(Arc::new(Load { caller, span }));
+                // Who listens at another level sees neither this span nor that of the call, only the one around both. It
+                // looks for it among those that are entered, so all are.
+                let [around, caller] = if refresh {
+                    [Span::none(), Span::none()]
+                } else {
+                    [AROUND.with_borrow(Span::clone), caller]
+                };
+                return Some(Arc::new(Load { around, caller, span }));
             }
         }
         // What the loader says belongs to the caller that it works for, also where nobody listens to the cache. What is
         // renewed in the background would only keep the span of a caller open who has gone.
         (!refresh && !caller.is_none()).then(|| {
             Arc::new(Load {
-                span: Span::none(),
+                around: Span::none(),
                 caller,
+                span: Span::none(),
             }) as Arc<dyn Scope>
         })
     }
@@ -69,6 +82,7 @@ impl Follower for Loads {
 
 /// A call that runs.
 struct Call {
+    around: Span,
     span: Span,
     scene: Scene,
     operation: Operation,
@@ -93,6 +107,7 @@ impl About {
 
 impl Scope for Call {
     fn within(&self, part: &mut dyn FnMut()) {
+        let _around = Around::enter(&self.around);
         self.span.in_scope(part);
     }
 
@@ -113,15 +128,35 @@ impl Scope for Call {
     }
 }
 
+/// Says what is around a call while it runs, until it is dropped.
+struct Around {
+    before: Span,
+}
+
+impl Around {
+    fn enter(around: &Span) -> Self {
+        let before = AROUND.replace(around.clone());
+        Self { before }
+    }
+}
+
+impl Drop for Around {
+    fn drop(&mut self) {
+        AROUND.set(std::mem::replace(&mut self.before, Span::none()));
+    }
+}
+
 /// A load that runs.
 struct Load {
+    around: Span,
     caller: Span,
     span: Span,
 }
 
 impl Scope for Load {
     fn within(&self, part: &mut dyn FnMut()) {
-        self.caller.in_scope(|| self.span.in_scope(part));
+        let inner = || self.caller.in_scope(|| self.span.in_scope(part));
+        self.around.in_scope(inner);
     }
 
     fn end(&self, _: Ended<'_>) {}

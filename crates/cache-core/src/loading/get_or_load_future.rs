@@ -39,7 +39,12 @@ where
 
 enum State<'a, O> {
     Asks(CacheFuture<'a, Option<Entry>>),
-    Waits(Boxed<'a, Settled>),
+    /// In one box, so that a hit, which is dropped in the other state, has two to tell apart.
+    Waits(Box<Waiting<'a, O>>),
+}
+
+enum Waiting<'a, O> {
+    Settles(Boxed<'a, Settled>),
     /// All of it, run within a scope.
     Followed(Boxed<'a, O>),
 }
@@ -80,13 +85,15 @@ where
                 Looked::Load(older) => this.load(older),
             }
         }
-        match &mut this.state {
-            State::Asks(_) => Poll::Pending,
-            State::Waits(waits) => {
+        let State::Waits(waiting) = &mut this.state else {
+            return Poll::Pending;
+        };
+        match &mut **waiting {
+            Waiting::Settles(waits) => {
                 let settled = ready!(waits.as_mut().poll(context));
                 Poll::Ready(this.give_settled(settled))
             }
-            State::Followed(call) => call.as_mut().poll(context),
+            Waiting::Followed(call) => call.as_mut().poll(context),
         }
     }
 }
@@ -123,7 +130,7 @@ where
             ask,
             loader: None,
             refused: false,
-            state: State::Followed(Box::pin(call)),
+            state: State::Waits(Box::new(Waiting::Followed(Box::pin(call)))),
             mode: PhantomData,
         }
     }
@@ -232,7 +239,8 @@ where
     #[cold]
     fn load(&mut self, older: Option<Entry>) {
         let work = self.work();
-        self.state = State::Waits(Box::pin(self.ask.settle(older, work, unread::<T>)));
+        let settles = self.ask.settle(older, work, unread::<T>);
+        self.state = State::Waits(Box::new(Waiting::Settles(Box::pin(settles))));
     }
 
     fn give_settled(&self, settled: Result<Settled>) -> Result<S::Answer<M::Output>> {
@@ -279,7 +287,6 @@ where
         f.write_str(match self.state {
             State::Asks(_) => "GetOrLoadFuture::Asks",
             State::Waits(_) => "GetOrLoadFuture::Waits",
-            State::Followed(_) => "GetOrLoadFuture::Followed",
         })
     }
 }
