@@ -34,6 +34,7 @@ mod scope;
 mod seat;
 mod settle;
 mod settle_many;
+mod stand_in;
 mod waits;
 
 pub use self::answer::{Answer, Detailed, Give, Source, StaleReason};
