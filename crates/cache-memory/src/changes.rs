@@ -32,7 +32,8 @@ impl Changes {
         Self((0..cells.next_power_of_two()).map(|_| cell()).collect())
     }
 
-    /// Begins a change, before the entry is touched.
+    /// Begins a change, before the entry is touched. Moka's table is touched under an epoch that it pins after this, with
+    /// a fence of its own, so a change of one key and a read of another are in order too.
     pub(crate) fn begin(&self, hash: u64) -> Change<'_> {
         let cell = self.cell(hash);
         cell.begun.fetch_add(1, Ordering::AcqRel);

@@ -16,18 +16,20 @@
 //!
 //! # What least recently used means here
 //!
-//! - A write that may evict takes effect on the policy before it returns, and so does a read of an entry that the thread has not read
-//!   for a while. Of an entry that a thread reads again and again the policy hears once in a 32nd of the limit: at a limit
-//!   of 10,000 entries, after 312 reads of the thread or 312 new entries, whichever comes first.
-//! - So under one caller at a time eviction is exact below a limit of 32, and exact to a 32nd of the limit above: at the
+//! - A write that may evict takes effect on the policy before it returns, and so does a read of an entry that the thread
+//!   has not read for a while. Of an entry that a thread reads again and again the policy hears once in a 32nd of the
+//!   limit: at a limit of 10,000 entries, after 312 reads of that thread or 312 new entries, whichever comes first.
+//! - So where one thread calls, eviction is exact below a limit of 32, and exact to a 32nd of the limit above: at the
 //!   limit a new key evicts a live entry, and one that was used before it stays only if no more than so many reads and so
-//!   many new entries lie between the two uses.
+//!   many new entries lie between the two uses. With a limit by weight it is exact.
 //! - Where there is room for 1,024 more entries and the limit is 2,048 or more, or where there is none, the policy hears of
-//!   up to 64 writes at once, which moves the order of use by as many calls.
+//!   up to 64 writes at once, which moves the order of use by as many calls. What those have written over is dropped with
+//!   them, at the latest by the next maintenance.
 //! - Entries whose time has ended go before any live entry does.
-//! - Under many callers reads reach the policy through a bounded queue. A read that finds it full is not recorded, so
-//!   which entry is the least recently used is approximate then. The limit is not: live entries exceed it by at most
-//!   the number of writes that run at the moment.
+//! - Where many threads call, which entry is the least recently used is approximate: reads reach the policy through a bounded
+//!   queue, and one that finds it full is not recorded; an entry that one thread reads again and again may go when another
+//!   thread reads nearly all others in between. The limit is not approximate: live entries exceed it by at most the number
+//!   of writes that run at the moment.
 //!
 //! [moka]: https://docs.rs/moka
 
@@ -38,6 +40,7 @@ mod changes;
 mod config;
 mod deadlines;
 mod error;
+mod free;
 mod front;
 mod idle;
 mod ledger;

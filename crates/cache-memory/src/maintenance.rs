@@ -111,7 +111,7 @@ fn run(store: &Weak<Store>, signal: &Signal, interval: Duration) {
         let mut more = true;
         while more && !signal.stopped() {
             for _ in 0..SLICES {
-                more = store.sweep(SLICE);
+                more = store.sweep(SLICE) == SLICE;
                 store.settle();
                 if !more || signal.stopped() {
                     break;

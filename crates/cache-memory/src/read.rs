@@ -9,7 +9,7 @@ use crate::stored::Stored;
 
 /// A use may be told to the policy so late that, of all the entries that there is room for, one in so many may have been
 /// used meanwhile.
-const LAG: u64 = 32;
+pub(crate) const LAG: u64 = 32;
 
 impl Store {
     #[inline]
@@ -84,11 +84,7 @@ impl Store {
     /// Returns how late the policy may be told of a use.
     #[inline]
     fn lag(&self) -> Lag {
-        let most = match (self.max_items, self.max_weight) {
-            (Some(items), _) => items / LAG,
-            (None, Some(_)) => self.ledger.items() / LAG,
-            (None, None) => u64::MAX,
-        };
+        let most = self.max_items.map_or(u64::MAX, |items| items / LAG);
         let inserted = self.ledger.inserted();
         Lag { most, inserted }
     }

@@ -1,6 +1,7 @@
 //! Moka as the storage, and nothing else of moka: life, limits and counts are ours, because moka's capacity is soft,
 //! its expiry costs every hit and its counts lag.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,13 +18,14 @@ use crate::ledger::Ledger;
 use crate::name::{Hashed, Name, Sought};
 use crate::order::Order;
 use crate::policy::EvictionPolicy;
+use crate::read::LAG;
 use crate::stored::Stored;
 use crate::weigher::Weigher;
 
 /// How many locks keep the writes to one key in order. Writes to different keys rarely meet.
 const ORDERS: usize = 64;
 /// How many entries whose time has ended a write frees before it evicts a live one.
-const SLICE: usize = 32;
+pub(crate) const SLICE: usize = 32;
 /// Up to this many entries a clear frees itself; more are left to the maintenance thread.
 const FREED_BY_CLEAR: u64 = 1_000;
 
@@ -41,6 +43,11 @@ const ROOM: u64 = 1_024;
 /// How many cells tell the changes of entries apart, where there is room for so many entries.
 const CELLS: u64 = 1_024;
 
+thread_local! {
+    /// What the entry weighs that this thread stores at the moment.
+    static WEIGHT: Cell<u32> = const { Cell::new(1) };
+}
+
 pub(crate) type Moka = Cache<Name, Stored, Hashed>;
 
 #[derive(Debug)]
@@ -49,8 +56,9 @@ pub(crate) struct Store {
     pub(crate) ledger: Arc<Ledger>,
     orders: Box<[Mutex<Order>]>,
     pub(crate) afresh: Afresh,
-    /// How many writes wait for the policy.
-    unsettled: AtomicU64,
+    /// How many entries were written, and up to which of them the policy has heard of all.
+    written: AtomicU64,
+    settled: AtomicU64,
     pub(crate) changes: Arc<Changes>,
     /// Only for a policy that does not count uses.
     pub(crate) fronts: Option<Fronts>,
@@ -85,24 +93,31 @@ impl Store {
         if let Some(limit) = max_items.or(max_weight) {
             builder = builder.max_capacity(limit);
         }
-        if let Some((_, weigher)) = config.max_weight.clone() {
-            builder = builder.weigher(move |key: &Name, stored: &Stored| {
-                Key::new(key).map_or(0, |key| weigher.weigh(key, &stored.value))
-            });
+        if config.max_weight.is_some() {
+            // What the caller's weigher said is handed on, so that it runs once and never inside moka.
+            builder = builder.weigher(|_: &Name, _: &Stored| WEIGHT.get());
         }
         Self {
             moka: builder.build_with_hasher(Hashed::default()),
             ledger,
             orders: (1..=ORDERS).map(|seed| Mutex::new(Order::new(seed))).collect(),
             afresh: Afresh::default(),
-            unsettled: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             changes,
-            fronts: (config.policy == EvictionPolicy::Lru).then(Fronts::new),
+            fronts: Self::remembers(config).then(Fronts::new),
             weigher: config.max_weight.as_ref().map(|(_, weigher)| weigher.clone()),
             max_items,
             max_weight,
             closed: AtomicBool::new(false),
         }
+    }
+
+    /// Says whether threads may remember what they read: not where the policy counts uses, nor where it must hear of each
+    /// one, because a few entries may fill the cache.
+    fn remembers(config: &MemoryBuilder) -> bool {
+        let is_large = config.max_items == 0 || config.max_items >= LAG;
+        config.policy == EvictionPolicy::Lru && config.max_weight.is_none() && is_large
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {
@@ -115,13 +130,15 @@ impl Store {
         let weight = self
             .weigher
             .as_ref()
-            .map_or(1, |weigher| u64::from(weigher.weigh(key, entry.value())));
-        if self.max_weight.is_some_and(|most| weight > most) {
+            .map_or(1, |weigher| weigher.weigh(key, entry.value()));
+        let units = u64::from(weight);
+        if self.max_weight.is_some_and(|most| units > most) {
             // Moka would empty the cache to make room for it.
             return self.delete(key).map(|_| self.ledger.note_too_heavy());
         }
-        if self.is_full_with(weight) {
-            self.sweep(SLICE);
+        if self.is_full_with(units) && self.sweep(SLICE) > 0 {
+            // What it removed waits in moka's queue, which must not fill up.
+            self.settle();
         }
         let sought = Sought::new(key);
         let name = sought.to_name();
@@ -135,6 +152,7 @@ impl Store {
             });
             let slot = self.ledger.open(name.compact(), entry.expires_at());
             let age = self.ledger.ages().current();
+            WEIGHT.set(weight);
             self.moka.insert(name, Stored::new(entry, slot, age));
             if self.ledger.ages().has_passed(age) {
                 // A clear came in between. It may have looked for hidden entries before this one was there.
@@ -182,65 +200,18 @@ impl Store {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// Frees every entry of a closed cache.
-    pub(crate) fn free_all(&self) {
-        self.ledger.ages().begin();
-        self.free_hidden(|| false);
-    }
-
-    /// Frees what clears have hidden.
-    pub(crate) fn free_hidden(&self, stopped: impl Fn() -> bool) {
-        let Some(clears) = self.ledger.ages().unfreed() else {
-            return;
-        };
-        for (done, (name, _)) in self.moka.iter().enumerate() {
-            if done.is_multiple_of(SLICE) {
-                self.settle();
-                if stopped() {
-                    return;
-                }
-            }
-            let sought = name.sought();
-            let _in_order = self.in_order(sought);
-            if self
-                .moka
-                .get(&sought)
-                .is_some_and(|stored| stored.life.age() != self.ledger.ages().current())
-            {
-                self.moka.invalidate(&sought);
-            }
-        }
-        self.ledger.ages().note_freed(clears);
-        self.settle();
-    }
-
-    /// Frees at most `most` entries whose time has ended and says whether there were so many.
-    pub(crate) fn sweep(&self, most: usize) -> bool {
-        for _ in 0..most {
-            let Some((slot, key)) = self.ledger.first_due() else {
-                return false;
-            };
-            let sought = Sought::from(key.as_str());
-            let _in_order = self.in_order(sought);
-            // No write to this key runs now, so a slot that is still there is that of the entry in moka.
-            if self.ledger.is_due(slot, &key) {
-                self.moka.invalidate(&sought);
-                self.ledger.put_off(slot, &key);
-            }
-        }
-        true
-    }
-
     /// Lets a write take effect on the policy, at once unless there is room enough.
     fn settle_write(&self) {
-        let has_room = match (self.max_items, self.max_weight) {
-            (Some(limit), _) => limit >= 2 * ROOM && self.ledger.items() + ROOM < limit,
-            (None, weight) => weight.is_none(),
+        let has_room = match self.max_items {
+            Some(limit) => limit >= 2 * ROOM && self.ledger.items() + ROOM < limit,
+            None => self.max_weight.is_none(),
         };
-        if !has_room || self.unsettled.fetch_add(1, Ordering::Relaxed) >= UNSETTLED {
+        let written = self.written.fetch_add(1, Ordering::Relaxed) + 1;
+        if !has_room || written.saturating_sub(self.settled.load(Ordering::Relaxed)) > UNSETTLED {
             // Until they are settled every other writer comes here too and waits for its turn, so each adds one at most.
+            let upto = self.written.load(Ordering::Relaxed);
             self.settle();
-            self.unsettled.store(0, Ordering::Relaxed);
+            self.settled.fetch_max(upto, Ordering::Relaxed);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Limits by weight.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cache_core::Value;
@@ -102,4 +104,41 @@ async fn a_weigher_that_panics_leaves_the_old_entry_and_the_count() {
         .unwrap_err();
     assert_eq!(cache.get::<i32>("key").await.unwrap(), Some(1));
     assert_eq!(cache.stats().items, Some(1));
+}
+
+#[tokio::test]
+async fn the_weigher_runs_once_for_each_write() {
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let weigher = Weigher::new(move |_, _: &Value| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        1
+    });
+    let cache = setup_without_thread(|builder| builder.max_weight(100, weigher)).cache;
+    for n in 0..10 {
+        cache.set("key", n).await.unwrap();
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), 10);
+}
+
+/// A few heavy entries fill a cache of many light ones, so each use of one of those must be heard of.
+#[tokio::test]
+async fn a_light_entry_that_is_read_before_every_heavy_one_stays() {
+    let weigher = Weigher::new(|key, _: &Value| {
+        if key.as_str().starts_with("heavy") {
+            1_000
+        } else {
+            1
+        }
+    });
+    let cache = setup_without_thread(|builder| builder.max_weight(10_000, weigher)).cache;
+    for n in 0..6_400 {
+        cache.set(&format!("light-{n}"), n).await.unwrap();
+    }
+    for n in 0..100 {
+        for _ in 0..3 {
+            assert!(cache.get::<i32>("light-7").await.unwrap().is_some(), "round {n}");
+        }
+        cache.set(&format!("heavy-{n}"), n).await.unwrap();
+    }
 }
