@@ -157,9 +157,16 @@ impl Caller {
             let mut leased = match old {
                 Ok(leased) => leased,
                 Err(old) => {
-                    let leased = self.connected(lane, admission.is_probe(), old, deadline).await?;
+                    let connected = self.connected(lane, admission.is_probe(), old, deadline).await;
                     limit = deadline.saturating_duration_since(Instant::now());
-                    leased
+                    match connected {
+                        Ok(leased) => leased,
+                        // Where no other connection can be made, the old one may answer again: the server was slow.
+                        Err(error) => match lane.still_ready(old) {
+                            Some(leased) if !limit.is_zero() => leased,
+                            _ => return Err(error),
+                        },
+                    }
                 }
             };
             let cause = match ask.send(&mut leased.link, limit).await {

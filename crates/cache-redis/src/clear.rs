@@ -64,6 +64,34 @@ impl From<Failed> for CacheError {
     }
 }
 
+/// A connection out of the pool. Unless it is given back it ends, with what it has not sent: a clear that was given up must
+/// not remove what somebody sets after it.
+struct Lent {
+    link: Link,
+    pooled: Option<Pooled>,
+}
+
+impl Lent {
+    fn new(pooled: Pooled) -> Self {
+        Self {
+            link: pooled.clone(),
+            pooled: Some(pooled),
+        }
+    }
+
+    fn give_back(mut self) {
+        self.pooled = None;
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.pooled.take() {
+            Object::take(pooled).cut();
+        }
+    }
+}
+
 impl RedisBackend {
     pub(crate) async fn clear_all(&self) -> Result<()> {
         // Timers panic without one.
@@ -71,20 +99,22 @@ impl RedisBackend {
         let deadline = Instant::now() + self.budgets.clear;
         let mut retried = false;
         loop {
-            let mut pooled = match self.checkout(deadline).await {
+            let mut lent = match self.checkout(deadline).await {
                 Err(error) if error.kind() == ErrorKind::Unavailable && !retried => {
                     retried = true;
                     continue;
                 }
-                pooled => pooled?,
+                lent => lent?,
             };
-            let cleared = self.clear_over(&mut pooled, deadline).await;
+            let cleared = self.clear_over(&mut lent.link, deadline).await;
+            let damage = cleared.as_ref().map_or_else(Failed::damage, |()| Damage::None);
+            if damage == Damage::None {
+                lent.give_back();
+            } else {
+                drop(lent);
+            }
             self.check_open()?;
             let Err(failed) = cleared else { return Ok(()) };
-            let damage = failed.damage();
-            if damage != Damage::None {
-                drop(Object::take(pooled));
-            }
             if damage != Damage::Broken || retried || Instant::now() >= deadline {
                 return Err(failed.into());
             }
@@ -128,15 +158,17 @@ impl RedisBackend {
     }
 
     /// Takes a connection out of the pool for as long as it is needed. Waiting for one and connecting are one step.
-    async fn checkout(&self, deadline: Instant) -> Result<Pooled> {
+    async fn checkout(&self, deadline: Instant) -> Result<Lent> {
         let deadline = deadline.min(Instant::now() + self.budgets.write);
         let found = timeout_at(deadline, self.wait_for_pooled(deadline)).await;
         let found = found.unwrap_or_else(|_| Err(failure::no_connection_in_time()));
-        found.inspect_err(|error| {
-            if matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout) {
-                self.caller.counters.note_wait_timeout();
-            }
-        })
+        found
+            .inspect_err(|error| {
+                if matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout) {
+                    self.caller.counters.note_wait_timeout();
+                }
+            })
+            .map(Lent::new)
     }
 
     async fn wait_for_pooled(&self, deadline: Instant) -> Result<Pooled> {

@@ -63,11 +63,10 @@ impl AsyncRead for Coalescing {
     }
 }
 
+/// However the connection ends, what was not sent has no caller any more, or one that sends it again over the next one.
 impl Drop for Coalescing {
     fn drop(&mut self) {
-        if self.observer.is_cut() {
-            self.stream.forget_unsent();
-        }
+        self.stream.forget_unsent();
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct Lane {
     /// What calls look at. `slot` decides what is there.
     ready: Arc<Ready>,
     slot: Mutex<Slot>,
-    /// The attempt to connect, for `close`.
-    task: Mutex<Option<JoinHandle<()>>>,
+    /// The attempt to connect and its number, for `close`.
+    task: Mutex<Option<(u64, JoinHandle<()>)>>,
     /// Told at the end of each attempt to connect.
     settled: watch::Sender<()>,
     /// Requests in a row without an answer, for each group of slots.
@@ -67,6 +67,11 @@ impl Lane {
     #[inline]
     pub(crate) fn ready(&self) -> Option<Leased> {
         self.ready.load().as_deref().cloned()
+    }
+
+    /// Returns the connection if it is still the one of this number.
+    pub(crate) fn still_ready(&self, number: u64) -> Option<Leased> {
+        self.ready().filter(|leased| leased.number == number)
     }
 
     /// Says whether the last requests had no answer, so that the connection is to be replaced.
@@ -131,15 +136,25 @@ impl Lane {
             let result = pool.get().await;
             attempt.end(result);
         });
-        if let Some(stuck) = self.task().replace(task) {
-            stuck.abort();
-        }
+        self.keep(number, task);
         if self.slot().closed
-            && let Some(task) = self.task().take()
+            && let Some((_, task)) = self.task().take()
         {
             task.abort();
         }
         Ok(number)
+    }
+
+    /// Keeps the task of the latest attempt. One before it is stuck, or has ended. This one may itself have ended meanwhile
+    /// and have been followed by another.
+    fn keep(&self, number: u64, task: JoinHandle<()>) {
+        let mut kept = self.task();
+        if kept.as_ref().is_some_and(|(latest, _)| *latest > number) {
+            return;
+        }
+        if let Some((_, stuck)) = kept.replace((number, task)) {
+            stuck.abort();
+        }
     }
 
     /// How long an attempt can take: it waits for a place in the pool, for a sign of life of a connection that waits
@@ -235,7 +250,7 @@ impl Lane {
         slot.closed = true;
         slot.discard();
         drop(slot);
-        let task = self.task().take();
+        let task = self.task().take().map(|(_, task)| task);
         if let Some(task) = &task {
             task.abort();
         }
@@ -243,7 +258,7 @@ impl Lane {
         task
     }
 
-    fn task(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+    fn task(&self) -> MutexGuard<'_, Option<(u64, JoinHandle<()>)>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -3,7 +3,6 @@
 //! arrive after one that came later on the next connection.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -30,7 +29,6 @@ pub(crate) struct Wire {
 struct Shared {
     driver: Mutex<Option<Driver>>,
     task: OnceLock<AbortHandle>,
-    is_cut: AtomicBool,
 }
 
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -69,7 +67,6 @@ impl Wire {
 
     /// Ends the connection for all who use it, now: when this returns, nothing that was not sent will be.
     pub(crate) fn cut(&self) {
-        self.shared.is_cut.store(true, Relaxed);
         self.shared.end();
     }
 }
@@ -103,8 +100,8 @@ impl Shared {
     }
 
     fn end(&self) {
-        let driver = self.driver().take();
-        drop(driver);
+        // It goes while it is locked, so that whoever comes at the same time finds it gone.
+        *self.driver() = None;
         if let Some(task) = self.task.get() {
             task.abort();
         }
@@ -140,10 +137,5 @@ impl Observer {
     /// Says whether more than one request is under way.
     pub(crate) fn has_company(&self) -> bool {
         self.0.strong_count() > AT_REST + 1
-    }
-
-    /// Says whether what was not sent is to be forgotten.
-    pub(crate) fn is_cut(&self) -> bool {
-        self.0.upgrade().is_some_and(|shared| shared.is_cut.load(Relaxed))
     }
 }
