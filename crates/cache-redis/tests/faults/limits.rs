@@ -1,12 +1,13 @@
 //! A server or a pool that has no room: for values, for clients, for one more caller.
 
 use std::net::TcpStream;
+use std::time::Duration;
 
 use cache_core::ErrorKind;
 use cache_testkit::proxy::Fault;
 use cache_testkit::servers::RedisServer;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, RECOVERY};
 use crate::call::{BUDGET, Call, Column};
 
 row!(a_server_that_is_full, full);
@@ -98,4 +99,31 @@ async fn store_all(bench: &Bench, keys: &[String]) {
             .any(Result::is_err)
         {}
     }
+}
+
+/// A server that was slow for a while and lets nobody else in: the connection that is there goes on.
+#[test]
+fn a_connection_that_was_silent_serves_again_where_no_other_can_be_made() {
+    crate::cell::run(async {
+        let bench = Bench::new().await;
+        bench.server.command(["CONFIG", "SET", "maxclients", "2"]);
+        bench.server.freeze();
+        for _ in 0..4 {
+            bench
+                .ask(Call::Get)
+                .await
+                .fails_with(&[ErrorKind::Timeout, ErrorKind::Unavailable]);
+        }
+        bench.server.thaw();
+        let start = tokio::time::Instant::now();
+        while bench.ask(Call::Get).await.errors().next().is_some() {
+            assert!(
+                start.elapsed() < RECOVERY,
+                "no answer {:?} after",
+                start.elapsed()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bench.ends_unwell().await;
+    });
 }
