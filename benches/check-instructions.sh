@@ -58,9 +58,9 @@ fi
 awk -v allowed="$allowed_percent" '
     /^#/ { next }
     NR == FNR { recorded[$1] = $2; next }
-    FNR == 1 { printf "%-12s %10s %10s %8s\n", "case", "recorded", "counted", "change" }
+    FNR == 1 { printf "%-18s %10s %10s %8s\n", "case", "recorded", "counted", "change" }
     !($1 in recorded) {
-        printf "%-12s %10s %10d           not recorded, run with --record\n", $1, "-", $2
+        printf "%-18s %10s %10d           not recorded, run with --record\n", $1, "-", $2
         failed = 1
         next
     }
@@ -70,7 +70,7 @@ awk -v allowed="$allowed_percent" '
         # What a set frees depends on the timing of others, so its count is for information.
         if ($1 ~ /set$/) verdict = "for information"
         else if (change > allowed) { verdict = "TOO MANY"; failed = 1 }
-        printf "%-12s %10d %10d %+7.1f%% %s\n", $1, recorded[$1], $2, change, verdict
+        printf "%-18s %10d %10d %+7.1f%% %s\n", $1, recorded[$1], $2, change, verdict
     }
     END { exit failed }
 ' "$recorded" "$measured" || {
@@ -78,19 +78,20 @@ awk -v allowed="$allowed_percent" '
     exit 1
 }
 
-# A cache that could be listened to, but is not, may cost a hit 2 % at most.
+# A cache that could be listened to, but is not, may cost a hit 2 % at most. A call that may load is asked twice whether
+# somebody listens, above all layers and below, so it may cost 3 %.
 awk '
     { counted[$1] = $2 }
-    function adds(bare, traced) {
+    function adds(bare, traced, percent) {
         printf "tracing that is off adds %.1f %% to a %s\n", 100 * (counted[traced] / counted[bare] - 1), bare
-        return counted[traced] > 1.02 * counted[bare]
+        return 100 * counted[traced] > (100 + percent) * counted[bare]
     }
     END {
-        get = adds("hit", "hit-traced")
-        load = adds("hit-load", "hit-load-traced")
+        get = adds("hit", "hit-traced", 2)
+        load = adds("hit-load", "hit-load-traced", 3)
         exit get || load
     }
 ' "$measured" || {
-    echo "error: tracing that is off costs a hit more than 2 %" >&2
+    echo "error: tracing that is off costs a hit more than it may" >&2
     exit 1
 }
