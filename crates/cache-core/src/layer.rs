@@ -51,7 +51,8 @@ impl LayerContext {
         self.observers.push(observer);
     }
 
-    /// Asks to follow the calls that load, which stand above all layers. Of several layers that ask the outermost does.
+    /// Asks to follow the calls that load, which stand above all layers. Only one can: a layer that is added later takes the
+    /// place of one before it.
     pub fn follow(&mut self, follower: Arc<dyn Follower>) {
         self.follower = Some(follower);
     }

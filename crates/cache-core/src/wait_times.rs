@@ -19,8 +19,8 @@ pub struct Waits {
 }
 
 impl WaitTimes {
-    /// Upper bounds of the buckets, which belong to them; what is longer is in one more: 100 µs, which a free
-    /// connection stays below, to 2.5 s, which is past every deadline.
+    /// Upper bounds of the buckets; a wait equal to a bound is in its bucket. The first is 100 µs, which a free connection
+    /// stays below. One more bucket holds what is longer than 2.5 s, which the default budgets never reach.
     pub const BOUNDS: [Duration; 14] = [
         Duration::from_micros(100),
         Duration::from_micros(250),

@@ -7,8 +7,8 @@ use crate::value::{Encoded, Object, Repr, Value};
 
 /// What [`Value::downgrade`] returns. It is two words, as a [`Value`] is.
 ///
-/// The object is dropped when its last [`Value`] is. The room of the allocation, the size of the object without what it
-/// points to, is given back when the last `WeakValue` is gone too.
+/// The object is dropped when the last [`Value`] and the last `Arc` that a read gave are gone. The room of the allocation,
+/// the size of the object without what it points to, is given back when the last `WeakValue` is gone too.
 #[derive(Clone)]
 pub struct WeakValue(WeakRepr);
 
@@ -27,8 +27,10 @@ impl Value {
         })
     }
 
-    /// Returns how many bytes the object takes by itself, without what it points to.
-    pub fn size(&self) -> usize {
+    /// Returns how many bytes the allocation behind this value takes by itself: the object without what it points to, or,
+    /// of an encoded value, the fixed part without the bytes. It is not for weighers, which want
+    /// [`encoded_len`](Self::encoded_len) or [`downcast_ref`](Self::downcast_ref).
+    pub fn shallow_size(&self) -> usize {
         match self.repr() {
             Repr::Object(object) => size_of_val(&**object),
             Repr::Encoded(encoded) => size_of_val(&**encoded),
@@ -37,7 +39,8 @@ impl Value {
 }
 
 impl WeakValue {
-    /// Returns the value if somebody still holds it.
+    /// Returns the value if a [`Value`] of it still exists. Of a value that was not encoded an `Arc` that a read gave is
+    /// enough.
     #[inline]
     pub fn upgrade(&self) -> Option<Value> {
         match &self.0 {
@@ -84,7 +87,7 @@ mod tests {
 
     #[test]
     fn the_size_is_that_of_the_object_alone() {
-        assert_eq!(Value::new([0_u64; 16]).size(), 128);
-        assert_eq!(Value::new("x".repeat(5_000)).size(), size_of::<String>());
+        assert_eq!(Value::new([0_u64; 16]).shallow_size(), 128);
+        assert_eq!(Value::new("x".repeat(5_000)).shallow_size(), size_of::<String>());
     }
 }

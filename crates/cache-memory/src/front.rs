@@ -238,7 +238,7 @@ impl Front {
 impl Remembered {
     fn new(sought: Sought<'_>, asked: Asked, stored: &Stored) -> Option<Self> {
         let name = sought.key.as_bytes();
-        if stored.value.size() > LARGEST_OBJECT {
+        if stored.value.shallow_size() > LARGEST_OBJECT {
             return None;
         }
         let mut key = [0; LONGEST_KEY];

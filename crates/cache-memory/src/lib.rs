@@ -22,14 +22,21 @@
 //! - So where one thread calls, eviction is exact below a limit of 32, and exact to a 32nd of the limit above: at the
 //!   limit a new key evicts a live entry, and one that was used before it stays only if no more than so many reads and so
 //!   many new entries lie between the two uses. With a limit by weight it is exact.
-//! - Where there is room for 1,024 more entries and the limit is 2,048 or more, or where there is none, the policy hears of
-//!   up to 64 writes at once, which moves the order of use by as many calls. What those have written over is dropped with
-//!   them, at the latest by the next maintenance.
+//! - If there is no limit, or the limit is 2,048 or more and at least 1,024 places are free, the policy hears of up to 64
+//!   writes at once. The order of use may then be off by as many calls, and a value that was written over is dropped with
+//!   the next of these batches or by the next maintenance, not at once.
 //! - Entries whose time has ended go before any live entry does.
 //! - Where many threads call, which entry is the least recently used is approximate: reads reach the policy through a bounded
 //!   queue, and one that finds it full is not recorded; an entry that one thread reads again and again may go when another
 //!   thread reads nearly all others in between. The limit is not approximate: live entries exceed it by at most the number
 //!   of writes that run at the moment.
+//!
+//! # What a thread remembers
+//!
+//! With least recently used, without a limit by weight, and with no limit or one of 32 entries or more, a thread that has
+//! read a cache 32 times takes some 40 KB for it, once. It holds no value: a value that is removed is dropped. But the room
+//! of its object (at most 1 KiB each, 256 at most) is given back only when the thread remembers another entry in its
+//! place, or when another cache takes the place of this one in the thread.
 //!
 //! [moka]: https://docs.rs/moka
 

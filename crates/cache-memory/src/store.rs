@@ -60,7 +60,7 @@ pub(crate) struct Store {
     written: AtomicU64,
     settled: AtomicU64,
     pub(crate) changes: Arc<Changes>,
-    /// Only for a policy that does not count uses.
+    /// Absent where the policy must hear of every use, see [`remembers`](Self::remembers).
     pub(crate) fronts: Option<Fronts>,
     weigher: Option<Weigher>,
     pub(crate) max_items: Option<u64>,

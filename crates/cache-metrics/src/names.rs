@@ -69,7 +69,7 @@ pub(crate) use self::server::{
 pub(crate) const HITS: Metric = aliased(counter("hits_total", "Gets that found a fresh entry."));
 pub(crate) const MISSES: Metric = aliased(counter(
     "misses_total",
-    "Gets that found no entry, or one that was over or stale.",
+    "Gets that found no entry, one that was over or stale, or, in a call that loads, one that does not read.",
 ));
 pub(crate) const SETS: Metric = aliased(counter("sets_total", "Values that were stored."));
 pub(crate) const DELETES: Metric = aliased(counter("deletes_total", "Deletes that removed a live entry."));

@@ -229,7 +229,9 @@ impl Error for Cause {}
 #[cfg(feature = "cluster")]
 pub(crate) fn not_cleared(node: &str, cause: &RedisError) -> CacheError {
     let error = of(cause);
-    let message = format!("{error}; the node {node} was not cleared, the others were");
+    let message = format!(
+        "{error}; the node {node} was not cleared, and others may not have been either; clear again when it is well"
+    );
     CacheError::new(error.kind(), message).with_source(Cause::of(cause))
 }
 

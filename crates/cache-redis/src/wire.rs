@@ -129,8 +129,8 @@ pub(crate) fn observed(requests: usize) -> (Observer, impl Sized) {
     (Observer(Arc::downgrade(&shared)), held)
 }
 
-/// A held connection is in the pool's object, where calls find it, and in the hands of the task that asks. Every request
-/// under way has one more.
+/// At rest a connection is held three times: by the pool's object, where calls find it, and by the task that writes while
+/// it runs. Each request under way holds it once more.
 const AT_REST: usize = 3;
 
 impl Observer {

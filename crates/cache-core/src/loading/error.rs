@@ -56,8 +56,8 @@ pub(crate) fn overdue(limit: Duration) -> CacheError {
 
 pub(crate) fn store_stands_still(limit: Duration) -> CacheError {
     let message = format!(
-        "a load of this key has been storing its value for {limit:?} and this write must come after it; the runtime \
-         that the load runs in stands still, or the backend has no deadline"
+        "the write was not done: a load has been storing a value that it must come after for {limit:?}; the runtime of \
+         that load stands still, or the backend has no deadline"
     );
     CacheError::new(ErrorKind::Timeout, message)
 }

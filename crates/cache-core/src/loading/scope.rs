@@ -14,7 +14,7 @@ use crate::operation::Operation;
 /// Follows the calls and loads of a cache. [`LayerContext::follow`](crate::LayerContext::follow) takes one.
 pub trait Follower: Send + Sync {
     /// Says whether anybody may listen at this moment. Each hit pays for it, so it is a load and a comparison; if it is
-    /// `false`, calls are not followed.
+    /// `false`, [`call`](Self::call) is not asked; [`load`](Self::load) still is.
     fn listens(&self) -> bool;
 
     /// A call begins: [`GetOrLoad`](Operation::GetOrLoad) with its key, unless that is empty, or
