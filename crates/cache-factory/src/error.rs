@@ -102,12 +102,13 @@ impl ConfigErrors {
 /// Prints all of them on one line.
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.len() > 1 {
-            write!(f, "{} settings are wrong: ", self.0.len())?;
+        if let [one] = self.0.as_slice() {
+            return one.fmt(f);
         }
-        for (n, error) in self.0.iter().enumerate() {
-            f.write_str(if n > 0 { "; " } else { "" })?;
-            error.fmt(f)?;
+        write!(f, "{} settings are wrong:", self.0.len())?;
+        // They are numbered, since what is said of one may have several parts itself.
+        for (error, number) in self.0.iter().zip(1..) {
+            write!(f, " ({number}) {error}")?;
         }
         Ok(())
     }

@@ -62,7 +62,8 @@ impl Wrong {
         match self.what {
             What::Missing(_) => "is missing; give it".to_owned(),
             What::Theirs(_) if is_secret => {
-                "does not read as this backend's; the reason may hold a secret and is not shown".to_owned()
+                "cannot be read as this backend expects; the reason is not shown, since it may hold a secret"
+                    .to_owned()
             }
             What::Ours(message) | What::Theirs(message) => message,
         }
@@ -92,7 +93,10 @@ impl Error for Wrong {
     }
 
     fn invalid_value(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::ours(format!("is {} that is no {expected}; give one", kind(given)))
+        Self::ours(format!(
+            "is {} out of the range or form of {expected}",
+            kind(given)
+        ))
     }
 
     fn unknown_variant(given: &str, expected: &'static [&'static str]) -> Self {

@@ -86,7 +86,7 @@ fn several_errors_stand_on_one_line() {
         .unwrap_err()
         .to_string();
     assert!(
-        wrong.starts_with("2 settings are wrong: caches.users.tll: "),
+        wrong.starts_with("2 settings are wrong: (1) caches.users.tll: "),
         "{wrong}"
     );
     assert_eq!(wrong.lines().count(), 1, "{wrong}");

@@ -69,12 +69,12 @@ fn options_that_the_backend_refuses_are_told_at_once_before_it_is_made() {
         .read(&draft(text).origin("file cache.toml"))
         .unwrap_err()
         .to_string();
-    let expected = "5 settings are wrong: caches.a.ttl: \"soon\" is no duration; give whole numbers with a unit, such as \
-        500ms, 30s, 5m, 1h or 7d, or never (file cache.toml); \
-        caches.a.options.romo: there is no such setting; did you mean `room`? (file cache.toml); \
-        caches.a.options.room: is a text where u64 is expected (file cache.toml); \
-        caches.b.options.room: is missing; give it; \
-        caches.c.memory.max_bytes: is 0, so nothing would fit; give a size above zero or leave it out (file cache.toml)";
+    let expected = "5 settings are wrong: (1) caches.a.ttl: \"soon\" is no duration; give whole numbers with a unit, such as \
+        500ms, 30s, 5m, 1h or 7d, or never (file cache.toml) \
+        (2) caches.a.options.romo: there is no such setting; did you mean `room`? (file cache.toml) \
+        (3) caches.a.options.room: is a text where u64 is expected (file cache.toml) \
+        (4) caches.b.options.room: is missing; give it \
+        (5) caches.c.memory.max_bytes: is 0, so nothing would fit; give a size above zero or leave it out (file cache.toml)";
     assert_eq!(wrong, expected);
 }
 
