@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{CacheBackend, ErrorKind, EvictionCause, Operation};
-use cache_memory::{MemoryBackend, Weigher};
+use cache_memory::MemoryBackend;
 use cache_testkit::{FailingBackend, ManualClock, eventually};
 
-use crate::support::{Watched, memory};
+use crate::support::{Watched, evicting, memory};
 
 fn plain() -> MemoryBackend {
     memory(&ManualClock::new()).build().unwrap()
@@ -102,16 +102,7 @@ fn evictions(watched: &Watched, cause: &str) -> Option<f64> {
 #[tokio::test]
 async fn evictions_are_counted_by_cause() {
     let watched = Watched::new(|builder| builder);
-    let weigher = Weigher::new(|_, value| value.downcast_ref::<u32>().copied().unwrap_or_default());
-    let cache = watched.cache(
-        memory(&ManualClock::new())
-            .max_weight(10, weigher)
-            .build()
-            .unwrap(),
-    );
-    for (key, weight) in [("a", 6_u32), ("b", 6), ("c", 11), ("d", 12)] {
-        cache.set(key, weight).await.unwrap();
-    }
+    let _cache = evicting(&watched).await;
     assert_eq!(
         ["items", "weight", "too_heavy"].map(|cause| evictions(&watched, cause)),
         [Some(0.0), Some(1.0), Some(2.0)]

@@ -4,7 +4,7 @@ use cache_core::ErrorKind;
 use cache_memory::{MemoryBackend, Weigher};
 use cache_testkit::ManualClock;
 
-use crate::support::{Watched, memory};
+use crate::support::{Watched, evicting, memory};
 
 fn plain() -> MemoryBackend {
     memory(&ManualClock::new()).max_items(10).build().unwrap()
@@ -115,16 +115,7 @@ async fn the_aliases_of_the_source_system_say_the_same() {
 #[tokio::test]
 async fn the_alias_of_evictions_adds_up_the_causes() {
     let watched = Watched::new(|builder| builder);
-    let weigher = Weigher::new(|_, value| value.downcast_ref::<u32>().copied().unwrap_or_default());
-    let cache = watched.cache(
-        memory(&ManualClock::new())
-            .max_weight(10, weigher)
-            .build()
-            .unwrap(),
-    );
-    for (key, weight) in [("a", 6_u32), ("b", 6), ("c", 11), ("d", 12)] {
-        cache.set(key, weight).await.unwrap();
-    }
+    let _cache = evicting(&watched).await;
     let alias = "gofr_inmemory_cache_evictions_total";
     assert_eq!(watched.value(alias, &[]), Some(3.0));
     assert!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Cache, CacheBackend};
-use cache_memory::{MemoryBackend, MemoryBuilder};
+use cache_memory::{MemoryBackend, MemoryBuilder, Weigher};
 use cache_metrics::{Metrics, MetricsBuilder};
 use cache_testkit::ManualClock;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -85,4 +85,19 @@ pub(crate) fn memory(clock: &Arc<ManualClock>) -> MemoryBuilder {
     MemoryBackend::builder()
         .clock(clock.clone())
         .maintenance_interval(Duration::from_secs(3_600))
+}
+
+/// A cache with a limit by weight that has evicted one entry for want of room, and two that would never fit.
+pub(crate) async fn evicting(watched: &Watched) -> Cache {
+    let weigher = Weigher::new(|_, value| value.downcast_ref::<u32>().copied().unwrap_or_default());
+    let cache = watched.cache(
+        memory(&ManualClock::new())
+            .max_weight(10, weigher)
+            .build()
+            .unwrap(),
+    );
+    for (key, weight) in [("a", 6_u32), ("b", 6), ("c", 11), ("d", 12)] {
+        cache.set(key, weight).await.unwrap();
+    }
+    cache
 }
