@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cache_core::envelope::seal;
-use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Timestamp, Value};
+use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Tag, Timestamp, Value};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -42,6 +42,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             &seal(&ending, &payload, key)?,
         )?;
     }
+    let payload = object.payload(&Codec::json())?;
+    let tagged = Entry::new(Value::from_payload(payload.clone()), created).with_tags([
+        Tag::new("users", 0, 0x0123_4567_89AB_CDEF)?,
+        Tag::new("team:3", 1, 42)?,
+    ]);
+    write_new(&folder.join("v1-json-with-tags.bin"), &seal(&tagged, &payload, key)?)?;
     Ok(())
 }
 

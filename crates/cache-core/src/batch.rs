@@ -49,6 +49,21 @@ impl<'a> Batch<'a> {
             keys: keys.into_iter().map(|key| cache.check(operation, key)).collect(),
         }
     }
+
+    /// Answers every key with what is wrong with the call as a whole.
+    pub(crate) fn refuse(self, error: &CacheError) -> Checked<'a> {
+        let Self {
+            cache,
+            operation,
+            keys,
+        } = self;
+        let refused = |key| Err(cache.report(operation, Key::new(key).ok(), error.clone()));
+        Checked {
+            cache,
+            operation,
+            keys: keys.into_iter().map(refused).collect(),
+        }
+    }
 }
 
 impl<'a> Checked<'a> {

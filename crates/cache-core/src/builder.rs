@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::layer::{Layer, LayerContext};
 use crate::loading::{LoadOptions, LoadSettings, Random};
 use crate::operation::Operation;
+use crate::tags::TaggedBackend;
 
 /// The settings of a cache. Of a setting that is given twice the last counts.
 #[must_use = "a builder does nothing until build is called"]
@@ -24,6 +25,7 @@ pub struct CacheBuilder {
     max_key_len: usize,
     layers: Vec<Box<dyn Layer>>,
     loading: LoadSettings,
+    tags: bool,
 }
 
 impl CacheBuilder {
@@ -36,6 +38,7 @@ impl CacheBuilder {
             max_key_len: Key::DEFAULT_MAX_LEN,
             layers: Vec::new(),
             loading: LoadSettings::default(),
+            tags: false,
         }
     }
 
@@ -94,6 +97,14 @@ impl CacheBuilder {
         self
     }
 
+    /// Lets values carry [tags](Cache::invalidate_tag). Off unless it is told, since whoever needs none does not pay for
+    /// them: a hit passes through one more layer, and `exists` reads the value, which counts as a use. All processes that
+    /// share what is stored have to agree on it; a value with tags does not read where they are off.
+    pub fn tags(mut self, on: bool) -> Self {
+        self.tags = on;
+        self
+    }
+
     /// Wraps a layer around the backend and the layers added before: the last one is the outermost.
     pub fn layer(mut self, layer: impl Layer + 'static) -> Self {
         self.layers.push(Box::new(layer));
@@ -124,6 +135,10 @@ impl CacheBuilder {
         let loads = self.loading.build()?;
         let mut context = LayerContext::new(Arc::clone(&name));
         let mut backend = self.backend;
+        let tagged = self.tags.then(|| Arc::new(TaggedBackend::new(Arc::clone(&backend))));
+        if let Some(tagged) = &tagged {
+            backend = Arc::<TaggedBackend>::clone(tagged);
+        }
         for layer in &self.layers {
             backend = layer.layer(backend, &mut context)?;
         }
@@ -137,6 +152,7 @@ impl CacheBuilder {
             follower: context.take_follower(),
             observers: context.into_observers(),
             loads,
+            tagged,
         }))
     }
 }
@@ -167,6 +183,7 @@ impl fmt::Debug for CacheBuilder {
             .field("max_key_len", &self.max_key_len)
             .field("layers", &self.layers.len())
             .field("loading", &self.loading)
+            .field("tags", &self.tags)
             .finish()
     }
 }

@@ -22,6 +22,7 @@ use crate::operation::Operation;
 use crate::set::Set;
 use crate::set_many::SetMany;
 use crate::stats::BackendStats;
+use crate::tags::TaggedBackend;
 use crate::value::{IntoValue, Value};
 
 /// A cache.
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) observers: Box<[Arc<dyn Observer>]>,
     pub(crate) follower: Option<Arc<dyn Follower>>,
     pub(crate) loads: Loads,
+    /// What knows tags, within the stack of layers, if they are on.
+    pub(crate) tagged: Option<Arc<TaggedBackend>>,
 }
 
 impl Cache {
@@ -243,6 +246,7 @@ impl Cache {
     #[inline]
     pub(crate) fn check<'a>(&self, operation: Operation, key: &'a str) -> Result<Key<'a>> {
         Key::with_max_len(key, self.0.max_key_len)
+            .and_then(|checked| self.check_reserved(key).map(|()| checked))
             .map_err(|error| self.report(operation, Key::new(key).ok(), error))
     }
 

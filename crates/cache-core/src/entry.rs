@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::tags::Tag;
 use crate::value::Value;
 
 /// A value, when it was made, when it ends, and what it cost to load.
@@ -52,6 +53,19 @@ impl Entry {
     pub fn with_load_cost(mut self, cost: Duration) -> Self {
         self.load_cost_micros = u32::try_from(cost.as_micros()).unwrap_or(u32::MAX);
         self
+    }
+
+    /// Sets the tags, in the place of others.
+    #[must_use]
+    pub fn with_tags(mut self, tags: impl Into<Box<[Tag]>>) -> Self {
+        self.value = self.value.with_tags(tags.into());
+        self
+    }
+
+    /// Returns the tags. A backend keeps them with the entry.
+    #[inline]
+    pub fn tags(&self) -> &[Tag] {
+        self.value.tags()
     }
 
     /// Returns the value.

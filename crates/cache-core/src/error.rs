@@ -65,11 +65,13 @@ pub enum ErrorKind {
     NotFound,
     /// There is no runtime to load in.
     NoRuntime,
+    /// A tag is none, or the cache was not built with tags.
+    InvalidTag,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of the declaration.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::EmptyKey,
         Self::KeyTooLong,
         Self::InvalidName,
@@ -94,6 +96,7 @@ impl ErrorKind {
         Self::Reentrant,
         Self::NotFound,
         Self::NoRuntime,
+        Self::InvalidTag,
     ];
 
     /// Returns the word for metrics and logs, in snake case.
@@ -123,6 +126,7 @@ impl ErrorKind {
             Self::Reentrant => "reentrant",
             Self::NotFound => "not_found",
             Self::NoRuntime => "no_runtime",
+            Self::InvalidTag => "invalid_tag",
         }
     }
 }
@@ -349,6 +353,7 @@ mod tests {
             ErrorKind::Reentrant => neither(21),
             ErrorKind::NotFound => neither(22),
             ErrorKind::NoRuntime => neither(23),
+            ErrorKind::InvalidTag => neither(24),
         }
     }
 
@@ -366,7 +371,7 @@ mod tests {
         for (place, kind) in ErrorKind::ALL.into_iter().enumerate() {
             assert_eq!(expected(kind).place, place, "{kind:?}");
         }
-        assert_eq!(expected(ErrorKind::NoRuntime).place + 1, ErrorKind::ALL.len());
+        assert_eq!(expected(ErrorKind::InvalidTag).place + 1, ErrorKind::ALL.len());
     }
 
     #[test]

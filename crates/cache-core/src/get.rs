@@ -124,7 +124,7 @@ where
     match answer {
         // A stale value is given by those calls only that say so.
         Ok(Some(entry)) if entry.stale_at() != Timestamp::MAX && cache.is_stale(&entry) => Ok(None),
-        Ok(Some(entry)) => match entry.into_value().read::<T>(&cache.shared().codec) {
+        Ok(Some(entry)) => match cache.read::<T>(entry.into_value()) {
             Ok(object) => Ok(Some(M::take(object))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(cache.report(operation, Key::new(key).ok(), error)),

@@ -44,6 +44,11 @@ impl<'a> Key<'a> {
         }
     }
 
+    /// Makes a key of the library's own, which is never empty.
+    pub(crate) const fn own(key: &'a str) -> Self {
+        Self(key)
+    }
+
     /// Returns the key as it was given.
     #[inline]
     pub const fn as_str(self) -> &'a str {

@@ -89,6 +89,11 @@ pub trait Observer: Send + Sync {
         let _ = (operation, error);
     }
 
+    /// So many tags were invalidated. No layer sees that. Nothing is done unless it is told.
+    fn invalidated(&self, tags: usize) {
+        let _ = tags;
+    }
+
     /// Something happened to a load of a key. Who does not care for loads leaves this as it is. It is called while
     /// callers wait, so it must neither block nor panic.
     fn load(&self, key: Key<'_>, event: LoadEvent) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An operation of a [`Cache`](crate::Cache). All but the loading ones are also those of a
+/// An operation of a [`Cache`](crate::Cache). All but the last three are also those of a
 /// [`CacheBackend`](crate::CacheBackend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -33,11 +33,13 @@ pub enum Operation {
     GetOrLoad,
     /// Read several values, or load them.
     GetOrLoadMany,
+    /// Make every value with a tag a miss.
+    InvalidateTags,
 }
 
 impl Operation {
     /// Every operation, in the order of the declaration.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Get,
         Self::Set,
         Self::Delete,
@@ -51,6 +53,7 @@ impl Operation {
         Self::Build,
         Self::GetOrLoad,
         Self::GetOrLoadMany,
+        Self::InvalidateTags,
     ];
 
     /// Returns the word for metrics and logs, in snake case.
@@ -69,6 +72,7 @@ impl Operation {
             Self::Build => "build",
             Self::GetOrLoad => "get_or_load",
             Self::GetOrLoadMany => "get_or_load_many",
+            Self::InvalidateTags => "invalidate_tags",
         }
     }
 }
@@ -101,6 +105,7 @@ mod tests {
             Operation::Build => 10,
             Operation::GetOrLoad => 11,
             Operation::GetOrLoadMany => 12,
+            Operation::InvalidateTags => 13,
         }
     }
 
@@ -109,7 +114,7 @@ mod tests {
         for (expected, operation) in Operation::ALL.into_iter().enumerate() {
             assert_eq!(place(operation), expected, "{operation:?}");
         }
-        assert_eq!(place(Operation::GetOrLoadMany) + 1, Operation::ALL.len());
+        assert_eq!(place(Operation::InvalidateTags) + 1, Operation::ALL.len());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::expiration::{Expiration, Life};
 use crate::future::CacheFuture;
 use crate::operation::Operation;
+use crate::tags::Tag;
 use crate::value::Value;
 
 /// A write that is ready to run. See [`Cache::set`].
@@ -19,6 +20,7 @@ pub struct Set<'a> {
     key: &'a str,
     value: Value,
     expiration: Expiration,
+    tags: &'a [&'a str],
 }
 
 impl<'a> Set<'a> {
@@ -28,6 +30,7 @@ impl<'a> Set<'a> {
             key,
             value,
             expiration: Expiration::Default,
+            tags: &[],
         }
     }
 
@@ -39,6 +42,13 @@ impl<'a> Set<'a> {
     /// Lets the value live as the expiration says.
     pub fn expiration(mut self, expiration: Expiration) -> Self {
         self.expiration = expiration;
+        self
+    }
+
+    /// Lets the value carry these tags: [`Cache::invalidate_tag`] on one of them makes it a miss. It carries these only, not
+    /// those of the value that it replaces.
+    pub fn tags(mut self, tags: &'a [&'a str]) -> Self {
+        self.tags = tags;
         self
     }
 }
@@ -53,17 +63,30 @@ impl<'a> IntoFuture for Set<'a> {
             key,
             value,
             expiration,
+            tags,
         } = self;
         let key = match cache.check(Operation::Set, key) {
             Ok(key) => key,
             Err(error) => return CacheFuture::ready(Err(error)),
         };
+        let tags = match cache.wanted_tags(tags) {
+            Ok(tags) => tags,
+            Err(error) => return CacheFuture::ready(Err(cache.report(Operation::Set, Some(key), error))),
+        };
         let backend = &cache.shared().backend;
         let (now, life) = cache.life(expiration);
         let write = move || match life {
-            Life::Until(end) => backend.set(key, Entry::new(value, now).with_expires_at(end)),
+            Life::Until(end) => backend.set(key, tagged(Entry::new(value, now).with_expires_at(end), tags)),
             Life::Ended => backend.delete(key).map(|went| went.map(|_| ())),
         };
         cache.fenced(Operation::Set, key, write)
     }
+}
+
+/// Gives an entry its tags, if it has some.
+pub(crate) fn tagged(entry: Entry, tags: Box<[Tag]>) -> Entry {
+    if tags.is_empty() {
+        return entry;
+    }
+    entry.with_tags(tags)
 }

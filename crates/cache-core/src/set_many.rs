@@ -9,6 +9,7 @@ use crate::entry::Entry;
 use crate::error::Result;
 use crate::expiration::{Expiration, Life};
 use crate::operation::Operation;
+use crate::set::tagged;
 use crate::value::Value;
 
 /// A write of many values that is ready to run. See [`Cache::set_many`].
@@ -18,6 +19,7 @@ pub struct SetMany<'a> {
     batch: Batch<'a>,
     values: Vec<Value>,
     expiration: Expiration,
+    tags: &'a [&'a str],
 }
 
 impl<'a> SetMany<'a> {
@@ -28,6 +30,7 @@ impl<'a> SetMany<'a> {
             batch,
             values,
             expiration: Expiration::Default,
+            tags: &[],
         }
     }
 
@@ -41,6 +44,12 @@ impl<'a> SetMany<'a> {
         self.expiration = expiration;
         self
     }
+
+    /// Lets each of the values carry these tags: see [`Set::tags`](crate::Set::tags).
+    pub fn tags(mut self, tags: &'a [&'a str]) -> Self {
+        self.tags = tags;
+        self
+    }
 }
 
 impl<'a> IntoFuture for SetMany<'a> {
@@ -52,8 +61,14 @@ impl<'a> IntoFuture for SetMany<'a> {
             batch,
             values,
             expiration,
+            tags,
         } = self;
-        let batch = batch.check();
+        let tags = batch.cache.wanted_tags(tags);
+        let batch = match &tags {
+            Ok(_) => batch.check(),
+            Err(error) => batch.refuse(error),
+        };
+        let tags = tags.unwrap_or_default();
         let (now, life) = batch.cache.life(expiration);
         let values = batch.select(values);
         batch.ask(
@@ -66,7 +81,7 @@ impl<'a> IntoFuture for SetMany<'a> {
                             answers.map(|answers| answers.into_iter().map(forget).collect())
                         });
                     };
-                    let entry = |value| Entry::new(value, now).with_expires_at(end);
+                    let entry = |value| tagged(Entry::new(value, now).with_expires_at(end), tags.clone());
                     backend.set_many(keys.into_iter().zip(values.into_iter().map(entry)).collect())
                 })
             },

@@ -73,11 +73,13 @@ pub enum RejectReason {
     WrongType,
     /// It does not decompress, or not to what is allowed.
     Compression,
+    /// It says that it has tags, and these are none.
+    WrongTags,
 }
 
 impl RejectReason {
     /// Every reason, in the order of the declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UnknownVersion,
         Self::UnknownFlags,
         Self::WrongLength,
@@ -85,6 +87,7 @@ impl RejectReason {
         Self::WrongKey,
         Self::WrongType,
         Self::Compression,
+        Self::WrongTags,
     ];
 
     /// Returns the word for metrics, in snake case.
@@ -97,6 +100,7 @@ impl RejectReason {
             Self::WrongKey => "wrong_key",
             Self::WrongType => "wrong_type",
             Self::Compression => "compression",
+            Self::WrongTags => "wrong_tags",
         }
     }
 }
@@ -109,6 +113,7 @@ impl From<Rejection> for RejectReason {
             Rejection::WrongLength => Self::WrongLength,
             Rejection::WrongChecksum => Self::WrongChecksum,
             Rejection::WrongKey => Self::WrongKey,
+            Rejection::WrongTags => Self::WrongTags,
         }
     }
 }
@@ -147,7 +152,7 @@ mod tests {
         for (count, reason) in (1..).zip(RejectReason::ALL) {
             assert_eq!(rejected.get(reason), count, "{reason:?}");
         }
-        assert_eq!(rejected.total(), 28);
+        assert_eq!(rejected.total(), 36);
     }
 
     #[test]
@@ -158,6 +163,7 @@ mod tests {
             Rejection::WrongLength,
             Rejection::WrongChecksum,
             Rejection::WrongKey,
+            Rejection::WrongTags,
         ] {
             assert_eq!(RejectReason::from(rejection).as_str(), rejection.as_str());
         }

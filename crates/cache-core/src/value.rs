@@ -3,34 +3,39 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Codec, CodecId};
+use crate::encoded::Encoded;
 use crate::error::{CacheError, ErrorKind, Result};
 use crate::fingerprint::TypeFingerprint;
 use crate::negative::{self, NotFound};
+use crate::tags::Tag;
 
 /// A value that is cheap to clone: two words, one of them a reference count.
 #[derive(Clone)]
 pub struct Value(Repr);
 
-/// Two words wide, since it stands in every entry of a memory cache. A third form that held an object and room for
-/// its bytes would cost every entry 48 bytes and every hit a second reference count (`BENCHMARKS.md`).
+/// Two words wide, since it stands in every entry of a memory cache. A form that held an object and room for its bytes
+/// would cost every entry 48 bytes and every hit a second reference count (`BENCHMARKS.md`).
 #[derive(Clone)]
 pub(crate) enum Repr {
     /// As the caller gave it.
     Object(Arc<dyn Object>),
-    /// As bytes, with room for the object.
-    Encoded(Arc<Encoded>),
+    /// In a box, whatever it is: two words tell only two forms apart.
+    Boxed(Arc<Boxed>),
 }
 
-pub(crate) struct Encoded {
-    payload: Payload,
-    object: OnceLock<Arc<dyn Any + Send + Sync>>,
+/// The rarer forms of a value.
+pub(crate) enum Boxed {
+    /// As bytes, with room for the object.
+    Encoded(Encoded),
+    /// Another value, which is not tagged itself, and the tags of the entry that it stands in.
+    Tagged(Value, Box<[Tag]>),
 }
 
 /// The encoded form of a value.
@@ -80,10 +85,41 @@ impl Value {
 
     /// Makes a value from bytes that a codec made. Nothing is decoded.
     pub fn from_payload(payload: Payload) -> Self {
-        Self(Repr::Encoded(Arc::new(Encoded {
-            payload,
-            object: OnceLock::new(),
-        })))
+        Self::boxed(Boxed::Encoded(Encoded::new(payload)))
+    }
+
+    fn boxed(boxed: Boxed) -> Self {
+        Self(Repr::Boxed(Arc::new(boxed)))
+    }
+
+    /// Gives the entry that this value stands in these tags, in the place of others. They are kept here so that entries
+    /// without tags have no room for them.
+    pub(crate) fn with_tags(self, tags: Box<[Tag]>) -> Self {
+        let untagged = self.untagged().clone();
+        if tags.is_empty() {
+            return untagged;
+        }
+        Self::boxed(Boxed::Tagged(untagged, tags))
+    }
+
+    #[inline]
+    pub(crate) fn tags(&self) -> &[Tag] {
+        match &self.0 {
+            Repr::Object(_) => &[],
+            Repr::Boxed(boxed) => match &**boxed {
+                Boxed::Encoded(_) => &[],
+                Boxed::Tagged(_, tags) => tags,
+            },
+        }
+    }
+
+    fn untagged(&self) -> &Self {
+        if let Repr::Boxed(boxed) = &self.0
+            && let Boxed::Tagged(value, _) = &**boxed
+        {
+            return value;
+        }
+        self
     }
 
     #[inline]
@@ -105,7 +141,10 @@ impl Value {
     pub fn is_not_found(&self) -> bool {
         match &self.0 {
             Repr::Object(_) => self.downcast_ref::<NotFound>().is_some(),
-            Repr::Encoded(encoded) => encoded.payload.codec == CodecId::NOT_FOUND,
+            Repr::Boxed(boxed) => match &**boxed {
+                Boxed::Encoded(encoded) => encoded.payload.codec == CodecId::NOT_FOUND,
+                Boxed::Tagged(value, _) => value.is_not_found(),
+            },
         }
     }
 
@@ -133,7 +172,10 @@ impl Value {
                     convert(&*object, codec)
                 }
             }
-            Repr::Encoded(encoded) => encoded.read(codec),
+            Repr::Boxed(boxed) => match &*boxed {
+                Boxed::Encoded(encoded) => encoded.read(codec),
+                Boxed::Tagged(value, _) => value.clone().read(codec),
+            },
         }
     }
 
@@ -147,7 +189,10 @@ impl Value {
         match &self.0 {
             Repr::Object(_) if self.is_not_found() => Ok(negative::payload()),
             Repr::Object(object) => object.encode(codec),
-            Repr::Encoded(encoded) => Ok(encoded.payload.clone()),
+            Repr::Boxed(boxed) => match &**boxed {
+                Boxed::Encoded(encoded) => Ok(encoded.payload.clone()),
+                Boxed::Tagged(value, _) => value.payload(codec),
+            },
         }
     }
 
@@ -156,17 +201,17 @@ impl Value {
     /// # Errors
     /// As [`payload`](Self::payload).
     pub fn encoded(self, codec: &Codec) -> Result<Self> {
-        if self.is_not_found() {
-            return Ok(Self::from_payload(negative::payload()));
-        }
-        match self.0 {
+        match &self.0 {
+            Repr::Object(_) if self.is_not_found() => Ok(Self::from_payload(negative::payload())),
             Repr::Object(object) => {
                 let payload = object.encode(codec)?;
-                let object: Arc<dyn Any + Send + Sync> = object;
-                let object = OnceLock::from(object);
-                Ok(Self(Repr::Encoded(Arc::new(Encoded { payload, object }))))
+                let object: Arc<dyn Any + Send + Sync> = Arc::clone(object) as _;
+                Ok(Self::boxed(Boxed::Encoded(Encoded::with_object(payload, object))))
             }
-            encoded @ Repr::Encoded(_) => Ok(Self(encoded)),
+            Repr::Boxed(boxed) => match &**boxed {
+                Boxed::Encoded(_) => Ok(self),
+                Boxed::Tagged(value, tags) => Ok(value.clone().encoded(codec)?.with_tags(tags.clone())),
+            },
         }
     }
 
@@ -177,32 +222,27 @@ impl Value {
                 let any: &dyn Any = &**object;
                 any.downcast_ref()
             }
-            Repr::Encoded(encoded) => encoded.object.get()?.downcast_ref(),
+            Repr::Boxed(boxed) => match &**boxed {
+                Boxed::Encoded(encoded) => encoded.object.get()?.downcast_ref(),
+                Boxed::Tagged(value, _) => value.downcast_ref(),
+            },
+        }
+    }
+
+    /// Returns the encoded form if the value holds it.
+    pub(crate) fn encoded_payload(&self) -> Option<&Payload> {
+        match &self.untagged().0 {
+            Repr::Boxed(boxed) => match &**boxed {
+                Boxed::Encoded(encoded) => Some(&encoded.payload),
+                Boxed::Tagged(..) => None,
+            },
+            Repr::Object(_) => None,
         }
     }
 
     /// Returns the length of the encoded form in bytes if the value holds it.
     pub fn encoded_len(&self) -> Option<usize> {
-        match &self.0 {
-            Repr::Object(_) => None,
-            Repr::Encoded(encoded) => Some(encoded.payload.bytes.len()),
-        }
-    }
-}
-
-impl Encoded {
-    fn read<T: DeserializeOwned + Send + Sync + 'static>(&self, codec: &Codec) -> Result<Arc<T>> {
-        if let Some(object) = self.object.get()
-            && let Ok(object) = Arc::clone(object).downcast()
-        {
-            return Ok(object);
-        }
-        let object = Arc::new(codec.decode::<T>(&self.payload)?);
-        // Another reader may have been first, perhaps with another type; its object stays, both are right.
-        let kept = self
-            .object
-            .get_or_init(|| Arc::clone(&object) as Arc<dyn Any + Send + Sync>);
-        Ok(Arc::clone(kept).downcast().unwrap_or(object))
+        self.encoded_payload().map(|payload| payload.bytes.len())
     }
 }
 
@@ -241,14 +281,12 @@ impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Object(object) => write!(f, "Value::Object({})", object.type_name()),
-            Repr::Encoded(encoded) => {
-                write!(
-                    f,
-                    "Value::Encoded({}, {} bytes)",
-                    encoded.payload.codec,
-                    encoded.payload.bytes.len()
-                )
-            }
+            Repr::Boxed(boxed) => match &**boxed {
+                Boxed::Encoded(Encoded { payload, .. }) => {
+                    write!(f, "Value::Encoded({}, {} bytes)", payload.codec, payload.bytes.len())
+                }
+                Boxed::Tagged(value, tags) => write!(f, "{value:?} with {} tags", tags.len()),
+            },
         }
     }
 }

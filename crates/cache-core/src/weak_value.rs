@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use crate::value::{Encoded, Object, Repr, Value};
+use crate::value::{Boxed, Object, Repr, Value};
 
 /// What [`Value::downgrade`] returns. It is two words, as a [`Value`] is.
 ///
@@ -15,7 +15,7 @@ pub struct WeakValue(WeakRepr);
 #[derive(Clone)]
 enum WeakRepr {
     Object(Weak<dyn Object>),
-    Encoded(Weak<Encoded>),
+    Boxed(Weak<Boxed>),
 }
 
 impl Value {
@@ -23,29 +23,29 @@ impl Value {
     pub fn downgrade(&self) -> WeakValue {
         WeakValue(match self.repr() {
             Repr::Object(object) => WeakRepr::Object(Arc::downgrade(object)),
-            Repr::Encoded(encoded) => WeakRepr::Encoded(Arc::downgrade(encoded)),
+            Repr::Boxed(boxed) => WeakRepr::Boxed(Arc::downgrade(boxed)),
         })
     }
 
     /// Returns how many bytes the allocation behind this value takes by itself: the object without what it points to, or,
-    /// of an encoded value, the fixed part without the bytes. It is not for weighers, which want
+    /// of an encoded or a tagged value, the fixed part without what it holds. It is not for weighers, which want
     /// [`encoded_len`](Self::encoded_len) or [`downcast_ref`](Self::downcast_ref).
     pub fn shallow_size(&self) -> usize {
         match self.repr() {
             Repr::Object(object) => size_of_val(&**object),
-            Repr::Encoded(encoded) => size_of_val(&**encoded),
+            Repr::Boxed(boxed) => size_of_val(&**boxed),
         }
     }
 }
 
 impl WeakValue {
-    /// Returns the value if a [`Value`] of it still exists. Of a value that was not encoded an `Arc` that a read gave is
-    /// enough.
+    /// Returns the value if a [`Value`] of it still exists. Of a value that is neither encoded nor tagged an `Arc` that a
+    /// read gave is enough.
     #[inline]
     pub fn upgrade(&self) -> Option<Value> {
         match &self.0 {
             WeakRepr::Object(object) => object.upgrade().map(Repr::Object),
-            WeakRepr::Encoded(encoded) => encoded.upgrade().map(Repr::Encoded),
+            WeakRepr::Boxed(boxed) => boxed.upgrade().map(Repr::Boxed),
         }
         .map(Value::from_repr)
     }

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::codec::CodecId;
-use cache_core::envelope::{Opened, PEEK_LEN, Rejection, open, peek, seal, seal_compressed};
-use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Timestamp, TypeFingerprint, Value};
+use cache_core::envelope::{MAX_OVERHEAD, Opened, PEEK_LEN, Rejection, open, peek, seal, seal_compressed};
+use cache_core::{
+    Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Tag, Timestamp, TypeFingerprint, Value,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
@@ -136,6 +138,15 @@ fn samples() -> impl Strategy<Value = Sample> {
             stamps,
             load_cost_micros,
         },
+    )
+}
+
+fn tags() -> impl Strategy<Value = Vec<Tag>> {
+    let name = text().prop_filter("a name of a tag", |name| name != "*");
+    let tag = (name, 0..Tag::SLOTS, any::<u64>());
+    vec(
+        tag.prop_map(|(name, slot, generation)| Tag::new(&name, slot, generation).unwrap()),
+        1..=Tag::MAX_PER_ENTRY,
     )
 }
 
@@ -288,7 +299,7 @@ proptest! {
     }
 
     #[test]
-    fn flags_that_were_written_are_unknown(sample in samples(), flags in 2_u8..) {
+    fn flags_that_were_written_are_unknown(sample in samples(), flags in 4_u8..) {
         let forged = Forged { flags, ..Forged::new(Vec::new(), vec![1, 2, 3]) };
         let opened = open(forged.write(&sample).into(), sample.fingerprint());
         prop_assert_eq!(opened.unwrap_err(), Rejection::UnknownFlags(flags));
@@ -305,6 +316,35 @@ proptest! {
     }
 
     #[test]
+    fn tags_are_marked_and_come_back_as_they_were(sample in samples(), tags in tags()) {
+        let (entry, key) = (sample.entry().with_tags(tags.clone()), sample.fingerprint());
+        let sealed = seal(&entry, &sample.payload, key).unwrap();
+        let compressed = seal_compressed(&entry, &sample.payload, key).unwrap();
+        prop_assert_eq!((sealed[5], compressed[5]), (2, 3));
+        prop_assert!(sealed.len() <= MAX_OVERHEAD + sample.payload.bytes.len());
+        for stored in [sealed, compressed] {
+            let (Ok(Opened::Entry(opened) | Opened::Compressed(opened))) = open(stored.clone(), key) else {
+                panic!("{sample:?}")
+            };
+            prop_assert_eq!(opened.tags(), &tags[..]);
+            prop_assert!(lies_within(&payload(&opened).bytes, &stored));
+            prop_assert_eq!(sample.with_entry(&opened), sample.clone());
+        }
+    }
+
+    #[test]
+    fn any_bytes_in_the_place_of_tags_open_or_are_wrong_tags(
+        sample in samples(),
+        extension in vec(any::<u8>(), 0..400),
+    ) {
+        let stored = Forged { flags: 2, ..Forged::new(extension, vec![1, 2, 3]) }.write(&sample);
+        match open(stored.into(), sample.fingerprint()) {
+            Ok(Opened::Entry(entry)) => prop_assert!((1..=Tag::MAX_PER_ENTRY).contains(&entry.tags().len())),
+            other => prop_assert_eq!(other.unwrap_err(), Rejection::WrongTags),
+        }
+    }
+
+    #[test]
     fn the_head_alone_says_when_the_entry_ends(sample in samples()) {
         let sealed = sample.seal();
         let end = sample.entry().expires_at();
@@ -317,8 +357,8 @@ proptest! {
         let mut head = sample.seal()[..PEEK_LEN].to_vec();
         head[3] = 9;
         prop_assert_eq!(peek(&head, sample.fingerprint()), Err(Rejection::UnknownVersion(9)));
-        (head[3], head[5]) = (1, 2);
-        prop_assert_eq!(peek(&head, sample.fingerprint()), Err(Rejection::UnknownFlags(2)));
+        (head[3], head[5]) = (1, 4);
+        prop_assert_eq!(peek(&head, sample.fingerprint()), Err(Rejection::UnknownFlags(4)));
         (head[5], head[40]) = (0, !head[40]);
         prop_assert_eq!(peek(&head, sample.fingerprint()), Err(Rejection::WrongKey));
         head[0] = b'{';
@@ -403,7 +443,11 @@ fn rejections_that_a_right_answer_cannot_give_drop_the_connection() {
         Rejection::WrongChecksum,
         Rejection::WrongKey,
     ];
-    let keep = [Rejection::UnknownVersion(2), Rejection::UnknownFlags(1)];
+    let keep = [
+        Rejection::UnknownVersion(2),
+        Rejection::UnknownFlags(1),
+        Rejection::WrongTags,
+    ];
     assert!(drop.into_iter().all(Rejection::is_desync));
     assert!(!keep.into_iter().any(Rejection::is_desync));
 }
@@ -416,4 +460,5 @@ fn rejections_are_counted_under_the_words_of_the_specification() {
     assert_eq!(Rejection::WrongLength.as_str(), "wrong_length");
     assert_eq!(Rejection::WrongChecksum.as_str(), "wrong_checksum");
     assert_eq!(Rejection::WrongKey.as_str(), "wrong_key");
+    assert_eq!(Rejection::WrongTags.as_str(), "wrong_tags");
 }

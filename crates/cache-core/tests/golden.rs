@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_core::codec::CodecId;
 use cache_core::envelope::{Opened, open, seal};
-use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Timestamp, TypeFingerprint};
+use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Tag, Timestamp, TypeFingerprint};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What every golden file holds, whatever the codec.
@@ -92,6 +92,9 @@ const GOLDEN: [Golden; 6] = [
     ),
 ];
 
+/// The one whose header has an extension.
+const TAGGED: &str = "v1-json-with-tags.bin";
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
@@ -115,6 +118,7 @@ fn every_file_in_the_folder_is_tested() {
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
     let mut tested: Vec<_> = GOLDEN.iter().map(|golden| golden.file).collect();
+    tested.push(TAGGED);
     found.sort();
     tested.sort_unstable();
     assert_eq!(found, tested);
@@ -236,6 +240,38 @@ fn sealing_again_gives_the_same_bytes() {
         let sealed = seal(&golden.entry(), &golden.payload(), fingerprint(KEY)).unwrap();
         assert_eq!(sealed, golden.bytes(), "{}", golden.file);
     }
+}
+
+#[test]
+fn tags_stand_in_the_extension_as_the_specification_says() {
+    let bytes = Bytes::from(fs::read(folder().join(TAGGED)).unwrap());
+    let extension = [
+        &[2_u8][..],
+        &0x0123_4567_89AB_CDEF_u64.to_le_bytes(),
+        &[0, 5, 0],
+        b"users",
+        &42_u64.to_le_bytes(),
+        &[1, 6, 0],
+        b"team:3",
+    ]
+    .concat();
+    let header_len = 72 + extension.len();
+    assert_eq!(bytes[5], 2, "flags");
+    assert_eq!(usize::from(u16::from_le_bytes([bytes[6], bytes[7]])), header_len);
+    assert_eq!(bytes[72..header_len], *extension);
+    assert_eq!(bytes[header_len..], *JSON);
+    assert_eq!(u64_at(&bytes, 64), xxh3_64(&[&bytes[..64], &bytes[72..]].concat()), "checksum");
+
+    let Ok(Opened::Entry(entry)) = open(bytes.clone(), fingerprint(KEY)) else {
+        unreachable!("rejected")
+    };
+    let tags = [
+        Tag::new("users", 0, 0x0123_4567_89AB_CDEF).unwrap(),
+        Tag::new("team:3", 1, 42).unwrap(),
+    ];
+    assert_eq!(entry.tags(), tags);
+    let payload = entry.value().payload(&Codec::json()).unwrap();
+    assert_eq!(seal(&entry, &payload, fingerprint(KEY)).unwrap(), bytes);
 }
 
 /// Checks the codec of one kind of golden file both ways.

@@ -13,6 +13,13 @@ pub(crate) fn value_too_large(len: usize, most: usize) -> CacheError {
     CacheError::new(ErrorKind::ValueTooLarge, message)
 }
 
+pub(crate) fn no_room_for_tags() -> CacheError {
+    CacheError::new(
+        ErrorKind::InvalidTag,
+        "raw mode stores values without a header, so there is no room for tags; leave one of the two out",
+    )
+}
+
 pub(crate) fn no_runtime() -> CacheError {
     CacheError::new(
         ErrorKind::InvalidConfig,

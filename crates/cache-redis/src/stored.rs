@@ -45,8 +45,9 @@ pub(crate) enum Found {
     },
 }
 
-/// How much longer a stored value may be than its payload: the header has its 72 bytes, and room for an extension.
-const LARGEST_HEADER: usize = 4_096;
+/// How much longer a stored value may be than its payload: the header with as many tags as an entry may have, and some room for
+/// what later versions add.
+const LARGEST_HEADER: usize = envelope::MAX_OVERHEAD + 4_096;
 
 /// The longest time to live that is sent: servers refuse what overflows with the time of day.
 const LONGEST: u64 = (i64::MAX / 4) as u64;
@@ -59,6 +60,9 @@ impl Form {
     /// Makes the stored form of an entry. `None` is one whose end has come.
     pub(crate) fn seal(&self, key: Key<'_>, entry: &Entry) -> Result<Option<Sealed>> {
         let payload = entry.value().payload(&self.codec)?;
+        if self.raw && (payload.codec == CodecId::TAG || !entry.tags().is_empty()) {
+            return Err(error::no_room_for_tags());
+        }
         self.check_len(payload.bytes.len(), self.max_value_len)?;
         let now = self.clock.now();
         if entry.is_expired(now) {
@@ -184,7 +188,8 @@ impl Form {
         Ok(Entry::new(value, entry.created())
             .with_expires_at(entry.expires_at())
             .with_stale_at(entry.stale_at())
-            .with_load_cost(entry.load_cost()))
+            .with_load_cost(entry.load_cost())
+            .with_tags(entry.tags()))
     }
 
     #[cfg(not(feature = "compression"))]

@@ -225,6 +225,27 @@ macro_rules! __for_each_case {
                 callers_that_go_leave_nothing_behind,
                 calls_are_linearizable,
             }
+            tags {
+                a_value_with_tags_is_there,
+                an_invalidated_tag_makes_its_values_misses,
+                one_of_several_tags_is_enough,
+                several_tags_are_invalidated_at_once,
+                values_stored_afterwards_are_there,
+                another_write_has_other_tags,
+                an_unused_tag_can_be_invalidated,
+                tags_of_any_text_work,
+                a_value_with_many_tags_is_there,
+                values_of_different_lives_share_a_tag,
+                handles_of_one_backend_agree,
+                tags_are_ones_own,
+                a_clear_leaves_tags_usable,
+                a_loaded_value_carries_tags,
+                an_invalidation_during_a_load_wins,
+                a_remembered_nothing_can_be_invalidated,
+                an_invalidated_stale_value_is_not_given,
+                many_loaded_values_carry_tags,
+                writers_of_one_new_tag_all_read_back,
+            }
             errors {
                 a_type_that_does_not_fit_is_a_mismatch,
                 a_type_that_fits_is_read,

@@ -33,6 +33,8 @@ impl CodecId {
     pub const MESSAGE_PACK: Self = Self(3);
     /// The answer of a loader that there is nothing. The payload is empty.
     pub const NOT_FOUND: Self = Self(4);
+    /// The generation of a tag. The payload is its 8 bytes.
+    pub const TAG: Self = Self(5);
 }
 
 impl fmt::Display for CodecId {
@@ -43,6 +45,7 @@ impl fmt::Display for CodecId {
             Self::POSTCARD => f.write_str("postcard"),
             Self::MESSAGE_PACK => f.write_str("MessagePack"),
             Self::NOT_FOUND => f.write_str("the answer not found"),
+            Self::TAG => f.write_str("the generation of a tag"),
             Self(other) => write!(f, "codec {other}"),
         }
     }

@@ -33,8 +33,10 @@ pub(super) struct Header {
 
 /// The payload is compressed: a length before compression of 4 bytes, then one LZ4 block.
 pub(super) const COMPRESSED: u8 = 1;
+/// The extension begins with the tags of the entry.
+pub(super) const TAGGED: u8 = 2;
 /// The flags that this library knows.
-const KNOWN: u8 = COMPRESSED;
+const KNOWN: u8 = COMPRESSED | TAGGED;
 
 impl Header {
     /// Says whether the payload means something that this library does not know.
@@ -42,14 +44,15 @@ impl Header {
         self.flags & !KNOWN != 0
     }
 
-    /// Writes the header and the payload into one buffer.
-    pub(super) fn write(&self, payload: &[u8]) -> Bytes {
-        let mut out = BytesMut::with_capacity(HEADER_LEN + payload.len());
+    /// Writes the header, its extension and the payload into one buffer. The extension is below 64 KiB long.
+    pub(super) fn write(&self, extension: &[u8], payload: &[u8]) -> Bytes {
+        let header_len = HEADER_LEN_FIELD.saturating_add(u16::try_from(extension.len()).unwrap_or(u16::MAX));
+        let mut out = BytesMut::with_capacity(HEADER_LEN + extension.len() + payload.len());
         out.put_slice(&MAGIC);
         out.put_u8(VERSION);
         out.put_u8(self.codec.0);
         out.put_u8(self.flags);
-        out.put_u16_le(HEADER_LEN_FIELD);
+        out.put_u16_le(header_len);
         out.put_u64_le(self.created.as_millis());
         out.put_u64_le(self.stale_at.as_millis());
         out.put_u64_le(self.expires_at.as_millis());
@@ -58,8 +61,9 @@ impl Header {
         out.put_u64_le(self.key.to_bits());
         out.put_u64_le(self.type_fingerprint.to_bits());
         out.put_u64_le(self.generation);
-        let checksum = checksum(&out, payload);
+        let checksum = checksum(&out, extension, payload);
         out.put_u64_le(checksum);
+        out.put_slice(extension);
         out.put_slice(payload);
         out.freeze()
     }
@@ -72,7 +76,7 @@ impl Header {
             return Err(Rejection::WrongLength);
         }
         let (before, behind) = (&stored[..CHECKSUM_AT], &stored[HEADER_LEN..]);
-        if checksum(before, behind) != expected {
+        if checksum(before, &[], behind) != expected {
             return Err(Rejection::WrongChecksum);
         }
         // Unknown flags change the meaning of the payload. They are looked at only once the checksum says that they
@@ -110,9 +114,10 @@ impl Header {
 }
 
 /// XXH3 over all that is stored but the checksum itself: the header before it, the extension and the payload.
-fn checksum(before: &[u8], behind: &[u8]) -> u64 {
+fn checksum(before: &[u8], extension: &[u8], behind: &[u8]) -> u64 {
     let mut hash = Xxh3Default::new();
     hash.update(before);
+    hash.update(extension);
     hash.update(behind);
     hash.digest()
 }

@@ -3,6 +3,7 @@
 
 mod header;
 mod rejection;
+mod tags;
 
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::entry::Entry;
 use crate::error::{CacheError, ErrorKind, Result};
 use crate::fingerprint::KeyFingerprint;
+use crate::tags::Tag;
 use crate::value::{Payload, Value};
 
 /// What stored bytes turned out to be.
@@ -73,9 +75,9 @@ fn seal_flagged(entry: &Entry, payload: &Payload, key: KeyFingerprint, flags: u8
         key,
         type_fingerprint: payload.type_fingerprint,
         generation: 0,
-        flags,
+        flags: if entry.tags().is_empty() { flags } else { flags | header::TAGGED },
     };
-    Ok(header.write(&payload.bytes))
+    Ok(header.write(&tags::write(entry.tags()), &payload.bytes))
 }
 
 /// Takes stored bytes apart. The payload is a slice of them, not a copy, and is not decoded yet.
@@ -90,6 +92,11 @@ pub fn open(mut stored: Bytes, key: KeyFingerprint) -> Result<Opened, Rejection>
     if header.key != key {
         return Err(Rejection::WrongKey);
     }
+    let tags = if header.flags & header::TAGGED == 0 {
+        Vec::new()
+    } else {
+        tags::read(&stored[HEADER_LEN..payload_start])?
+    };
     // Unlike a slice of bytes that are held elsewhere too, this counts no references.
     stored.advance(payload_start);
     let payload = Payload {
@@ -101,6 +108,7 @@ pub fn open(mut stored: Bytes, key: KeyFingerprint) -> Result<Opened, Rejection>
         .with_stale_at(header.stale_at)
         .with_expires_at(header.expires_at)
         .with_load_cost(Duration::from_micros(u64::from(header.load_cost_micros)));
+    let entry = if tags.is_empty() { entry } else { entry.with_tags(tags) };
     Ok(if header.flags & header::COMPRESSED == 0 {
         Opened::Entry(entry)
     } else {
@@ -110,6 +118,10 @@ pub fn open(mut stored: Bytes, key: KeyFingerprint) -> Result<Opened, Rejection>
 
 /// The most bytes that [`peek`] looks at: those of the header.
 pub const PEEK_LEN: usize = HEADER_LEN;
+
+/// How much longer than its payload a stored entry is at most, as this library writes it: the header, and an extension with as
+/// many and as long tags as an entry may have.
+pub const MAX_OVERHEAD: usize = HEADER_LEN + 1 + Tag::MAX_PER_ENTRY * (11 + Tag::MAX_LEN);
 
 /// Says when the entry ends whose stored bytes begin so, without the rest of them: `None` for plain bytes, which say
 /// nothing about it. The checksum is not tested.

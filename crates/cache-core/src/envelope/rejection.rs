@@ -17,6 +17,8 @@ pub enum Rejection {
     WrongChecksum,
     /// They were stored for another key.
     WrongKey,
+    /// They say that they have tags, and these are none.
+    WrongTags,
 }
 
 impl Rejection {
@@ -33,6 +35,7 @@ impl Rejection {
             Self::WrongLength => "wrong_length",
             Self::WrongChecksum => "wrong_checksum",
             Self::WrongKey => "wrong_key",
+            Self::WrongTags => "wrong_tags",
         }
     }
 }
@@ -49,6 +52,7 @@ impl fmt::Display for Rejection {
             Self::WrongLength => f.write_str("the stored value is not as long as its header says"),
             Self::WrongChecksum => f.write_str("the stored value does not match its checksum"),
             Self::WrongKey => f.write_str("the stored value belongs to another key"),
+            Self::WrongTags => f.write_str("the stored value has tags that are none"),
         }
     }
 }

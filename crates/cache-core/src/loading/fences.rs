@@ -76,12 +76,21 @@ impl<F: Flying> Fences<F> {
         self.slots.len()
     }
 
-    /// Joins the flight of a key or makes the one that `lead` returns the flight of the key.
-    pub(crate) fn board(&mut self, key: &Arc<str>, seen: u64, lead: impl FnOnce() -> F) -> Boarding<F> {
+    /// Joins the flight of a key if the caller `joins` it, or makes the one that `lead` returns the flight of the key. A
+    /// flight whose place is taken so does not store.
+    pub(crate) fn board(
+        &mut self,
+        key: &Arc<str>,
+        seen: u64,
+        joins: impl FnOnce(&F) -> bool,
+        lead: impl FnOnce() -> F,
+    ) -> Boarding<F> {
         if self.closed {
             return Boarding::Closed;
         }
-        if let Some(open) = self.open(key) {
+        if let Some(open) = self.open(key)
+            && joins(open)
+        {
             return Boarding::Joined(open.clone());
         }
         let slot = self.slots.entry(Arc::clone(key)).or_insert(Slot {
@@ -154,6 +163,11 @@ impl<F: Flying> Fences<F> {
         }
         self.changes += 1;
         self.fence(key);
+    }
+
+    /// Notes a change that no write of a key made.
+    pub(crate) fn note_change(&mut self) {
+        self.changes += 1;
     }
 
     /// Begins to clear. Returns the flights that it has to wait for.

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::carried::Carried;
 use super::error::Fault;
 use super::fences::Flying;
 use super::waits;
@@ -117,11 +118,19 @@ pub(crate) struct Flight {
     brought: OnceLock<Landed>,
     landed: OnceLock<Landed>,
     landing: Notify,
+    /// Its tags, where those are on.
+    carried: Option<Carried>,
 }
 
 impl Flight {
     /// Makes a flight. `waiting` callers wait for it from the start.
-    pub(crate) fn new(key: Arc<str>, hash: u64, crew: Arc<Crew>, waiting: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        key: Arc<str>,
+        hash: u64,
+        crew: Arc<Crew>,
+        waiting: usize,
+        carried: Option<Carried>,
+    ) -> Arc<Self> {
         crew.work().wanted += 1;
         Arc::new(Self {
             id: waits::new_id(),
@@ -134,7 +143,12 @@ impl Flight {
             brought: OnceLock::new(),
             landed: OnceLock::new(),
             landing: Notify::new(),
+            carried,
         })
+    }
+
+    pub(crate) fn carried(&self) -> Option<&Carried> {
+        self.carried.as_ref()
     }
 
     pub(crate) fn crew(&self) -> &Crew {

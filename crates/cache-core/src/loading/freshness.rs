@@ -48,6 +48,13 @@ impl LoadOptions {
         })
     }
 
+    /// Returns how long a loaded value may be there at most, `None` for ever.
+    pub(crate) fn longest_life(&self, own: Expiration, default: DefaultExpiration) -> Option<Duration> {
+        let expiration = if own == Expiration::Default { self.ttl } else { own };
+        let ttl = default.ttl_of(expiration)?;
+        Some(self.longest_stale().map_or(ttl, |stale| stale.max(ttl)))
+    }
+
     /// Gives the answer that there is nothing its end, `None` if it is not to be remembered.
     pub(crate) fn negative_end(
         &self,

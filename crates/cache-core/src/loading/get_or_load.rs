@@ -32,6 +32,7 @@ pub struct GetOrLoad<'a, T, L, S, M = Owned> {
     loader: L,
     options: Option<&'a LoadOptions>,
     ttl: Expiration,
+    tags: &'a [&'a str],
     mode: PhantomData<Mode<T, S, M>>,
 }
 
@@ -44,6 +45,7 @@ impl<'a, T, L, S> GetOrLoad<'a, T, L, S> {
             loader,
             options: None,
             ttl: Expiration::Default,
+            tags: &[],
             mode: PhantomData,
         }
     }
@@ -78,6 +80,14 @@ impl<'a, T, L, S, M> GetOrLoad<'a, T, L, S, M> {
         self
     }
 
+    /// Lets what is loaded carry these tags, also the answer that there is nothing: [`Cache::invalidate_tag`] on one of them
+    /// makes it a miss. If one is invalidated while the loader runs, in any process, what it brings is not kept. Of the
+    /// callers that share a load, those of the one that leads it count.
+    pub fn tags(mut self, tags: &'a [&'a str]) -> Self {
+        self.tags = tags;
+        self
+    }
+
     fn into_mode<N>(self) -> GetOrLoad<'a, T, L, S, N> {
         GetOrLoad {
             cache: self.cache,
@@ -85,6 +95,7 @@ impl<'a, T, L, S, M> GetOrLoad<'a, T, L, S, M> {
             loader: self.loader,
             options: self.options,
             ttl: self.ttl,
+            tags: self.tags,
             mode: PhantomData,
         }
     }
@@ -151,6 +162,7 @@ where
             seen: self.cache.loads().registry.changes(place),
             options: self.options.unwrap_or(&self.cache.loads().options),
             ttl: self.ttl,
+            tags: self.tags,
         }
     }
 
@@ -168,10 +180,13 @@ where
             options,
             ..
         } = self;
-        let checked = match options {
+        let mut checked = match options {
             Some(own) => own.check(cache.shared().expiration),
             None => Ok(()),
         };
+        if !ask.tags.is_empty() {
+            checked = checked.and_then(|()| cache.wanted_tags(ask.tags).map(drop));
+        }
         let key = checked
             .map_err(|error| cache.report(Operation::GetOrLoad, Key::new(key).ok(), error))
             .and_then(|()| cache.check(Operation::GetOrLoad, key));

@@ -166,7 +166,7 @@ where
     #[inline]
     fn hit(&self, entry: Entry) -> Looked<S::Answer<M::Output>> {
         let created = entry.created();
-        match entry.into_value().read::<T>(&self.ask.cache.shared().codec) {
+        match self.ask.cache.read::<T>(entry.into_value()) {
             Ok(object) => {
                 let value = M::give(object, Source::Hit, || self.facts(created));
                 Looked::Done(S::answer(Some(value)).ok_or_else(error::not_found))
@@ -198,7 +198,7 @@ where
             let random = &*ask.cache.loads().random;
             if ask.options.is_due(&entry, now, random) {
                 // What does not read needs the loader for itself.
-                let why = unread::<T>(&entry, &ask.cache.shared().codec);
+                let why = unread::<T>(&entry, ask.cache);
                 if let Some(error) = why.filter(|error| error.kind() != ErrorKind::NotFound) {
                     return self.unreadable(error);
                 }
@@ -207,7 +207,7 @@ where
             }
             return self.hit(entry);
         }
-        if let Some(error) = unread::<T>(&entry, &ask.cache.shared().codec) {
+        if let Some(error) = unread::<T>(&entry, ask.cache) {
             // A stale entry is a miss already. Remembered answers never become stale.
             ask.cache
                 .report(Operation::GetOrLoad, Key::new(ask.place.key).ok(), error);
@@ -250,10 +250,7 @@ where
         match settled {
             Ok(Settled::Found(entry, source)) => {
                 let created = entry.created();
-                let object = entry
-                    .into_value()
-                    .read::<T>(&cache.shared().codec)
-                    .map_err(report)?;
+                let object = cache.read::<T>(entry.into_value()).map_err(report)?;
                 let value = M::give(object, source, || self.facts(created));
                 S::answer(Some(value)).ok_or_else(error::not_found)
             }

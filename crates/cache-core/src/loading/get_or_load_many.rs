@@ -32,6 +32,7 @@ pub struct GetOrLoadMany<'a, T, L, M = Owned> {
     loader: L,
     options: Option<&'a LoadOptions>,
     ttl: Expiration,
+    tags: &'a [&'a str],
     mode: PhantomData<fn() -> (T, M)>,
 }
 
@@ -43,6 +44,7 @@ impl<'a, T, L> GetOrLoadMany<'a, T, L> {
             loader,
             options: None,
             ttl: Expiration::Default,
+            tags: &[],
             mode: PhantomData,
         }
     }
@@ -76,6 +78,12 @@ impl<'a, T, L, M> GetOrLoadMany<'a, T, L, M> {
         self
     }
 
+    /// Lets each value that is loaded carry these tags: see [`GetOrLoad::tags`](crate::GetOrLoad::tags).
+    pub fn tags(mut self, tags: &'a [&'a str]) -> Self {
+        self.tags = tags;
+        self
+    }
+
     fn into_mode<N>(self) -> GetOrLoadMany<'a, T, L, N> {
         GetOrLoadMany {
             cache: self.cache,
@@ -83,6 +91,7 @@ impl<'a, T, L, M> GetOrLoadMany<'a, T, L, M> {
             loader: self.loader,
             options: self.options,
             ttl: self.ttl,
+            tags: self.tags,
             mode: PhantomData,
         }
     }
@@ -104,9 +113,12 @@ where
             loader,
             options,
             ttl,
+            tags,
             ..
         } = self;
-        let refused = options.and_then(|own| own.check(cache.shared().expiration).err());
+        let refused = options
+            .and_then(|own| own.check(cache.shared().expiration).err())
+            .or_else(|| cache.wanted_tags(tags).err());
         let mut unique: Vec<Key<'a>> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         let asked: Vec<Asked<'a>> = keys
@@ -133,6 +145,7 @@ where
             cache,
             options: options.unwrap_or(&cache.loads().options),
             ttl,
+            tags,
         };
         let follower = cache.shared().follower.as_ref();
         let scope = follower
@@ -192,7 +205,7 @@ where
             let report = |error| cache.report(Operation::GetOrLoadMany, Some(key), error);
             match answers.get(place) {
                 Some(Ok(Settled::Found(entry, source))) => {
-                    let object = entry.value().clone().read::<T>(&cache.shared().codec);
+                    let object = cache.read::<T>(entry.value().clone());
                     let facts = || (cache.now().since(entry.created()), cache.backend_kind());
                     Ok(Some(M::give(object.map_err(report)?, *source, facts)))
                 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::LoadContext;
 use super::error::BoxError;
-use crate::codec::Codec;
+use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::CacheError;
 use crate::expiration::Expiration;
@@ -29,6 +29,7 @@ use crate::value::Value;
 pub struct Loaded<T> {
     outcome: Outcome<Arc<T>>,
     ttl: Expiration,
+    tags: Vec<Box<str>>,
 }
 
 /// What a loader brought, whatever its type.
@@ -40,8 +41,23 @@ pub(crate) enum Outcome<V> {
     NotModified,
 }
 
-/// An outcome with the time to live that the loader gave.
-pub(crate) type Brought = (Outcome<Value>, Expiration);
+/// An outcome with what else the loader gave.
+pub(crate) struct Brought {
+    pub(crate) outcome: Outcome<Value>,
+    pub(crate) ttl: Expiration,
+    pub(crate) tags: Vec<Box<str>>,
+}
+
+impl Brought {
+    /// What a batch loader says of a key that it leaves out.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            outcome: Outcome::NotFound,
+            ttl: Expiration::Default,
+            tags: Vec::new(),
+        }
+    }
+}
 
 impl<T> Loaded<T> {
     /// A value to give and to store.
@@ -75,10 +91,21 @@ impl<T> Loaded<T> {
         self
     }
 
+    /// Lets this answer carry these tags, beside those of the call: [`Cache::invalidate_tag`](crate::Cache::invalidate_tag).
+    /// [`not_modified`](Self::not_modified) keeps the tags of the older value as well.
+    ///
+    /// A call does better to give the tags that it knows itself, with [`GetOrLoad::tags`](crate::GetOrLoad::tags): those are
+    /// also protected from invalidations by other processes while the loader runs.
+    pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tags.extend(tags.into_iter().map(|tag| tag.into().into_boxed_str()));
+        self
+    }
+
     fn new(outcome: Outcome<Arc<T>>) -> Self {
         Self {
             outcome,
             ttl: Expiration::Default,
+            tags: Vec::new(),
         }
     }
 }
@@ -91,7 +118,11 @@ impl<T: Serialize + Send + Sync + 'static> Loaded<T> {
             Outcome::NotFound => Outcome::NotFound,
             Outcome::NotModified => Outcome::NotModified,
         };
-        (outcome, self.ttl)
+        Brought {
+            outcome,
+            ttl: self.ttl,
+            tags: self.tags,
+        }
     }
 }
 
@@ -119,10 +150,10 @@ pub trait Loadable: Serialize + DeserializeOwned + Send + Sync + 'static {}
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Loadable for T {}
 
 /// Says why an entry does not read as the type that is asked for.
-pub(crate) type Unread = fn(&Entry, &Codec) -> Option<CacheError>;
+pub(crate) type Unread = fn(&Entry, &Cache) -> Option<CacheError>;
 
-pub(crate) fn unread<T: Loadable>(entry: &Entry, codec: &Codec) -> Option<CacheError> {
-    entry.value().clone().read::<T>(codec).err()
+pub(crate) fn unread<T: Loadable>(entry: &Entry, cache: &Cache) -> Option<CacheError> {
+    cache.read::<T>(entry.value().clone()).err()
 }
 
 /// What fetches the value of a key that is not in the cache. Closures of two forms are loaders:

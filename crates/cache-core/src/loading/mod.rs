@@ -6,6 +6,7 @@
 
 mod answer;
 mod batch_loader;
+mod carried;
 mod context;
 mod error;
 mod event;
@@ -34,6 +35,7 @@ mod scope;
 mod seat;
 mod settle;
 mod settle_many;
+mod stamp;
 mod stand_in;
 mod waits;
 

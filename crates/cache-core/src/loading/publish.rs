@@ -8,6 +8,7 @@ use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
 use super::loader::{Brought, Outcome};
 use super::options::LoadOptions;
+use super::stamp::{Known, carrying, stamp};
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::Result;
@@ -32,12 +33,26 @@ pub(crate) struct Kept {
     pub(crate) landed: Result<Landed>,
 }
 
+impl Kept {
+    /// Gives what is to be stored its tags: those of the load, and of the older entry if that is what is kept.
+    pub(crate) fn carrying(mut self, flight: &Flight, older: Option<&Entry>) -> Self {
+        let kept = older.filter(|_| self.result == LoadResult::NotModified);
+        if let Change::Store(entry) = self.change {
+            // Too many only together with those of the older entry, which is given up.
+            self.change = carrying(entry, flight, kept).map_or(Change::Remove, Change::Store);
+        }
+        self
+    }
+}
+
 /// Decides what becomes of it. `call` is the TTL of the call, which counts unless the loader gave one.
 pub(crate) fn keep(
     cache: &Cache,
     options: &LoadOptions,
     call: Expiration,
-    (outcome, own): Brought,
+    Brought {
+        outcome, ttl: own, ..
+    }: Brought,
     older: Option<&Entry>,
     elapsed: Duration,
 ) -> Kept {
@@ -120,7 +135,7 @@ fn found(entry: Entry) -> Landed {
 }
 
 /// Changes the backend unless a write came in between, and takes the flight off the table.
-pub(crate) async fn store(cache: &Cache, flight: &Arc<Flight>, change: Change) {
+pub(crate) async fn store(cache: &Cache, flight: &Arc<Flight>, known: &Known, change: Change) {
     let registry = &cache.loads().registry;
     let (Ok(key), false) = (Key::new(&flight.key), matches!(change, Change::Nothing)) else {
         return registry.end_well(flight);
@@ -130,7 +145,14 @@ pub(crate) async fn store(cache: &Cache, flight: &Arc<Flight>, change: Change) {
     };
     let backend = &cache.shared().backend;
     let stored = match change {
-        Change::Store(entry) => backend.set(key, entry).await,
+        Change::Store(entry) => match stamp(cache, known, vec![(&**flight, entry)]).await {
+            Ok(stamped) => match stamped.into_iter().next().flatten() {
+                Some(entry) => backend.set(key, entry).await,
+                // A tag was invalidated in between.
+                None => Ok(()),
+            },
+            Err(error) => Err(error),
+        },
         Change::Remove => backend.delete(key).await.map(|_| ()),
         Change::Nothing => Ok(()),
     };

@@ -65,16 +65,17 @@ impl Registry {
         self.changes[place.shard()].load(Ordering::Acquire)
     }
 
-    /// Joins the flight of a key, or takes the lead with the one that `lead` makes.
+    /// Joins the flight of a key if the caller `joins` it, or takes the lead with the one that `lead` makes.
     pub(crate) fn board(
         &self,
         key: &Arc<str>,
         hash: u64,
         seen: u64,
+        joins: impl FnOnce(&Arc<Flight>) -> bool,
         lead: impl FnOnce() -> Arc<Flight>,
     ) -> Boarding<Arc<Flight>> {
         self.with(Place { key, hash }, |shard| {
-            let boarding = shard.fences.board(key, seen, lead);
+            let boarding = shard.fences.board(key, seen, joins, lead);
             if let Boarding::Joined(flight) = &boarding {
                 flight.join();
             }
@@ -167,6 +168,13 @@ impl Registry {
             place,
         };
         (ticket, storing)
+    }
+
+    /// Notes that entries of any key may have changed without a write of theirs: tags were invalidated.
+    pub(crate) fn note_changes(&self) {
+        for at in 0..SHARDS {
+            self.at(at, |shard| shard.fences.note_change());
+        }
     }
 
     /// Begins to clear. Who clears waits for the flights that come with the ticket, and acts then.

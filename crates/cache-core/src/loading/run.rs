@@ -21,6 +21,7 @@ use super::loader::{Brought, Unread};
 use super::options::LoadOptions;
 use super::publish;
 use super::scope::{Scope, Within};
+use super::stamp;
 use super::waits;
 use crate::cache::Cache;
 use crate::entry::Entry;
@@ -103,6 +104,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
             Looked::Older(entry) => entry,
         };
     }
+    let known = stamp::known(cache, flight, &options, ttl).await;
     let loader = work(cache, &flight.key, older.clone());
     let (brought, elapsed, run) = match run(cache, flight, refresh, &options, loader).await {
         Ok(done) => done,
@@ -117,12 +119,17 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
             return fail(cache, flight, &options, Fault::Failed, error::failed(cause));
         }
     };
-    let kept = publish::keep(cache, &options, ttl, brought, older.as_ref(), elapsed);
+    if let Err(error) = flight.carry(cache, &brought.tags) {
+        run.end(LoadResult::Error, elapsed);
+        return fail(cache, flight, &options, Fault::Failed, error);
+    }
+    let kept = publish::keep(cache, &options, ttl, brought, older.as_ref(), elapsed)
+        .carrying(flight, older.as_ref());
     run.end(kept.result, elapsed);
     match kept.landed {
         Ok(landed) => {
             flight.bring(&landed);
-            publish::store(cache, flight, kept.change).await;
+            publish::store(cache, flight, &known, kept.change).await;
             flight.land(landed);
         }
         Err(error) => fail(cache, flight, &options, Fault::Failed, error),
@@ -152,7 +159,7 @@ pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, 
     if entry.value().is_not_found() && !cache.is_stale(&entry) {
         return Looked::Here(Landed::NotFound);
     }
-    if let Some(error) = unread(&entry, &cache.shared().codec) {
+    if let Some(error) = unread(&entry, cache) {
         if !cache.is_stale(&entry) {
             cache.tell(key.as_str(), LoadEvent::Unreadable);
         }

@@ -13,11 +13,12 @@ use super::error::{self, BoxError, Fault};
 use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
 use super::landing::Landing;
-use super::loader::{Brought, Outcome, Unread};
+use super::loader::{Brought, Unread};
 use super::options::LoadOptions;
 use super::publish::{self, Change};
 use super::run::{Looked, catch, fail, looked, run, scope};
 use super::scope::{Scope, Within};
+use super::stamp::{self, Known};
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::{CacheError, Result};
@@ -92,6 +93,8 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     if parts.is_empty() {
         return;
     }
+    // The call gave all keys the same tags.
+    let known = stamp::known(cache, first, &options, ttl).await;
     let keys = parts.iter().map(|part| part.flight.key.to_string()).collect();
     let (brought, elapsed, run) = match run(cache, first, refresh, &options, work(keys)).await {
         Ok(done) => done,
@@ -114,7 +117,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     };
     run.end(result, elapsed);
     let brought: HashMap<String, _> = brought.into_iter().collect();
-    settle(cache, parts, brought, elapsed, &options, ttl).await;
+    settle(cache, parts, brought, elapsed, &options, ttl, &known).await;
 }
 
 /// Looks again, once for all keys that changed since their caller looked. Returns what is still to be loaded.
@@ -162,6 +165,7 @@ async fn settle(
     elapsed: Duration,
     options: &LoadOptions,
     ttl: Expiration,
+    known: &Known,
 ) {
     let mut landings: Vec<(Arc<Flight>, Result<Landed, CacheError>)> = Vec::with_capacity(parts.len());
     let mut entries: Vec<(Arc<Flight>, Entry)> = Vec::new();
@@ -170,9 +174,16 @@ async fn settle(
         let flight = part.flight;
         let one = brought
             .remove(&*flight.key)
-            .unwrap_or(Ok((Outcome::NotFound, Expiration::Default)));
+            .unwrap_or_else(|| Ok(Brought::nothing()));
         let kept = match one {
-            Ok(one) => publish::keep(cache, options, ttl, one, part.older.as_ref(), elapsed),
+            Ok(one) => match flight.carry(cache, &one.tags) {
+                Ok(()) => publish::keep(cache, options, ttl, one, part.older.as_ref(), elapsed)
+                    .carrying(&flight, part.older.as_ref()),
+                Err(error) => {
+                    landings.push((flight, Err(error)));
+                    continue;
+                }
+            },
             Err(cause) => {
                 landings.push((flight, Err(error::failed(cause))));
                 continue;
@@ -188,7 +199,7 @@ async fn settle(
         }
         landings.push((flight, kept.landed));
     }
-    store(cache, &entries).await;
+    store(cache, &entries, known).await;
     remove(cache, &removed).await;
     for (flight, landed) in landings {
         match landed {
@@ -199,19 +210,29 @@ async fn settle(
 }
 
 /// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table.
-async fn store(cache: &Cache, entries: &[(Arc<Flight>, Entry)]) {
+async fn store(cache: &Cache, entries: &[(Arc<Flight>, Entry)], known: &Known) {
     let registry = &cache.loads().registry;
-    let (mut allowed, mut storing) = (Vec::new(), Vec::new());
+    let (mut allowed, mut keys, mut storing) = (Vec::new(), Vec::new(), Vec::new());
     for (flight, entry) in entries {
         if let (Some(begun), Ok(key)) = (registry.begin_store(flight), Key::new(&flight.key)) {
             storing.push(begun);
-            allowed.push((key, entry.clone()));
+            keys.push(key);
+            allowed.push((&**flight, entry.clone()));
         }
     }
+    let stamped = match stamp::stamp(cache, known, allowed).await {
+        Ok(stamped) => stamped,
+        Err(error) => return tell_failures::<()>(cache, &keys, &Err(error)),
+    };
+    // One of which a tag was invalidated in between is not stored.
+    let (keys, allowed): (Vec<_>, Vec<_>) = keys
+        .into_iter()
+        .zip(stamped)
+        .filter_map(|(key, entry)| Some((key, (key, entry?))))
+        .unzip();
     if allowed.is_empty() {
         return;
     }
-    let keys: Vec<Key<'_>> = allowed.iter().map(|(key, _)| *key).collect();
     let stored = cache.shared().backend.set_many(allowed).await;
     drop(storing);
     tell_failures(cache, &keys, &stored);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::carried::Asked;
 use super::event::LoadEvent;
 use super::flight::Flight;
 use crate::cache::Cache;
@@ -17,24 +18,33 @@ pub(crate) struct Seat<'a> {
     cache: &'a Cache,
     pub(crate) flight: Arc<Flight>,
     pub(crate) joined: bool,
+    asked: Asked,
 }
 
 impl<'a> Seat<'a> {
-    pub(crate) fn joined(cache: &'a Cache, flight: Arc<Flight>) -> Self {
+    /// Takes the place of a caller that asked then.
+    pub(crate) fn joined(cache: &'a Cache, flight: Arc<Flight>, asked: Asked) -> Self {
         cache.tell(&flight.key, LoadEvent::Joined);
         Self {
             cache,
             flight,
             joined: true,
+            asked,
         }
     }
 
-    pub(crate) fn leads(cache: &'a Cache, flight: Arc<Flight>) -> Self {
+    pub(crate) fn leads(cache: &'a Cache, flight: Arc<Flight>, asked: Asked) -> Self {
         Self {
             cache,
             flight,
             joined: false,
+            asked,
         }
+    }
+
+    /// Says whether this caller must not have what the flight brought: it joined a load that was invalidated before it asked.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.joined && self.flight.is_too_old_for(self.cache, self.asked)
     }
 }
 

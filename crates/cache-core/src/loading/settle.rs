@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::answer::{Source, StaleReason};
+use super::carried::{Asked, Carried};
 use super::error::{self, Fault};
 use super::fences::Boarding;
 use super::flight::{Crew, Flight, Landed};
@@ -31,6 +32,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) seen: u64,
     pub(crate) options: &'a LoadOptions,
     pub(crate) ttl: Expiration,
+    pub(crate) tags: &'a [&'a str],
 }
 
 /// What a caller gets.
@@ -51,6 +53,8 @@ pub(crate) enum Waited {
     Settled(Result<Settled>),
     /// The flight was given up, though somebody waited.
     Cancelled(CacheError),
+    /// It brought what was invalidated by a tag before this caller asked.
+    Outdated,
 }
 
 impl<'a> Ask<'a> {
@@ -64,17 +68,18 @@ impl<'a> Ask<'a> {
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
         let key: Arc<str> = self.place.key.into();
         let mut seen = self.seen;
+        let asked = Asked::now(cache);
         let mut work = Some(work);
         loop {
-            let lead = || Flight::new(Arc::clone(&key), self.place.hash, Crew::new(), 1);
-            let Some((flight, boarded)) = self.board(&key, seen, lead) else {
+            let lead = || self.flight(&key, Crew::new(), 1);
+            let Some((flight, boarded)) = self.board(&key, seen, asked, lead) else {
                 return Err(CacheError::closed());
             };
             if options.on_abandon == Abandon::Finish {
                 flight.keep_going();
             }
             let seat = match boarded {
-                Boarded::Joined => Seat::joined(cache, flight),
+                Boarded::Joined => Seat::joined(cache, flight, asked),
                 Boarded::Leads { look_again } => {
                     if let Some(work) = work.take() {
                         start(
@@ -84,7 +89,7 @@ impl<'a> Ask<'a> {
                             self.plan(work, older.clone(), look_again, false, unread),
                         );
                     }
-                    Seat::leads(cache, flight)
+                    Seat::leads(cache, flight, asked)
                 }
             };
             match self.wait(seat, stand_in.clone(), Instant::now(), unread).await {
@@ -92,6 +97,8 @@ impl<'a> Ask<'a> {
                 // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
                 Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
                 Waited::Cancelled(error) => return Err(error),
+                // The one that joined has its loader still.
+                Waited::Outdated => seen = u64::MAX,
             }
         }
     }
@@ -106,8 +113,8 @@ impl<'a> Ask<'a> {
             return Ok(());
         }
         let key: Arc<str> = self.place.key.into();
-        let lead = || Flight::new(Arc::clone(&key), self.place.hash, Crew::new(), 0);
-        match self.board(&key, self.seen, lead) {
+        let lead = || self.flight(&key, Crew::new(), 0);
+        match self.board(&key, self.seen, Asked::now(self.cache), lead) {
             Some((flight, Boarded::Leads { look_again })) => {
                 start(
                     &runtime,
@@ -129,16 +136,24 @@ impl<'a> Ask<'a> {
         failed.is_none_or(|failure| self.cache.now() >= failure.retry_at) && !registry.is_open(self.place)
     }
 
+    /// Makes a flight of the key.
+    pub(crate) fn flight(self, key: &Arc<str>, crew: Arc<Crew>, waiting: usize) -> Arc<Flight> {
+        let carried = Carried::begin(self.cache, self.tags);
+        Flight::new(Arc::clone(key), self.place.hash, crew, waiting, carried)
+    }
+
     /// Joins the flight of the key, or leads the one that `lead` makes. Returns nothing if the cache is closed.
     pub(crate) fn board(
         self,
         key: &Arc<str>,
         seen: u64,
+        asked: Asked,
         lead: impl FnOnce() -> Arc<Flight>,
     ) -> Option<(Arc<Flight>, Boarded)> {
         let mut own = None;
         let registry = &self.cache.loads().registry;
-        let boarding = registry.board(key, self.place.hash, seen, || {
+        let joins = |flight: &Arc<Flight>| !flight.is_too_old_for(self.cache, asked);
+        let boarding = registry.board(key, self.place.hash, seen, joins, || {
             let flight = lead();
             own = Some(Arc::clone(&flight));
             flight
@@ -178,6 +193,7 @@ impl<'a> Ask<'a> {
             }
         };
         match landed {
+            Landed::Found { loaded: true, .. } | Landed::NotFound if seat.is_outdated() => Waited::Outdated,
             Landed::Found { entry, loaded: false } => Waited::Settled(Ok(Settled::hit(entry))),
             Landed::Found { entry, loaded: true } => {
                 let source = if seat.joined {

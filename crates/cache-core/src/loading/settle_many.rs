@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::answer::StaleReason;
+use super::carried::Asked;
 use super::error::{self, Fault};
 use super::event::LoadEvent;
 use super::flight::{Crew, Flight};
@@ -30,6 +31,7 @@ pub(crate) struct AskMany<'a> {
     pub(crate) cache: &'a Cache,
     pub(crate) options: &'a LoadOptions,
     pub(crate) ttl: Expiration,
+    pub(crate) tags: &'a [&'a str],
 }
 
 /// Where a key stands.
@@ -58,7 +60,12 @@ impl<'a> AskMany<'a> {
         work: WorkMany,
         unread: Unread,
     ) -> Vec<Result<Settled>> {
-        let Self { cache, options, ttl } = self;
+        let Self {
+            cache,
+            options,
+            ttl,
+            tags,
+        } = self;
         if keys.is_empty() {
             return Vec::new();
         }
@@ -74,9 +81,11 @@ impl<'a> AskMany<'a> {
                     seen,
                     options,
                     ttl,
+                    tags,
                 }
             })
             .collect();
+        let asked = Asked::now(cache);
         let found = self.look(keys).await;
         let crew = Crew::new();
         // From here on each flight lands, even if an entry panics while it is read.
@@ -97,7 +106,7 @@ impl<'a> AskMany<'a> {
                 Need::Nothing(answer) => Standing::Settled(answer),
                 Need::Refresh(settled, entry) => {
                     if ask.may_refresh()
-                        && let Some((flight, Boarded::Leads { look_again })) = self.board(ask, &crew, 0)
+                        && let Some((flight, Boarded::Leads { look_again })) = self.board(ask, &crew, asked, 0)
                     {
                         landing.add(&flight);
                         parts.push(Part {
@@ -109,7 +118,7 @@ impl<'a> AskMany<'a> {
                     Standing::Settled(Ok(settled))
                 }
                 Need::Load(older) => {
-                    let standing = self.stand(ask, older, &crew, &mut parts);
+                    let standing = self.stand(ask, older, &crew, asked, &mut parts);
                     if let Standing::Waits { seat, .. } = &standing
                         && !seat.joined
                     {
@@ -143,6 +152,9 @@ impl<'a> AskMany<'a> {
                         // The loader is gone, so this caller cannot load for itself.
                         Waited::Cancelled(error) => {
                             ask.failed(Fault::Cancelled, error, stand_in, unread).await
+                        }
+                        Waited::Outdated => {
+                            ask.failed(Fault::Cancelled, error::outdated(), stand_in, unread).await
                         }
                     }
                 }
@@ -180,7 +192,7 @@ impl<'a> AskMany<'a> {
         let now = cache.shared().clock.coarse();
         let is_stale = entry.stale_at() != Timestamp::MAX && now >= entry.stale_at();
         let has_runtime = Handle::try_current().is_ok();
-        match unread(&entry, &cache.shared().codec) {
+        match unread(&entry, cache) {
             Some(error) if error.kind() == ErrorKind::NotFound => {
                 cache.tell(ask.place.key, LoadEvent::NegativeHit);
                 Need::Nothing(Ok(Settled::NotFound))
@@ -210,6 +222,7 @@ impl<'a> AskMany<'a> {
         ask: Ask<'a>,
         older: Option<Entry>,
         crew: &Arc<Crew>,
+        asked: Asked,
         parts: &mut Vec<Part>,
     ) -> Standing<'a> {
         let stand_in = ask.stand_in(older.as_ref());
@@ -219,30 +232,36 @@ impl<'a> AskMany<'a> {
         if Handle::try_current().is_err() {
             return Standing::Settled(Err(error::no_runtime()));
         }
-        let Some((flight, boarded)) = self.board(ask, crew, 1) else {
+        let Some((flight, boarded)) = self.board(ask, crew, asked, 1) else {
             return Standing::Settled(Err(CacheError::closed()));
         };
         if self.options.on_abandon == Abandon::Finish {
             flight.keep_going();
         }
         let seat = match boarded {
-            Boarded::Joined => Seat::joined(self.cache, flight),
+            Boarded::Joined => Seat::joined(self.cache, flight, asked),
             Boarded::Leads { look_again } => {
                 parts.push(Part {
                     flight: Arc::clone(&flight),
                     older,
                     look_again,
                 });
-                Seat::leads(self.cache, flight)
+                Seat::leads(self.cache, flight, asked)
             }
         };
         Standing::Waits { ask, seat, stand_in }
     }
 
-    fn board(self, ask: Ask<'a>, crew: &Arc<Crew>, waiting: usize) -> Option<(Arc<Flight>, Boarded)> {
+    fn board(
+        self,
+        ask: Ask<'a>,
+        crew: &Arc<Crew>,
+        asked: Asked,
+        waiting: usize,
+    ) -> Option<(Arc<Flight>, Boarded)> {
         let key: Arc<str> = ask.place.key.into();
-        let lead = || Flight::new(Arc::clone(&key), ask.place.hash, Arc::clone(crew), waiting);
-        let boarded = ask.board(&key, ask.seen, lead);
+        let lead = || ask.flight(&key, Arc::clone(crew), waiting);
+        let boarded = ask.board(&key, ask.seen, asked, lead);
         if waiting == 0
             && let Some((flight, Boarded::Joined)) = &boarded
         {

@@ -92,7 +92,7 @@ impl Ask<'_> {
         let now = self.cache.shared().clock.coarse();
         found.ok().flatten().filter(|entry| {
             let is_stale = self.cache.is_stale(entry);
-            let reads = unread(entry, &self.cache.shared().codec).is_none();
+            let reads = unread(entry, self.cache).is_none();
             if !reads && !is_stale && !entry.value().is_not_found() {
                 self.cache.tell(self.place.key, LoadEvent::Unreadable);
             }

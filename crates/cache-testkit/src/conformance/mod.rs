@@ -22,6 +22,7 @@ pub mod neighbour;
 mod probe;
 mod samples;
 pub mod set;
+pub mod tags;
 pub mod ttl;
 pub mod typed;
 pub mod uses;
