@@ -47,7 +47,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Tag::new("users", 0, 0x0123_4567_89AB_CDEF)?,
         Tag::new("team:3", 1, 42)?,
     ]);
-    write_new(&folder.join("v1-json-with-tags.bin"), &seal(&tagged, &payload, key)?)?;
+    write_new(
+        &folder.join("v1-json-with-tags.bin"),
+        &seal(&tagged, &payload, key)?,
+    )?;
     Ok(())
 }
 

@@ -135,7 +135,9 @@ impl CacheBuilder {
         let loads = self.loading.build()?;
         let mut context = LayerContext::new(Arc::clone(&name));
         let mut backend = self.backend;
-        let tagged = self.tags.then(|| Arc::new(TaggedBackend::new(Arc::clone(&backend))));
+        let tagged = self
+            .tags
+            .then(|| Arc::new(TaggedBackend::new(Arc::clone(&backend))));
         if let Some(tagged) = &tagged {
             backend = Arc::<TaggedBackend>::clone(tagged);
         }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::Cache;
 use crate::error::{CacheError, Result};
 use crate::future::CacheFuture;
+use crate::loading::patience;
 use crate::operation::Operation;
 use crate::tags::{self, Tag, TaggedBackend};
 use crate::value::Value;
@@ -51,12 +52,16 @@ impl Cache {
         let tagged = match checked {
             Ok(_) if names.is_empty() => return CacheFuture::ready(Ok(())),
             Ok(tagged) => tagged,
-            Err(error) => return CacheFuture::ready(Err(self.report(Operation::InvalidateTags, None, error))),
+            Err(error) => {
+                return CacheFuture::ready(Err(self.report(Operation::InvalidateTags, None, error)));
+            }
         };
         CacheFuture::boxed(async move {
             let done = tagged.invalidate(&names).await;
-            // Who found a stale value before has to look again before it is given.
-            self.loads().registry.note_changes();
+            // Who found a stale value before has to look again before it is given. What is just being stored is out of date
+            // already; it is waited for so that it is not in the way of what is loaded from now on.
+            let storing = self.loads().registry.note_invalidation(&names);
+            let _ = patience::wait_for_stores(&storing).await;
             // No layer sees this operation.
             done.map_err(|error| self.report(Operation::InvalidateTags, None, error))?;
             for observer in &self.shared().observers {

@@ -283,7 +283,12 @@ impl fmt::Debug for Value {
             Repr::Object(object) => write!(f, "Value::Object({})", object.type_name()),
             Repr::Boxed(boxed) => match &**boxed {
                 Boxed::Encoded(Encoded { payload, .. }) => {
-                    write!(f, "Value::Encoded({}, {} bytes)", payload.codec, payload.bytes.len())
+                    write!(
+                        f,
+                        "Value::Encoded({}, {} bytes)",
+                        payload.codec,
+                        payload.bytes.len()
+                    )
                 }
                 Boxed::Tagged(value, tags) => write!(f, "{value:?} with {} tags", tags.len()),
             },

@@ -323,7 +323,7 @@ proptest! {
         prop_assert_eq!((sealed[5], compressed[5]), (2, 3));
         prop_assert!(sealed.len() <= MAX_OVERHEAD + sample.payload.bytes.len());
         for stored in [sealed, compressed] {
-            let (Ok(Opened::Entry(opened) | Opened::Compressed(opened))) = open(stored.clone(), key) else {
+            let Ok(Opened::Entry(opened) | Opened::Compressed(opened)) = open(stored.clone(), key) else {
                 panic!("{sample:?}")
             };
             prop_assert_eq!(opened.tags(), &tags[..]);

@@ -260,7 +260,11 @@ fn tags_stand_in_the_extension_as_the_specification_says() {
     assert_eq!(usize::from(u16::from_le_bytes([bytes[6], bytes[7]])), header_len);
     assert_eq!(bytes[72..header_len], *extension);
     assert_eq!(bytes[header_len..], *JSON);
-    assert_eq!(u64_at(&bytes, 64), xxh3_64(&[&bytes[..64], &bytes[72..]].concat()), "checksum");
+    assert_eq!(
+        u64_at(&bytes, 64),
+        xxh3_64(&[&bytes[..64], &bytes[72..]].concat()),
+        "checksum"
+    );
 
     let Ok(Opened::Entry(entry)) = open(bytes.clone(), fingerprint(KEY)) else {
         unreachable!("rejected")

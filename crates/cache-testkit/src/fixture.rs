@@ -59,6 +59,11 @@ pub trait Fixture: Send + Sync {
         true
     }
 
+    /// Says whether exists counts as a use, as it does with tags on: those stand in the entry, which has to be read for them.
+    fn exists_is_a_use(&self) -> bool {
+        false
+    }
+
     /// Says whether [`items`](cache_core::BackendStats::items) is known.
     fn counts_items(&self) -> bool {
         true

@@ -75,7 +75,11 @@ fn seal_flagged(entry: &Entry, payload: &Payload, key: KeyFingerprint, flags: u8
         key,
         type_fingerprint: payload.type_fingerprint,
         generation: 0,
-        flags: if entry.tags().is_empty() { flags } else { flags | header::TAGGED },
+        flags: if entry.tags().is_empty() {
+            flags
+        } else {
+            flags | header::TAGGED
+        },
     };
     Ok(header.write(&tags::write(entry.tags()), &payload.bytes))
 }
@@ -108,7 +112,11 @@ pub fn open(mut stored: Bytes, key: KeyFingerprint) -> Result<Opened, Rejection>
         .with_stale_at(header.stale_at)
         .with_expires_at(header.expires_at)
         .with_load_cost(Duration::from_micros(u64::from(header.load_cost_micros)));
-    let entry = if tags.is_empty() { entry } else { entry.with_tags(tags) };
+    let entry = if tags.is_empty() {
+        entry
+    } else {
+        entry.with_tags(tags)
+    };
     Ok(if header.flags & header::COMPRESSED == 0 {
         Opened::Entry(entry)
     } else {

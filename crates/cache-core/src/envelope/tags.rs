@@ -55,7 +55,10 @@ mod tests {
 
     #[test]
     fn tags_come_back_as_they_were_written() {
-        let tags = [Tag::new("users", 0, 7).unwrap(), Tag::new("ünï:", 1, u64::MAX).unwrap()];
+        let tags = [
+            Tag::new("users", 0, 7).unwrap(),
+            Tag::new("ünï:", 1, u64::MAX).unwrap(),
+        ];
         let mut written = write(&tags);
         assert_eq!(read(&written), Ok(tags.to_vec()));
         written.push(9);

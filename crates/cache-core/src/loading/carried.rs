@@ -61,7 +61,13 @@ pub(crate) struct Asked(u64);
 
 impl Asked {
     pub(crate) fn now(cache: &Cache) -> Self {
-        Self(cache.shared().tagged.as_ref().map_or(0, |tagged| tagged.invalidations().count()))
+        Self(
+            cache
+                .shared()
+                .tagged
+                .as_ref()
+                .map_or(0, |tagged| tagged.invalidations().count()),
+        )
     }
 }
 
@@ -75,7 +81,9 @@ impl Flight {
             return Ok(());
         }
         cache.tagged()?;
-        let Some(carried) = self.carried() else { return Ok(()) };
+        let Some(carried) = self.carried() else {
+            return Ok(());
+        };
         let mut tags = Tag::wanted(names.iter().map(|name| &**name))?.into_vec();
         tags.retain(|tag| carried.call.iter().all(|call| call.name() != tag.name()));
         Tag::check_count(carried.call.len() + tags.len())?;
@@ -84,7 +92,14 @@ impl Flight {
         Ok(())
     }
 
+    /// Says whether it carries one of these tags, as far as they are known.
+    pub(crate) fn carries(&self, names: &[&str]) -> bool {
+        let mut all = self.carried().into_iter().flat_map(Carried::all);
+        all.any(|tag| names.contains(&tag.name()))
+    }
+
     pub(crate) fn is_too_old_for(&self, cache: &Cache, asked: Asked) -> bool {
-        self.carried().is_some_and(|carried| carried.is_too_old_for(cache, asked))
+        self.carried()
+            .is_some_and(|carried| carried.is_too_old_for(cache, asked))
     }
 }

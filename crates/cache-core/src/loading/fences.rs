@@ -165,9 +165,10 @@ impl<F: Flying> Fences<F> {
         self.fence(key);
     }
 
-    /// Notes a change that no write of a key made.
-    pub(crate) fn note_change(&mut self) {
+    /// Notes a change that no write of a key made. Returns the flights that store.
+    pub(crate) fn note_change(&mut self) -> impl Iterator<Item = &F> {
         self.changes += 1;
+        self.slots.values().filter_map(|slot| slot.storing.as_ref())
     }
 
     /// Begins to clear. Returns the flights that it has to wait for.

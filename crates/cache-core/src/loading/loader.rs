@@ -97,7 +97,8 @@ impl<T> Loaded<T> {
     /// A call does better to give the tags that it knows itself, with [`GetOrLoad::tags`](crate::GetOrLoad::tags): those are
     /// also protected from invalidations by other processes while the loader runs.
     pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.tags.extend(tags.into_iter().map(|tag| tag.into().into_boxed_str()));
+        self.tags
+            .extend(tags.into_iter().map(|tag| tag.into().into_boxed_str()));
         self
     }
 

@@ -25,7 +25,7 @@ mod loads;
 #[cfg(test)]
 mod model;
 mod options;
-mod patience;
+pub(crate) mod patience;
 mod publish;
 mod random;
 mod registry;

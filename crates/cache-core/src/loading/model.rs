@@ -108,7 +108,11 @@ impl World {
             id: self.number(),
             landed: Arc::new((Mutex::new(None), Condvar::new())),
         };
-        let boarding = self.fences.lock().unwrap().board(&key, seen, |_| true, || ship.clone());
+        let boarding = self
+            .fences
+            .lock()
+            .unwrap()
+            .board(&key, seen, |_| true, || ship.clone());
         let look_again = match boarding {
             Boarding::Joined(other) => return other.wait(),
             Boarding::Leads { look_again } => look_again && self.left_out != LeftOut::LookingAgain,

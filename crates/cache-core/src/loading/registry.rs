@@ -170,11 +170,22 @@ impl Registry {
         (ticket, storing)
     }
 
-    /// Notes that entries of any key may have changed without a write of theirs: tags were invalidated.
-    pub(crate) fn note_changes(&self) {
+    /// Notes that entries of any key may have changed without a write of theirs: tags were invalidated. Returns the flights
+    /// that store what carries one of them.
+    pub(crate) fn note_invalidation(&self, names: &[&str]) -> Vec<Arc<Flight>> {
+        let mut storing = Vec::new();
         for at in 0..SHARDS {
-            self.at(at, |shard| shard.fences.note_change());
+            self.at(at, |shard| {
+                storing.extend(
+                    shard
+                        .fences
+                        .note_change()
+                        .filter(|flight| flight.carries(names))
+                        .cloned(),
+                );
+            });
         }
+        storing
     }
 
     /// Begins to clear. Who clears waits for the flights that come with the ticket, and acts then.

@@ -106,7 +106,8 @@ impl<'a> AskMany<'a> {
                 Need::Nothing(answer) => Standing::Settled(answer),
                 Need::Refresh(settled, entry) => {
                     if ask.may_refresh()
-                        && let Some((flight, Boarded::Leads { look_again })) = self.board(ask, &crew, asked, 0)
+                        && let Some((flight, Boarded::Leads { look_again })) =
+                            self.board(ask, &crew, asked, 0)
                     {
                         landing.add(&flight);
                         parts.push(Part {
@@ -154,7 +155,8 @@ impl<'a> AskMany<'a> {
                             ask.failed(Fault::Cancelled, error, stand_in, unread).await
                         }
                         Waited::Outdated => {
-                            ask.failed(Fault::Cancelled, error::outdated(), stand_in, unread).await
+                            ask.failed(Fault::Cancelled, error::outdated(), stand_in, unread)
+                                .await
                         }
                     }
                 }

@@ -61,7 +61,11 @@ pub(crate) async fn stamp(
     };
     let (mut lacking, mut proofs): (Vec<&str>, Vec<Tag>) = (Vec::new(), Vec::new());
     let mut until = Timestamp::from_millis(0);
-    for (_, entry) in &entries {
+    let is_outdated = |flight: &Flight| flight.carried().is_some_and(|carried| carried.is_outdated(cache));
+    for (flight, entry) in &entries {
+        if is_outdated(flight) {
+            continue;
+        }
         for tag in entry.tags() {
             let held = proof(known, tag)?;
             if held.as_ref().is_some_and(|held| held.until >= entry.expires_at()) {
@@ -90,8 +94,8 @@ pub(crate) async fn stamp(
         judged.any(|(proof, is_current)| !is_current && proof.name() == tag.name())
     };
     let stamped = entries.iter().map(|(flight, entry)| {
-        let is_outdated = flight.carried().is_some_and(|carried| carried.is_outdated(cache));
-        if is_outdated || entry.tags().iter().any(is_gone) {
+        // Asked again, now that no invalidation can come before the markers that were read or made.
+        if is_outdated(flight) || entry.tags().iter().any(is_gone) {
             return Ok(None);
         }
         let tags = entry.tags().iter().map(|tag| {

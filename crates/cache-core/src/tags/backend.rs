@@ -4,8 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::generations::{Makers, is_unresolved};
+use super::generations::is_unresolved;
 use super::invalidations::Invalidations;
+use super::makers::Makers;
 use crate::backend::CacheBackend;
 use crate::clock::Clock;
 use crate::entry::Entry;
@@ -136,7 +137,11 @@ impl CacheBackend for TaggedBackend {
 }
 
 fn carries_tags(found: &[Result<Option<Entry>>]) -> bool {
-    found.iter().flatten().flatten().any(|entry| !entry.tags().is_empty())
+    found
+        .iter()
+        .flatten()
+        .flatten()
+        .any(|entry| !entry.tags().is_empty())
 }
 
 impl fmt::Debug for TaggedBackend {

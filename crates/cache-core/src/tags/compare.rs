@@ -49,7 +49,9 @@ impl TaggedBackend {
     pub(crate) async fn current(&self, tags: &[Tag]) -> Result<Vec<bool>> {
         let markers = self.read_markers(tags.iter().map(Tag::marker).collect()).await?;
         let judged = tags.iter().zip(&markers);
-        Ok(judged.map(|(tag, marker)| tag.is_current(marker.as_ref())).collect())
+        Ok(judged
+            .map(|(tag, marker)| tag.is_current(marker.as_ref()))
+            .collect())
     }
 
     /// Reads markers, one answer for each key. The failure of one is the failure of all.
@@ -57,7 +59,12 @@ impl TaggedBackend {
         let count = keys.len();
         let mut found = match keys.as_slice() {
             [key] => vec![self.inner().get(*key).await?],
-            _ => self.inner().get_many(keys).await?.into_iter().collect::<Result<Vec<_>>>()?,
+            _ => self
+                .inner()
+                .get_many(keys)
+                .await?
+                .into_iter()
+                .collect::<Result<Vec<_>>>()?,
         };
         // A backend that gave too few answers has nothing.
         found.resize_with(count, || None);
@@ -65,13 +72,20 @@ impl TaggedBackend {
     }
 
     /// Looks which of several entries still count. The backend is asked once for all their markers.
-    pub(super) async fn compare_many(&self, found: Vec<Result<Option<Entry>>>) -> Result<Vec<Result<Option<Entry>>>> {
+    pub(super) async fn compare_many(
+        &self,
+        found: Vec<Result<Option<Entry>>>,
+    ) -> Result<Vec<Result<Option<Entry>>>> {
         let mut answers: HashMap<Key<'_>, Result<Option<Entry>>> = HashMap::new();
         let tagged = || found.iter().flatten().flatten().flat_map(Entry::tags);
         let mut keys: Vec<Key<'_>> = tagged().map(Tag::marker).collect();
         keys.sort_unstable();
         keys.dedup();
-        answers.extend(keys.iter().copied().zip(self.inner().get_many(keys.clone()).await?));
+        answers.extend(
+            keys.iter()
+                .copied()
+                .zip(self.inner().get_many(keys.clone()).await?),
+        );
         let verdicts: Vec<Result<bool>> = found
             .iter()
             .map(|one| {
@@ -86,11 +100,14 @@ impl TaggedBackend {
                 })
             })
             .collect();
-        let settled = found.into_iter().zip(verdicts).map(|(one, verdict)| match verdict {
-            Ok(true) => one,
-            Ok(false) => Ok(None),
-            Err(error) => Err(error),
-        });
+        let settled = found
+            .into_iter()
+            .zip(verdicts)
+            .map(|(one, verdict)| match verdict {
+                Ok(true) => one,
+                Ok(false) => Ok(None),
+                Err(error) => Err(error),
+            });
         Ok(settled.collect())
     }
 }

@@ -5,10 +5,8 @@
 //! the other one. While that one serves, the first comes to its end, so by the time it is made anew no entry goes by it any
 //! more, unless the lives of the entries of a tag differ by more than about a factor of two. Such entries are a miss then.
 
-use tokio::sync::{Mutex, MutexGuard};
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::backend::TaggedBackend;
+use super::makers::Turn;
 use super::marker::Marker;
 use super::tag::Tag;
 use crate::backend::CacheBackend;
@@ -17,7 +15,8 @@ use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Key;
 
-const STRIPES: usize = 64;
+/// How often a caller waits for another one to make the markers. More often only if they are invalidated each time.
+const TURNS: usize = 8;
 /// How much longer than the entry that asks for it a marker lives.
 const LIVES: u32 = 3;
 
@@ -26,44 +25,6 @@ const LIVES: u32 = 3;
 pub(crate) struct Held {
     pub(crate) tag: Tag,
     pub(crate) until: Timestamp,
-}
-
-/// Lets one caller of this process make the markers of a tag. Two that did would each make the entries of the other a miss.
-pub(super) struct Makers(Box<[Mutex<()>]>);
-
-impl Makers {
-    pub(super) fn new() -> Self {
-        Self((0..STRIPES).map(|_| Mutex::const_new(())).collect())
-    }
-
-    /// Begins to make the markers of these tags. A caller that finds another one at it waits for that, and begins with
-    /// nothing: what it needs may be there now.
-    async fn begin(&self, names: &[&str]) -> Vec<MutexGuard<'_, ()>> {
-        let mut stripes: Vec<&Mutex<()>> = Vec::with_capacity(names.len());
-        for at in in_order(names) {
-            stripes.extend(self.0.get(at));
-        }
-        let mut begun = Vec::with_capacity(stripes.len());
-        for stripe in stripes {
-            match stripe.try_lock() {
-                Ok(guard) => begun.push(guard),
-                Err(_) => {
-                    begun.clear();
-                    drop(stripe.lock().await);
-                    return begun;
-                }
-            }
-        }
-        begun
-    }
-}
-
-fn in_order(names: &[&str]) -> Vec<usize> {
-    let stripe = |name: &&str| usize::try_from(xxh3_64(name.as_bytes()) % STRIPES as u64).unwrap_or_default();
-    let mut stripes: Vec<usize> = names.iter().map(stripe).collect();
-    stripes.sort_unstable();
-    stripes.dedup();
-    stripes
 }
 
 /// The two slots of a tag, as they are.
@@ -92,13 +53,28 @@ impl TaggedBackend {
     pub(crate) async fn hold(&self, names: &[&str], until: Timestamp) -> Result<Vec<Held>> {
         let mut slots = self.slots(names).await?;
         let lacking = |slots: &[Slots]| slots.iter().any(|slots| slots.covering(until).is_none());
-        if lacking(&slots) {
-            let _begun = self.makers().begin(names).await;
-            // Another caller may have made them before this one began.
-            slots = self.slots(names).await?;
-            if lacking(&slots) {
-                self.make(names, &mut slots, until).await?;
+        for _ in 0..TURNS {
+            if !lacking(&slots) {
+                break;
             }
+            match self.makers().turn(names).await {
+                Turn::Begun(begun) => {
+                    // Another caller may have made them before this one began.
+                    let made = match self.slots(names).await {
+                        Ok(read) => {
+                            slots = read;
+                            self.make(names, &mut slots, until).await
+                        }
+                        Err(error) => Err(error),
+                    };
+                    made.inspect_err(|_| begun.failed())?;
+                }
+                Turn::Waited { failed: true } => break,
+                Turn::Waited { failed: false } => slots = self.slots(names).await?,
+            }
+        }
+        if lacking(&slots) {
+            self.make(names, &mut slots, until).await?;
         }
         names
             .iter()
@@ -106,7 +82,10 @@ impl TaggedBackend {
             .filter_map(|(name, slots)| Some((name, slots.covering(until)?)))
             .map(|(name, (slot, marker))| {
                 let tag = Tag::new(name, slot, marker.generation)?;
-                Ok(Held { tag, until: marker.until })
+                Ok(Held {
+                    tag,
+                    until: marker.until,
+                })
             })
             .collect()
     }
@@ -134,7 +113,13 @@ impl TaggedBackend {
                 made.push((Tag::new(name, slot, marker.generation)?, marker));
             }
         }
-        let entries = made.iter().map(|(tag, marker)| (tag.marker(), marker.entry(now))).collect();
+        if made.is_empty() {
+            return Ok(());
+        }
+        let entries = made
+            .iter()
+            .map(|(tag, marker)| (tag.marker(), marker.entry(now)))
+            .collect();
         self.inner().set_many(entries).await?.into_iter().collect()
     }
 
@@ -151,14 +136,20 @@ impl TaggedBackend {
         entries: Vec<(Key<'k>, Entry)>,
     ) -> Result<Vec<(Key<'k>, Entry)>> {
         let tagged = || entries.iter().filter(|(_, entry)| is_unresolved(entry));
-        let mut names: Vec<&str> = tagged().flat_map(|(_, entry)| unresolved(entry)).map(Tag::name).collect();
+        let mut names: Vec<&str> = tagged()
+            .flat_map(|(_, entry)| unresolved(entry))
+            .map(Tag::name)
+            .collect();
         names.sort_unstable();
         names.dedup();
         let Some(until) = tagged().map(|(_, entry)| entry.expires_at()).max() else {
             return Ok(entries);
         };
         let held = self.hold(&names, until).await?;
-        Ok(entries.into_iter().map(|(key, entry)| (key, resolved(entry, &held))).collect())
+        Ok(entries
+            .into_iter()
+            .map(|(key, entry)| (key, resolved(entry, &held)))
+            .collect())
     }
 
     /// Removes the markers of tags: no entry that carries one of them counts any more.
@@ -166,12 +157,18 @@ impl TaggedBackend {
         self.invalidations().note(names.iter().copied());
         let tags = all_slots(names)?;
         let keys = tags.iter().map(Tag::marker).collect();
-        self.inner().delete_many(keys).await?.into_iter().try_for_each(|went| went.map(drop))
+        self.inner()
+            .delete_many(keys)
+            .await?
+            .into_iter()
+            .try_for_each(|went| went.map(drop))
     }
 }
 
 fn all_slots(names: &[&str]) -> Result<Vec<Tag>> {
-    let slots = names.iter().flat_map(|name| (0..Tag::SLOTS).map(move |slot| Tag::new(name, slot, 0)));
+    let slots = names
+        .iter()
+        .flat_map(|name| (0..Tag::SLOTS).map(move |slot| Tag::new(name, slot, 0)));
     slots.collect()
 }
 
@@ -208,6 +205,8 @@ fn resolved(entry: Entry, held: &[Held]) -> Entry {
 mod tests {
     use std::time::Duration;
 
+    use xxhash_rust::xxh3::xxh3_64;
+
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
@@ -226,7 +225,10 @@ mod tests {
     #[test]
     fn an_empty_slot_is_made_before_one_that_serves() {
         assert_eq!(Slots([Some(Marker::new(at(5))), None]).spare(), 1);
-        assert_eq!(Slots([Some(Marker::new(at(9))), Some(Marker::new(at(5)))]).spare(), 1);
+        assert_eq!(
+            Slots([Some(Marker::new(at(9))), Some(Marker::new(at(5)))]).spare(),
+            1
+        );
     }
 
     #[test]
@@ -250,7 +252,10 @@ mod tests {
             let slot = slots.covering(until).map_or_else(
                 || {
                     let spare = slots.spare();
-                    assert!(last_end[usize::from(spare)] <= now, "at step {step} an entry was lost");
+                    assert!(
+                        last_end[usize::from(spare)] <= now,
+                        "at step {step} an entry was lost"
+                    );
                     slots.0[usize::from(spare)] = Some(Marker::new(end_of_marker(now, until)));
                     spare
                 },

@@ -87,7 +87,11 @@ mod tests {
         let bytes = |bytes: &'static [u8], codec| {
             let bytes = Bytes::from_static(bytes);
             let type_fingerprint = TypeFingerprint::UNKNOWN;
-            Value::from_payload(Payload { bytes, codec, type_fingerprint })
+            Value::from_payload(Payload {
+                bytes,
+                codec,
+                type_fingerprint,
+            })
         };
         for value in [
             Value::new(7_u64),

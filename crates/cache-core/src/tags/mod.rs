@@ -14,6 +14,7 @@ mod backend;
 mod compare;
 mod generations;
 mod invalidations;
+mod makers;
 mod marker;
 mod tag;
 

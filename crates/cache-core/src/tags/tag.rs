@@ -75,6 +75,11 @@ impl Tag {
         &self.marker[NAME_AT..]
     }
 
+    /// Returns the key of the marker, which is an entry of the same backend.
+    pub fn key(&self) -> &str {
+        &self.marker
+    }
+
     /// Returns which of the two markers of the tag the entry goes by.
     pub fn slot(&self) -> u8 {
         self.marker.as_bytes()[SLOT_AT] - b'0'
@@ -102,10 +107,14 @@ impl Tag {
 pub(super) fn check_name(name: &str) -> Result<()> {
     match name {
         "" => Err(invalid("a tag is empty; give it a name")),
-        "*" => Err(invalid("the tag `*` would stand for all tags; use clear to remove every value")),
+        "*" => Err(invalid(
+            "the tag `*` would stand for all tags; use clear to remove every value",
+        )),
         _ if name.len() > Tag::MAX_LEN => {
             let (len, most) = (name.len(), Tag::MAX_LEN);
-            Err(invalid(format!("a tag has {len} bytes, the limit is {most}; shorten it")))
+            Err(invalid(format!(
+                "a tag has {len} bytes, the limit is {most}; shorten it"
+            )))
         }
         _ => Ok(()),
     }
@@ -128,7 +137,12 @@ pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> CacheError {
 impl fmt::Debug for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { generation, .. } = self;
-        write!(f, "Tag({:?}, slot {}, {generation:016x})", Key::own(self.name()), self.slot())
+        write!(
+            f,
+            "Tag({:?}, slot {}, {generation:016x})",
+            Key::own(self.name()),
+            self.slot()
+        )
     }
 }
 

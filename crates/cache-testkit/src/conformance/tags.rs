@@ -26,7 +26,11 @@ async fn get(cache: &Cache, key: &str) -> Option<u64> {
 /// Asserts that a key is a miss for all that reads.
 async fn assert_absent(cache: &Cache, key: &str) {
     assert!(!cache.exists(key).await.unwrap(), "exists of {key:?}");
-    assert_eq!(all(cache.get_many::<u64>(&[key]).await), [None], "get_many of {key:?}");
+    assert_eq!(
+        all(cache.get_many::<u64>(&[key]).await),
+        [None],
+        "get_many of {key:?}"
+    );
     assert_eq!(get(cache, key).await, None, "get of {key:?}");
 }
 
@@ -37,7 +41,10 @@ pub async fn a_value_with_tags_is_there(fixture: &dyn Fixture) {
     all(cache.set_many([("two", 2_u64), ("three", 3)]).tags(&["a"]).await);
     assert_kept(fixture, get(&cache, "one").await, 1);
     assert_kept(fixture, cache.exists("one").await.unwrap().then_some(()), ());
-    for (found, stored) in all(cache.get_many::<u64>(&["one", "two", "three"]).await).into_iter().zip(1..) {
+    for (found, stored) in all(cache.get_many::<u64>(&["one", "two", "three"]).await)
+        .into_iter()
+        .zip(1..)
+    {
         assert_kept(fixture, found, stored);
     }
 }
@@ -115,7 +122,9 @@ pub async fn an_unused_tag_can_be_invalidated(fixture: &dyn Fixture) {
 pub async fn tags_of_any_text_work(fixture: &dyn Fixture) {
     let cache = cache(fixture);
     let long = "t".repeat(256);
-    let tags = ["a", "a:", ":a", "0:a", "{a}", "a*", "\0", "ünï", "\u{FDD0}", &long];
+    let tags = [
+        "a", "a:", ":a", "0:a", "{a}", "a*", "\0", "ünï", "\u{FDD0}", &long,
+    ];
     for tag in tags {
         cache.set(tag, 1_u64).tags(&[tag]).await.unwrap();
     }
@@ -144,7 +153,12 @@ pub async fn values_of_different_lives_share_a_tag(fixture: &dyn Fixture) {
     let cache = cache(fixture);
     let life = life(fixture);
     cache.set("short", 1_u64).ttl(life).tags(&["a"]).await.unwrap();
-    cache.set("long", 2_u64).ttl(100 * life).tags(&["a"]).await.unwrap();
+    cache
+        .set("long", 2_u64)
+        .ttl(100 * life)
+        .tags(&["a"])
+        .await
+        .unwrap();
     assert_kept(fixture, get(&cache, "short").await, 1);
     fixture.pass(4 * life).await;
     assert_absent(&cache, "short").await;
@@ -226,7 +240,10 @@ pub async fn an_invalidation_during_a_load_wins(fixture: &dyn Fixture) {
 pub async fn a_remembered_nothing_can_be_invalidated(fixture: &dyn Fixture) {
     let cache = cache(fixture);
     let nothing = |_: LoadContext<u64>| async { Ok::<_, String>(Loaded::not_found()) };
-    assert_eq!(cache.get_or_load("key", nothing).tags(&["a"]).await.unwrap(), None);
+    assert_eq!(
+        cache.get_or_load("key", nothing).tags(&["a"]).await.unwrap(),
+        None
+    );
     cache.invalidate_tag("a").await.unwrap();
     let something = |_: LoadContext<u64>| async { Ok::<_, String>(Loaded::store(7)) };
     assert_eq!(cache.get_or_load("key", something).await.unwrap(), Some(7));
@@ -240,7 +257,11 @@ pub async fn an_invalidated_stale_value_is_not_given(fixture: &dyn Fixture) {
         .stale_while_revalidate(100 * life)
         .stale_if_error(100 * life)
         .jitter(0.0);
-    let cache = builder(fixture, fixture.backend()).tags(true).loading(options).build().unwrap();
+    let cache = builder(fixture, fixture.backend())
+        .tags(true)
+        .loading(options)
+        .build()
+        .unwrap();
     let load = || async { Ok::<u64, &str>(1) };
     assert_eq!(cache.get_or_load("key", load).tags(&["a"]).await.unwrap(), 1);
     fixture.pass(life + 4 * fixture.slack()).await;
@@ -259,7 +280,10 @@ pub async fn many_loaded_values_carry_tags(fixture: &dyn Fixture) {
         });
         Ok::<Vec<_>, &str>(pairs.collect())
     };
-    all(cache.get_or_load_many(&["x", "y", "z"], load).tags(&["all"]).await);
+    all(cache
+        .get_or_load_many(&["x", "y", "z"], load)
+        .tags(&["all"])
+        .await);
     assert_kept(fixture, get(&cache, "y").await, 1);
     cache.invalidate_tag("x").await.unwrap();
     assert_absent(&cache, "x").await;

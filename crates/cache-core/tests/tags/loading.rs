@@ -1,0 +1,248 @@
+//! Invalidations among loads: they win, for everybody who asks afterwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{ErrorKind, LoadContext, LoadEvent, LoadOptions, Loaded, Operation};
+use cache_testkit::FailingBackend;
+
+use crate::support::{Down, Ear, Hearing, Held, builder, cache_on, load, map, settle};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// With tags that the call gave, and with those that only the loader knows.
+#[tokio::test]
+async fn who_asks_after_an_invalidation_does_not_get_what_was_loaded_before() {
+    for (tags, of_loader) in [(&["a"][..], "x"), (&[][..], "a")] {
+        let cache = cache_on(map().0);
+        let held = Held::new();
+        let before = held
+            .under_way(&cache, tags, move || Loaded::store(1).tags([of_loader]))
+            .await;
+        cache.invalidate_tag("a").await.unwrap();
+        let after = tokio::spawn({
+            let cache = cache.clone();
+            async move { load(&cache, &[], 2).await }
+        });
+        settle().await;
+        held.let_go();
+        assert_eq!(before.await.unwrap().unwrap(), Some(1), "{tags:?}");
+        assert_eq!(after.await.unwrap().unwrap(), 2, "{tags:?}");
+        assert_eq!(cache.get("key").await.unwrap(), Some(2_u64), "{tags:?}");
+        assert_eq!(cache.loads_in_flight(), 0);
+    }
+}
+
+#[tokio::test]
+async fn who_asks_after_an_invalidation_does_not_hear_that_there_was_nothing_before() {
+    let cache = cache_on(map().0);
+    let held = Held::new();
+    let before = held.under_way(&cache, &["a"], Loaded::not_found).await;
+    cache.invalidate_tag("a").await.unwrap();
+    assert_eq!(load(&cache, &["a"], 2).await.unwrap(), 2);
+    held.let_go();
+    assert_eq!(before.await.unwrap().unwrap(), None);
+    assert_eq!(cache.get("key").await.unwrap(), Some(2_u64));
+}
+
+#[tokio::test]
+async fn an_invalidation_of_another_tag_changes_nothing() {
+    let cache = cache_on(map().0);
+    let held = Held::new();
+    let leads = held
+        .under_way(&cache, &["a"], || Loaded::store(1).tags(["b"]))
+        .await;
+    cache.invalidate_tag("c").await.unwrap();
+    let joins = tokio::spawn({
+        let cache = cache.clone();
+        async move { load(&cache, &[], 2).await }
+    });
+    settle().await;
+    held.let_go();
+    assert_eq!(leads.await.unwrap().unwrap(), Some(1));
+    assert_eq!(joins.await.unwrap().unwrap(), 1);
+    assert_eq!(cache.get("key").await.unwrap(), Some(1_u64));
+}
+
+/// Another handle stands for another process: of it this one hears only through the markers.
+#[tokio::test]
+async fn an_invalidation_by_another_handle_during_a_load_wins() {
+    let (map, _) = map();
+    let (cache, other) = (cache_on(Arc::clone(&map)), cache_on(map));
+    let held = Held::new();
+    let caller = held.under_way(&cache, &["a", "b"], || Loaded::store(1)).await;
+    other.invalidate_tag("b").await.unwrap();
+    held.let_go();
+    assert_eq!(caller.await.unwrap().unwrap(), Some(1));
+    assert_eq!(cache.get::<u64>("key").await.unwrap(), None);
+    assert_eq!(other.get::<u64>("key").await.unwrap(), None);
+}
+
+/// The loader lets the value live longer than the markers that were made before it ran.
+#[tokio::test]
+async fn a_value_that_lives_longer_than_was_thought_is_covered() {
+    let (map, clock) = map();
+    let (cache, other) = (cache_on(Arc::clone(&map)), cache_on(map));
+    let day = 24 * 60 * MINUTE;
+    let held = Held::new();
+    let caller = held
+        .under_way(&cache, &["a"], move || Loaded::store(1).ttl(day))
+        .await;
+    held.let_go();
+    caller.await.unwrap().unwrap();
+    clock.advance(day - MINUTE);
+    assert_eq!(cache.get("key").await.unwrap(), Some(1_u64));
+    cache.delete("key").await.unwrap();
+    // And an invalidation during such a load wins too.
+    let caller = held
+        .under_way(&cache, &["a"], move || Loaded::store(2).ttl(10 * day))
+        .await;
+    other.invalidate_tag("a").await.unwrap();
+    held.let_go();
+    caller.await.unwrap().unwrap();
+    assert_eq!(cache.get::<u64>("key").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_modified_keeps_its_tags() {
+    let (map, clock) = map();
+    let options = LoadOptions::new().ttl(MINUTE).stale_if_error(100 * MINUTE);
+    let cache = builder(map).loading(options).build().unwrap();
+    let first = |_: LoadContext<u64>| async { Ok::<_, Down>(Loaded::store(1).tags(["a"])) };
+    let same = |_: LoadContext<u64>| async { Ok::<_, Down>(Loaded::not_modified()) };
+    cache.get_or_load("key", first).await.unwrap();
+    for _ in 0..5 {
+        clock.advance(2 * MINUTE);
+        assert_eq!(cache.get_or_load("key", same).await.unwrap(), Some(1));
+        assert_eq!(cache.get("key").await.unwrap(), Some(1_u64));
+    }
+    cache.invalidate_tag("a").await.unwrap();
+    assert_eq!(cache.get::<u64>("key").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_invalidation_while_the_loader_finds_nothing_modified_wins() {
+    let (map, clock) = map();
+    let options = LoadOptions::new().ttl(MINUTE).stale_if_error(100 * MINUTE);
+    let cache = builder(Arc::clone(&map)).loading(options).build().unwrap();
+    let other = cache_on(map);
+    for invalidates in [&cache, &other] {
+        load(&cache, &["a"], 1).await.unwrap();
+        clock.advance(2 * MINUTE);
+        let held = Held::new();
+        let caller = held.under_way(&cache, &[], Loaded::not_modified).await;
+        invalidates.invalidate_tag("a").await.unwrap();
+        held.let_go();
+        assert_eq!(caller.await.unwrap().unwrap(), Some(1));
+        assert_eq!(cache.get::<u64>("key").await.unwrap(), None);
+        cache.delete("key").await.unwrap();
+    }
+}
+
+/// A stale value would have been given for the failure.
+#[tokio::test]
+async fn a_stale_value_that_is_invalidated_during_the_load_is_not_given_for_its_failure() {
+    let (map, clock) = map();
+    let options = LoadOptions::new().ttl(MINUTE).stale_if_error(100 * MINUTE);
+    let cache = builder(map).loading(options).build().unwrap();
+    let caller = |held: &Held| {
+        let (cache, held) = (cache.clone(), held.clone());
+        async move { held.under_way(&cache, &["a"], || panic!("a test says so")).await }
+    };
+    for invalidates in [false, true] {
+        load(&cache, &["a"], 1).await.unwrap();
+        clock.advance(2 * MINUTE);
+        let held = Held::new();
+        let caller = caller(&held).await;
+        if invalidates {
+            cache.invalidate_tag("a").await.unwrap();
+        }
+        held.let_go();
+        let got = caller.await.unwrap();
+        if invalidates {
+            assert_eq!(got.unwrap_err().kind(), ErrorKind::Panic);
+        } else {
+            assert_eq!(got.unwrap(), Some(1));
+            // The failure is not waited for in the next round.
+            clock.advance(MINUTE);
+            cache.delete("key").await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_fails_does_not_fail_a_load_with_tags() {
+    let ear = Arc::new(Ear::default());
+    let failing = Arc::new(FailingBackend::new(map().0));
+    let cache = builder(Arc::clone(&failing))
+        .layer(Hearing(Arc::clone(&ear)))
+        .build()
+        .unwrap();
+    for operation in [Operation::Get, Operation::GetMany, Operation::SetMany] {
+        failing.fail(operation, ErrorKind::Unavailable);
+        assert_eq!(load(&cache, &["a"], 1).await.unwrap(), 1, "{operation}");
+        failing.heal();
+        cache.clear().await.unwrap();
+    }
+    let stores = ear
+        .loads
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|event| **event == LoadEvent::StoreFailed)
+        .count();
+    // A failed look is not in the way of the store.
+    assert_eq!(stores, 2);
+}
+
+/// A batch cannot call its loader again, so the caller is told.
+#[tokio::test]
+async fn a_batch_that_joined_what_was_invalidated_before_says_so() {
+    let cache = cache_on(map().0);
+    let held = Held::new();
+    let before = held.under_way(&cache, &[], || Loaded::store(1).tags(["a"])).await;
+    cache.invalidate_tag("a").await.unwrap();
+    let batch = tokio::spawn({
+        let cache = cache.clone();
+        async move {
+            let load = |keys: Vec<String>| async {
+                Ok::<Vec<_>, Down>(
+                    keys.into_iter()
+                        .map(|key| (key, Ok(Loaded::store(2_u64))))
+                        .collect(),
+                )
+            };
+            cache.get_or_load_many(&["key", "other"], load).await
+        }
+    });
+    settle().await;
+    held.let_go();
+    before.await.unwrap().unwrap();
+    let mut answers = batch.await.unwrap();
+    assert_eq!(answers.remove(1).unwrap(), Some(2));
+    let error = answers.remove(0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!(error.is_transient());
+    assert_eq!(cache.get::<u64>("key").await.unwrap(), None);
+}
+
+/// Of the call's own tags the flight is known to be too old at once, so a batch loads for itself.
+#[tokio::test]
+async fn a_batch_does_not_join_what_was_invalidated_by_a_tag_of_its_call() {
+    let cache = cache_on(map().0);
+    let held = Held::new();
+    let before = held.under_way(&cache, &["a"], || Loaded::store(1)).await;
+    cache.invalidate_tag("a").await.unwrap();
+    let load = |keys: Vec<String>| async {
+        Ok::<Vec<_>, Down>(
+            keys.into_iter()
+                .map(|key| (key, Ok(Loaded::store(2_u64))))
+                .collect(),
+        )
+    };
+    let answers = cache.get_or_load_many(&["key"], load).tags(&["a"]).await;
+    assert_eq!(*answers[0].as_ref().unwrap(), Some(2));
+    held.let_go();
+    before.await.unwrap().unwrap();
+    assert_eq!(cache.get("key").await.unwrap(), Some(2_u64));
+}
