@@ -10,11 +10,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::codec::Codec;
 use crate::delete_many::DeleteMany;
 use crate::entry::Entry;
-use crate::error::{CacheError, Result};
+use crate::error::Result;
 use crate::expiration::{DefaultExpiration, Expiration, Life};
 use crate::future::CacheFuture;
 use crate::get::Get;
 use crate::get_many::GetMany;
+use crate::into_value::IntoValue;
 use crate::key::Key;
 use crate::layer::Observer;
 use crate::loading::{Follower, Loads};
@@ -23,7 +24,7 @@ use crate::set::Set;
 use crate::set_many::SetMany;
 use crate::stats::BackendStats;
 use crate::tags::TaggedBackend;
-use crate::value::{IntoValue, Value};
+use crate::value::Value;
 
 /// A cache.
 ///
@@ -248,31 +249,6 @@ impl Cache {
         Key::with_max_len(key, self.0.max_key_len)
             .and_then(|checked| self.check_reserved(key).map(|()| checked))
             .map_err(|error| self.report(operation, Key::new(key).ok(), error))
-    }
-
-    /// Adds to an error of a backend what this handle knows, and tells the observers that a caller gets it.
-    #[cold]
-    pub(crate) fn context(
-        &self,
-        operation: Operation,
-        key: Option<Key<'_>>,
-        error: CacheError,
-    ) -> CacheError {
-        let error = error.with_context(operation, &self.0.name, key);
-        for observer in &self.0.observers {
-            observer.returned(operation, &error);
-        }
-        error
-    }
-
-    /// Adds to an error of this handle what it knows, and tells the observers, since no layer sees it.
-    #[cold]
-    pub(crate) fn report(&self, operation: Operation, key: Option<Key<'_>>, error: CacheError) -> CacheError {
-        let error = self.context(operation, key, error);
-        for observer in &self.0.observers {
-            observer.failed(operation, &error);
-        }
-        error
     }
 
     /// Returns the time, exact to the millisecond.

@@ -61,30 +61,13 @@ impl<'a> AskMany<'a> {
         unread: Unread,
     ) -> Vec<Result<Settled>> {
         let Self {
-            cache,
-            options,
-            ttl,
-            tags,
+            cache, options, ttl, ..
         } = self;
         if keys.is_empty() {
             return Vec::new();
         }
         let start = Instant::now();
-        let asks: Vec<Ask<'a>> = keys
-            .iter()
-            .map(|key| {
-                let place = Place::of(key.as_str());
-                let seen = cache.loads().registry.changes(place);
-                Ask {
-                    cache,
-                    place,
-                    seen,
-                    options,
-                    ttl,
-                    tags,
-                }
-            })
-            .collect();
+        let asks = self.asks(&keys);
         let asked = Asked::now(cache);
         let found = self.look(keys).await;
         let crew = Crew::new();
@@ -163,6 +146,28 @@ impl<'a> AskMany<'a> {
             });
         }
         answers
+    }
+
+    /// Makes what is asked of each key, before the backend is.
+    fn asks(self, keys: &[Key<'a>]) -> Vec<Ask<'a>> {
+        let Self {
+            cache,
+            options,
+            ttl,
+            tags,
+        } = self;
+        let ask = |key: &Key<'a>| {
+            let place = Place::of(key.as_str());
+            Ask {
+                cache,
+                place,
+                seen: cache.loads().registry.changes(place),
+                options,
+                ttl,
+                tags,
+            }
+        };
+        keys.iter().map(ask).collect()
     }
 
     /// Looks in the backend, once for all keys. There is one answer for each.

@@ -18,3 +18,4 @@ mod secrets;
 mod start;
 mod stats;
 mod support;
+mod tags;
