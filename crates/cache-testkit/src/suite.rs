@@ -239,12 +239,14 @@ macro_rules! __for_each_case {
                 handles_of_one_backend_agree,
                 tags_are_ones_own,
                 a_clear_leaves_tags_usable,
+                writers_of_one_new_tag_all_read_back,
+            }
+            tagged_loads {
                 a_loaded_value_carries_tags,
                 an_invalidation_during_a_load_wins,
                 a_remembered_nothing_can_be_invalidated,
                 an_invalidated_stale_value_is_not_given,
                 many_loaded_values_carry_tags,
-                writers_of_one_new_tag_all_read_back,
             }
             errors {
                 a_type_that_does_not_fit_is_a_mismatch,

@@ -40,6 +40,11 @@ pub use self::zipf::Zipf;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// The snippet of the page on tags.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/tags.md")]
+struct Tags;
+
 /// The snippets of the page on configuration.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/configuration.md")]
