@@ -45,7 +45,8 @@ impl fmt::Debug for Opened {
 /// Puts a header before the encoded value of an entry.
 ///
 /// # Errors
-/// [`ErrorKind::ValueTooLarge`] if the payload has 4 GiB or more.
+/// [`ErrorKind::ValueTooLarge`] if the payload has 4 GiB or more, [`ErrorKind::InvalidTag`] above
+/// [`Tag::MAX_PER_ENTRY`] tags.
 pub fn seal(entry: &Entry, payload: &Payload, key: KeyFingerprint) -> Result<Bytes> {
     seal_flagged(entry, payload, key, 0)
 }
@@ -65,6 +66,7 @@ fn seal_flagged(entry: &Entry, payload: &Payload, key: KeyFingerprint, flags: u8
             "the stored form holds values below 4 GiB; store a smaller one",
         )
     })?;
+    Tag::check_count(entry.tags().len())?;
     let header = Header {
         codec: payload.codec,
         created: entry.created(),

@@ -1,9 +1,11 @@
-//! The tags that a load carries: those of the call that leads it, and those that its loader gives in the end.
+//! The tags that a load carries: those of the call that leads it, and those that come to light when it ends.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::flight::Flight;
 use crate::cache::Cache;
+use crate::entry::Entry;
 use crate::error::Result;
 use crate::tags::Tag;
 
@@ -14,19 +16,37 @@ pub(crate) struct Carried {
     began: u64,
     /// As the entry is to carry them.
     call: Box<[Tag]>,
-    loader: OnceLock<Box<[Tag]>>,
+    /// Those that its loader gave, and those of the older entry whose value it keeps.
+    found: OnceLock<Box<[Tag]>>,
+    /// Whether the markers say at its end that one was invalidated.
+    outdated: AtomicBool,
+}
+
+/// How many invalidations there were when a caller asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AskedAt(u64);
+
+impl AskedAt {
+    pub(crate) fn now(cache: &Cache) -> Self {
+        Self(count(cache))
+    }
+}
+
+fn count(cache: &Cache) -> u64 {
+    let tagged = cache.shared().tagged.as_ref();
+    tagged.map_or(0, |tagged| tagged.invalidations().count())
 }
 
 impl Carried {
     /// Begins to watch, before the loader runs. `None` where tags are off.
     pub(crate) fn begin(cache: &Cache, call: &[&str]) -> Option<Self> {
-        let tagged = cache.shared().tagged.as_ref()?;
-        let began = tagged.invalidations().count();
+        cache.shared().tagged.as_ref()?;
         Some(Self {
-            began,
+            began: count(cache),
             // The call was refused if they are not well formed.
             call: Tag::wanted(call.iter().copied()).unwrap_or_default(),
-            loader: OnceLock::new(),
+            found: OnceLock::new(),
+            outdated: AtomicBool::new(false),
         })
     }
 
@@ -34,61 +54,45 @@ impl Carried {
         &self.call
     }
 
+    fn found(&self) -> &[Tag] {
+        self.found.get().map_or(&[], |found| found)
+    }
+
     /// Returns all that are known by now, each once.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Tag> {
-        self.call.iter().chain(self.loader.get().into_iter().flatten())
+        self.call.iter().chain(self.found())
     }
 
-    /// Says whether one of its tags was invalidated since it began.
-    pub(crate) fn is_outdated(&self, cache: &Cache) -> bool {
-        let names = self.all().map(Tag::name);
-        cache
-            .shared()
-            .tagged
-            .as_ref()
-            .is_some_and(|tagged| tagged.invalidations().any_since(self.began, names))
+    /// Says whether one that came to light in the end was invalidated by this process since the load began.
+    pub(crate) fn found_is_outdated(&self, cache: &Cache) -> bool {
+        self.any_invalidated(cache, self.found().iter())
     }
 
-    /// Says whether a caller must not have what is brought: it asked after a tag was invalidated, and the load began before.
-    pub(crate) fn is_too_old_for(&self, cache: &Cache, asked: Asked) -> bool {
-        asked.0 > self.began && self.is_outdated(cache)
-    }
-}
-
-/// How many invalidations there were when a caller asked.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked(u64);
-
-impl Asked {
-    pub(crate) fn now(cache: &Cache) -> Self {
-        Self(
-            cache
-                .shared()
-                .tagged
-                .as_ref()
-                .map_or(0, |tagged| tagged.invalidations().count()),
-        )
+    fn any_invalidated<'t>(&self, cache: &Cache, tags: impl Iterator<Item = &'t Tag>) -> bool {
+        let tagged = cache.shared().tagged.as_ref();
+        tagged.is_some_and(|tagged| tagged.invalidations().any_since(self.began, tags.map(Tag::name)))
     }
 }
 
 impl Flight {
-    /// Takes the tags that the loader gave, which are known from here on.
+    /// Takes the tags that came to light: those that the loader gave, and of `kept`, the older entry if its value is what
+    /// the loader brought.
     ///
     /// # Errors
-    /// If they are not well formed, too many, or tags are off.
-    pub(crate) fn carry(&self, cache: &Cache, names: &[Box<str>]) -> Result<()> {
-        if names.is_empty() {
-            return Ok(());
+    /// If those of the loader are not well formed, they are too many, or tags are off.
+    pub(crate) fn carry(&self, cache: &Cache, names: &[Box<str>], kept: Option<&Entry>) -> Result<()> {
+        if !names.is_empty() {
+            cache.tagged()?;
         }
-        cache.tagged()?;
         let Some(carried) = self.carried() else {
             return Ok(());
         };
-        let mut tags = Tag::wanted(names.iter().map(|name| &**name))?.into_vec();
+        let kept = kept.into_iter().flat_map(Entry::tags).map(Tag::name);
+        let mut tags = Tag::wanted(names.iter().map(|name| &**name).chain(kept))?.into_vec();
         tags.retain(|tag| carried.call.iter().all(|call| call.name() != tag.name()));
         Tag::check_count(carried.call.len() + tags.len())?;
         // A loader answers once.
-        let _ = carried.loader.set(tags.into_boxed_slice());
+        let _ = carried.found.set(tags.into_boxed_slice());
         Ok(())
     }
 
@@ -98,8 +102,37 @@ impl Flight {
         all.any(|tag| names.contains(&tag.name()))
     }
 
-    pub(crate) fn is_too_old_for(&self, cache: &Cache, asked: Asked) -> bool {
+    /// Says whether a caller may not join it: a tag that is known to be its own was invalidated since it began, and the caller
+    /// asked after that.
+    pub(crate) fn is_closed_to(&self, cache: &Cache, asked: AskedAt) -> bool {
         self.carried()
-            .is_some_and(|carried| carried.is_too_old_for(cache, asked))
+            .is_some_and(|carried| asked.0 > carried.began && carried.any_invalidated(cache, carried.all()))
+    }
+
+    /// Says whether a caller that joined it must not have what it brought. Of the tags of the call that was asked when the
+    /// caller joined.
+    pub(crate) fn is_too_old_for(&self, cache: &Cache, asked: AskedAt) -> bool {
+        self.carried().is_some_and(|carried| {
+            carried.outdated.load(Ordering::Acquire)
+                || (asked.0 > carried.began && carried.found_is_outdated(cache))
+        })
+    }
+
+    /// Asks the markers, after it was taken off the table, whether another process invalidated what it brought: one of those
+    /// that joined may have asked after that. If they cannot be read, those who joined get it: they were not to wait for a
+    /// backend that fails.
+    pub(crate) async fn confirm(&self, cache: &Cache, tags: &[Tag]) {
+        let (Some(carried), Some(tagged)) = (self.carried(), &cache.shared().tagged) else {
+            return;
+        };
+        // What this process invalidated is known to the moment.
+        if tags.is_empty() || !self.was_joined() || carried.any_invalidated(cache, tags.iter()) {
+            return;
+        }
+        if let Ok(current) = tagged.current(tags).await
+            && current.contains(&false)
+        {
+            carried.outdated.store(true, Ordering::Release);
+        }
     }
 }

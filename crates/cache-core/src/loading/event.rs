@@ -30,6 +30,12 @@ pub enum LoadEvent {
     /// A caller found a fresh entry that does not read as what it asked for. Layers took it for a hit; it is loaded as
     /// if nothing were there, so it counts as a miss.
     Unreadable,
+    /// The backend was asked once more for a caller that had counted before, since something changed meanwhile. Layers
+    /// counted that as well, so whoever counts callers takes it off.
+    LookedAgain {
+        /// Whether layers took it for a hit, and not for a miss.
+        hit: bool,
+    },
     /// A loaded value could not be stored. Its callers got it even so.
     StoreFailed,
     /// The limit of concurrent loads refused a load.

@@ -114,6 +114,7 @@ pub(crate) struct Flight {
     /// Whether it goes on when nobody waits.
     keeps_going: AtomicBool,
     given_up: AtomicBool,
+    joined: AtomicBool,
     /// What was loaded, while that is being stored.
     brought: OnceLock<Landed>,
     landed: OnceLock<Landed>,
@@ -140,6 +141,7 @@ impl Flight {
             waiting: AtomicUsize::new(waiting),
             keeps_going: AtomicBool::new(waiting == 0),
             given_up: AtomicBool::new(false),
+            joined: AtomicBool::new(false),
             brought: OnceLock::new(),
             landed: OnceLock::new(),
             landing: Notify::new(),
@@ -162,7 +164,13 @@ impl Flight {
 
     /// Adds a caller. The lock of the table is held, so the flight is not given up meanwhile.
     pub(crate) fn join(&self) {
+        self.joined.store(true, Ordering::Release);
         self.waiting.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Says whether a caller ever joined it. None does once it is off the table.
+    pub(crate) fn was_joined(&self) -> bool {
+        self.joined.load(Ordering::Acquire)
     }
 
     /// Takes a caller away and says whether it was the last one of a flight that ends then.

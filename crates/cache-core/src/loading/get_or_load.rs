@@ -163,6 +163,7 @@ where
             options: self.options.unwrap_or(&self.cache.loads().options),
             ttl: self.ttl,
             tags: self.tags,
+            failed: false,
         }
     }
 

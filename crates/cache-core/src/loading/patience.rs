@@ -2,12 +2,13 @@
 //! long as its runtime is driven; each waiter has a bound of its own beside that, by the timers of its own runtime, so
 //! that a runtime that stands still holds nobody who is outside of it.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error;
 use super::flight::{Flight, Landed};
@@ -23,6 +24,14 @@ pub(crate) const LONGEST_ASKED: Duration = Duration::from_secs(30);
 /// Returns the point that comes so long after another one, `None` for one beyond all time.
 pub(crate) fn after(start: Instant, wait: Duration) -> Option<Instant> {
     start.checked_add(wait)
+}
+
+/// Waits for what another caller does, up to a time. Where there are no timers, it is not waited for at all.
+pub(crate) async fn at_most<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    Handle::try_current().ok()?;
+    // Making the alarm is what panics without timers.
+    let wait = catch_unwind(AssertUnwindSafe(|| timeout(limit, future))).ok()?;
+    wait.await.ok()
 }
 
 /// Waits for the end of a flight up to a point in time. In a runtime without timers, and outside of one, there is no

@@ -8,12 +8,13 @@ use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
 use super::loader::{Brought, Outcome};
 use super::options::LoadOptions;
-use super::stamp::{Known, carrying, stamp};
+use super::stamp::{Draft, Generations, stamp};
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::expiration::Expiration;
 use crate::key::Key;
+use crate::tags::Tag;
 use crate::value::Value;
 
 /// What is to be done in the backend.
@@ -34,14 +35,9 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Gives what is to be stored its tags: those of the load, and of the older entry if that is what is kept.
-    pub(crate) fn carrying(mut self, flight: &Flight, older: Option<&Entry>) -> Self {
-        let kept = older.filter(|_| self.result == LoadResult::NotModified);
-        if let Change::Store(entry) = self.change {
-            // Too many only together with those of the older entry, which is given up.
-            self.change = carrying(entry, flight, kept).map_or(Change::Remove, Change::Store);
-        }
-        self
+    /// Returns the older entry if its value is what is kept.
+    pub(crate) fn of<'o>(&self, older: Option<&'o Entry>) -> Option<&'o Entry> {
+        older.filter(|_| self.result == LoadResult::NotModified)
     }
 }
 
@@ -134,25 +130,40 @@ fn found(entry: Entry) -> Landed {
     Landed::Found { entry, loaded: true }
 }
 
-/// Changes the backend unless a write came in between, and takes the flight off the table.
-pub(crate) async fn store(cache: &Cache, flight: &Arc<Flight>, known: &Known, change: Change) {
+/// Changes the backend unless a write came in between, and takes the flight off the table. Returns the tags by which it can be
+/// told from now on whether what was brought still holds.
+pub(crate) async fn store(
+    cache: &Cache,
+    flight: &Arc<Flight>,
+    generations: &Generations,
+    change: Change,
+    kept: Option<&Entry>,
+) -> Vec<Tag> {
     let registry = &cache.loads().registry;
     let (Ok(key), false) = (Key::new(&flight.key), matches!(change, Change::Nothing)) else {
-        return registry.end_well(flight);
+        registry.end_well(flight);
+        return of_call(generations);
     };
     let Some(storing) = registry.begin_store(flight) else {
-        return;
+        return of_call(generations);
     };
+    let mut tags = of_call(generations);
     let backend = &cache.shared().backend;
     let stored = match change {
-        Change::Store(entry) => match stamp(cache, known, vec![(&**flight, entry)]).await {
-            Ok(stamped) => match stamped.into_iter().next().flatten() {
-                Some(entry) => backend.set(key, entry).await,
-                // A tag was invalidated in between.
-                None => Ok(()),
-            },
-            Err(error) => Err(error),
-        },
+        Change::Store(entry) => {
+            let draft = Draft::new(entry, flight, kept);
+            match stamp(cache, generations, vec![(&**flight, draft)]).await {
+                Ok(stamped) => match stamped.into_iter().next().flatten() {
+                    Some(entry) => {
+                        tags = entry.tags().to_vec();
+                        backend.set(key, entry).await
+                    }
+                    // A tag was invalidated in between.
+                    None => Ok(()),
+                },
+                Err(error) => Err(error),
+            }
+        }
         Change::Remove => backend.delete(key).await.map(|_| ()),
         Change::Nothing => Ok(()),
     };
@@ -160,4 +171,11 @@ pub(crate) async fn store(cache: &Cache, flight: &Arc<Flight>, known: &Known, ch
     if stored.is_err() {
         cache.tell(&flight.key, LoadEvent::StoreFailed);
     }
+    tags
+}
+
+/// Returns the tags of the call with their generations.
+pub(crate) fn of_call(generations: &Generations) -> Vec<Tag> {
+    let held = generations.as_deref().unwrap_or_default();
+    held.iter().map(|held| held.tag.clone()).collect()
 }

@@ -17,7 +17,7 @@ use super::failures::Failure;
 use super::flight::{Flight, Landed};
 use super::freshness::spread;
 use super::landing::Landing;
-use super::loader::{Brought, Unread};
+use super::loader::{Brought, Outcome, Unread};
 use super::options::LoadOptions;
 use super::publish;
 use super::scope::{Scope, Within};
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) older: Option<Entry>,
     /// Whether to look in the backend once more before loading.
     pub(crate) look_again: bool,
+    /// Whether the backend failed the look of the caller that leads.
+    pub(crate) failed: bool,
     /// Whether it runs in the background.
     pub(crate) refresh: bool,
     pub(crate) options: LoadOptions,
@@ -82,6 +84,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
         work,
         mut older,
         look_again,
+        failed,
         refresh,
         options,
         ttl,
@@ -99,12 +102,15 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
         older = match look(cache, flight, unread).await {
             Looked::Here(landed) => {
                 cache.loads().registry.end(flight, None, cache.now());
+                if let Landed::Found { entry, .. } = &landed {
+                    flight.confirm(cache, entry.tags()).await;
+                }
                 return flight.land(landed);
             }
             Looked::Older(entry) => entry,
         };
     }
-    let known = stamp::known(cache, flight, &options, ttl).await;
+    let generations = stamp::generations(cache, flight, &options, ttl, failed).await;
     let loader = work(cache, &flight.key, older.clone());
     let (brought, elapsed, run) = match run(cache, flight, refresh, &options, loader).await {
         Ok(done) => done,
@@ -119,17 +125,21 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
             return fail(cache, flight, &options, Fault::Failed, error::failed(cause));
         }
     };
-    if let Err(error) = flight.carry(cache, &brought.tags) {
+    let kept = older
+        .as_ref()
+        .filter(|_| matches!(brought.outcome, Outcome::NotModified));
+    if let Err(error) = flight.carry(cache, &brought.tags, kept) {
         run.end(LoadResult::Error, elapsed);
         return fail(cache, flight, &options, Fault::Failed, error);
     }
-    let kept = publish::keep(cache, &options, ttl, brought, older.as_ref(), elapsed)
-        .carrying(flight, older.as_ref());
+    let kept = publish::keep(cache, &options, ttl, brought, older.as_ref(), elapsed);
     run.end(kept.result, elapsed);
+    let kept_of = kept.of(older.as_ref());
     match kept.landed {
         Ok(landed) => {
             flight.bring(&landed);
-            publish::store(cache, flight, &known, kept.change).await;
+            let tags = publish::store(cache, flight, &generations, kept.change, kept_of).await;
+            flight.confirm(cache, &tags).await;
             flight.land(landed);
         }
         Err(error) => fail(cache, flight, &options, Fault::Failed, error),
@@ -151,8 +161,17 @@ async fn look(cache: &Cache, flight: &Flight, unread: Unread) -> Looked {
     looked(cache, key, cache.shared().backend.get(key).await, unread)
 }
 
+/// Tells that the backend was asked once more. A failure is neither a hit nor a miss.
+pub(crate) fn tell_again(cache: &Cache, key: &str, found: &Result<Option<Entry>>) {
+    if let Ok(found) = found {
+        let hit = found.as_ref().is_some_and(|entry| !cache.is_stale(entry));
+        cache.tell(key, LoadEvent::LookedAgain { hit });
+    }
+}
+
 /// Says what was found. What does not read as what the caller asks for is loaded again and written over.
 pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, unread: Unread) -> Looked {
+    tell_again(cache, key.as_str(), &found);
     let Ok(Some(entry)) = found else {
         return Looked::Older(None);
     };
@@ -160,9 +179,6 @@ pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, 
         return Looked::Here(Landed::NotFound);
     }
     if let Some(error) = unread(&entry, cache) {
-        if !cache.is_stale(&entry) {
-            cache.tell(key.as_str(), LoadEvent::Unreadable);
-        }
         cache.report(Operation::GetOrLoad, Some(key), error);
         return Looked::Older(None);
     }

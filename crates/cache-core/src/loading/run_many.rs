@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{join, join_all};
 use tokio::runtime::Handle;
 
 use super::batch_loader::BroughtMany;
@@ -13,12 +14,12 @@ use super::error::{self, BoxError, Fault};
 use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
 use super::landing::Landing;
-use super::loader::{Brought, Unread};
+use super::loader::{Brought, Outcome, Unread};
 use super::options::LoadOptions;
 use super::publish::{self, Change};
 use super::run::{Looked, catch, fail, looked, run, scope};
 use super::scope::{Scope, Within};
-use super::stamp::{self, Known};
+use super::stamp::{self, Draft, Generations};
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::error::{CacheError, Result};
@@ -41,6 +42,8 @@ pub(crate) struct Part {
 pub(crate) struct PlanMany {
     pub(crate) work: WorkMany,
     pub(crate) parts: Vec<Part>,
+    /// Whether the backend failed the look of the caller.
+    pub(crate) failed: bool,
     pub(crate) refresh: bool,
     pub(crate) options: LoadOptions,
     pub(crate) ttl: Expiration,
@@ -72,6 +75,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     let PlanMany {
         work,
         mut parts,
+        failed,
         refresh,
         options,
         ttl,
@@ -94,7 +98,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
         return;
     }
     // The call gave all keys the same tags.
-    let known = stamp::known(cache, first, &options, ttl).await;
+    let generations = stamp::generations(cache, first, &options, ttl, failed).await;
     let keys = parts.iter().map(|part| part.flight.key.to_string()).collect();
     let (brought, elapsed, run) = match run(cache, first, refresh, &options, work(keys)).await {
         Ok(done) => done,
@@ -117,7 +121,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     };
     run.end(result, elapsed);
     let brought: HashMap<String, _> = brought.into_iter().collect();
-    settle(cache, parts, brought, elapsed, &options, ttl, &known).await;
+    settle(cache, parts, brought, elapsed, &options, ttl, &generations).await;
 }
 
 /// Looks again, once for all keys that changed since their caller looked. Returns what is still to be loaded.
@@ -165,10 +169,10 @@ async fn settle(
     elapsed: Duration,
     options: &LoadOptions,
     ttl: Expiration,
-    known: &Known,
+    generations: &Generations,
 ) {
     let mut landings: Vec<(Arc<Flight>, Result<Landed, CacheError>)> = Vec::with_capacity(parts.len());
-    let mut entries: Vec<(Arc<Flight>, Entry)> = Vec::new();
+    let mut entries: Vec<(Arc<Flight>, Draft)> = Vec::new();
     let mut removed: Vec<Arc<Flight>> = Vec::new();
     for part in parts {
         let flight = part.flight;
@@ -176,21 +180,26 @@ async fn settle(
             .remove(&*flight.key)
             .unwrap_or_else(|| Ok(Brought::nothing()));
         let kept = match one {
-            Ok(one) => match flight.carry(cache, &one.tags) {
-                Ok(()) => publish::keep(cache, options, ttl, one, part.older.as_ref(), elapsed)
-                    .carrying(&flight, part.older.as_ref()),
-                Err(error) => {
+            Ok(one) => {
+                let older = part.older.as_ref();
+                let kept = older.filter(|_| matches!(one.outcome, Outcome::NotModified));
+                if let Err(error) = flight.carry(cache, &one.tags, kept) {
                     landings.push((flight, Err(error)));
                     continue;
                 }
-            },
+                publish::keep(cache, options, ttl, one, older, elapsed)
+            }
             Err(cause) => {
                 landings.push((flight, Err(error::failed(cause))));
                 continue;
             }
         };
+        let older = kept.of(part.older.as_ref());
         match kept.change {
-            Change::Store(entry) => entries.push((Arc::clone(&flight), entry)),
+            Change::Store(entry) => {
+                let draft = Draft::new(entry, &flight, older);
+                entries.push((Arc::clone(&flight), draft));
+            }
             Change::Remove => removed.push(Arc::clone(&flight)),
             Change::Nothing => cache.loads().registry.end_well(&flight),
         }
@@ -199,8 +208,10 @@ async fn settle(
         }
         landings.push((flight, kept.landed));
     }
-    store(cache, &entries, known).await;
-    remove(cache, &removed).await;
+    // At the same time, so that a backend that is slow delays nobody by two of its deadlines.
+    join(store(cache, &entries, generations), remove(cache, &removed)).await;
+    let tags = publish::of_call(generations);
+    join_all(landings.iter().map(|(flight, _)| flight.confirm(cache, &tags))).await;
     for (flight, landed) in landings {
         match landed {
             Ok(landed) => flight.land(landed),
@@ -210,17 +221,17 @@ async fn settle(
 }
 
 /// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table.
-async fn store(cache: &Cache, entries: &[(Arc<Flight>, Entry)], known: &Known) {
+async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Generations) {
     let registry = &cache.loads().registry;
     let (mut allowed, mut keys, mut storing) = (Vec::new(), Vec::new(), Vec::new());
-    for (flight, entry) in entries {
+    for (flight, draft) in entries {
         if let (Some(begun), Ok(key)) = (registry.begin_store(flight), Key::new(&flight.key)) {
             storing.push(begun);
             keys.push(key);
-            allowed.push((&**flight, entry.clone()));
+            allowed.push((&**flight, draft.clone()));
         }
     }
-    let stamped = match stamp::stamp(cache, known, allowed).await {
+    let stamped = match stamp::stamp(cache, generations, allowed).await {
         Ok(stamped) => stamped,
         Err(error) => return tell_failures::<()>(cache, &keys, &Err(error)),
     };

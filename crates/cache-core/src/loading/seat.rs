@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::carried::Asked;
+use super::carried::AskedAt;
 use super::event::LoadEvent;
 use super::flight::Flight;
 use crate::cache::Cache;
@@ -18,12 +18,12 @@ pub(crate) struct Seat<'a> {
     cache: &'a Cache,
     pub(crate) flight: Arc<Flight>,
     pub(crate) joined: bool,
-    asked: Asked,
+    asked: AskedAt,
 }
 
 impl<'a> Seat<'a> {
     /// Takes the place of a caller that asked then.
-    pub(crate) fn joined(cache: &'a Cache, flight: Arc<Flight>, asked: Asked) -> Self {
+    pub(crate) fn joined(cache: &'a Cache, flight: Arc<Flight>, asked: AskedAt) -> Self {
         cache.tell(&flight.key, LoadEvent::Joined);
         Self {
             cache,
@@ -33,7 +33,7 @@ impl<'a> Seat<'a> {
         }
     }
 
-    pub(crate) fn leads(cache: &'a Cache, flight: Arc<Flight>, asked: Asked) -> Self {
+    pub(crate) fn leads(cache: &'a Cache, flight: Arc<Flight>, asked: AskedAt) -> Self {
         Self {
             cache,
             flight,

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::answer::{Source, StaleReason};
-use super::carried::{Asked, Carried};
+use super::carried::{AskedAt, Carried};
 use super::error::{self, Fault};
 use super::fences::Boarding;
 use super::flight::{Crew, Flight, Landed};
@@ -15,7 +15,7 @@ use super::loader::Unread;
 use super::options::{Abandon, LoadOptions};
 use super::patience;
 use super::registry::Place;
-use super::run::{Plan, Work, start};
+use super::run::{self, Plan, Work};
 use super::seat::{Boarded, Seat};
 use super::waits::Wait;
 use crate::cache::Cache;
@@ -33,6 +33,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) options: &'a LoadOptions,
     pub(crate) ttl: Expiration,
     pub(crate) tags: &'a [&'a str],
+    /// Whether the backend failed the look.
+    pub(crate) failed: bool,
 }
 
 /// What a caller gets.
@@ -68,7 +70,7 @@ impl<'a> Ask<'a> {
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
         let key: Arc<str> = self.place.key.into();
         let mut seen = self.seen;
-        let asked = Asked::now(cache);
+        let (asked, start) = (AskedAt::now(cache), Instant::now());
         let mut work = Some(work);
         loop {
             let lead = || self.flight(&key, Crew::new(), 1);
@@ -82,7 +84,7 @@ impl<'a> Ask<'a> {
                 Boarded::Joined => Seat::joined(cache, flight, asked),
                 Boarded::Leads { look_again } => {
                     if let Some(work) = work.take() {
-                        start(
+                        run::start(
                             &runtime,
                             cache,
                             &flight,
@@ -92,7 +94,7 @@ impl<'a> Ask<'a> {
                     Seat::leads(cache, flight, asked)
                 }
             };
-            match self.wait(seat, stand_in.clone(), Instant::now(), unread).await {
+            match self.wait(seat, stand_in.clone(), start, unread).await {
                 Waited::Settled(answer) => return answer,
                 // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
                 Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
@@ -114,9 +116,9 @@ impl<'a> Ask<'a> {
         }
         let key: Arc<str> = self.place.key.into();
         let lead = || self.flight(&key, Crew::new(), 0);
-        match self.board(&key, self.seen, Asked::now(self.cache), lead) {
+        match self.board(&key, self.seen, AskedAt::now(self.cache), lead) {
             Some((flight, Boarded::Leads { look_again })) => {
-                start(
+                run::start(
                     &runtime,
                     self.cache,
                     &flight,
@@ -147,12 +149,12 @@ impl<'a> Ask<'a> {
         self,
         key: &Arc<str>,
         seen: u64,
-        asked: Asked,
+        asked: AskedAt,
         lead: impl FnOnce() -> Arc<Flight>,
     ) -> Option<(Arc<Flight>, Boarded)> {
         let mut own = None;
         let registry = &self.cache.loads().registry;
-        let joins = |flight: &Arc<Flight>| !flight.is_too_old_for(self.cache, asked);
+        let joins = |flight: &Arc<Flight>| !flight.is_closed_to(self.cache, asked);
         let boarding = registry.board(key, self.place.hash, seen, joins, || {
             let flight = lead();
             own = Some(Arc::clone(&flight));
@@ -193,7 +195,7 @@ impl<'a> Ask<'a> {
             }
         };
         match landed {
-            Landed::Found { loaded: true, .. } | Landed::NotFound if seat.is_outdated() => Waited::Outdated,
+            Landed::Found { .. } | Landed::NotFound if seat.is_outdated() => Waited::Outdated,
             Landed::Found { entry, loaded: false } => Waited::Settled(Ok(Settled::hit(entry))),
             Landed::Found { entry, loaded: true } => {
                 let source = if seat.joined {
@@ -263,6 +265,7 @@ impl<'a> Ask<'a> {
             work,
             older,
             look_again,
+            failed: self.failed,
             refresh,
             options: *self.options,
             ttl: self.ttl,

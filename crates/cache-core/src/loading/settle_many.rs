@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::answer::StaleReason;
-use super::carried::Asked;
+use super::carried::AskedAt;
 use super::error::{self, Fault};
 use super::event::LoadEvent;
 use super::flight::{Crew, Flight};
@@ -44,6 +45,23 @@ enum Standing<'a> {
     },
 }
 
+impl Standing<'_> {
+    /// Waits for the answer.
+    async fn end(self, start: Instant, unread: Unread) -> Result<Settled> {
+        let (ask, seat, stand_in) = match self {
+            Self::Settled(answer) => return answer,
+            Self::Waits { ask, seat, stand_in } => (ask, seat, stand_in),
+        };
+        let error = match ask.wait(seat, stand_in.clone(), start, unread).await {
+            Waited::Settled(answer) => return answer,
+            // The loader is gone, so this caller cannot load for itself.
+            Waited::Cancelled(error) => error,
+            Waited::Outdated => error::outdated(),
+        };
+        ask.failed(Fault::Cancelled, error, stand_in, unread).await
+    }
+}
+
 /// What one key needs.
 enum Need {
     Nothing(Result<Settled>),
@@ -68,8 +86,9 @@ impl<'a> AskMany<'a> {
         }
         let start = Instant::now();
         let asks = self.asks(&keys);
-        let asked = Asked::now(cache);
+        let asked = AskedAt::now(cache);
         let found = self.look(keys).await;
+        let failed = found.iter().any(Result::is_err);
         let crew = Crew::new();
         // From here on each flight lands, even if an entry panics while it is read.
         let mut landing = Landing::new(cache);
@@ -81,6 +100,7 @@ impl<'a> AskMany<'a> {
             .map(|(mut ask, found)| {
                 if found.is_err() {
                     // It is not asked again before the load, so that a slow failure costs its time once.
+                    ask.failed = true;
                     ask.seen = cache.loads().registry.changes(ask.place);
                 }
                 (ask, found)
@@ -119,6 +139,7 @@ impl<'a> AskMany<'a> {
             let plan = PlanMany {
                 work,
                 parts,
+                failed,
                 refresh,
                 options: *options,
                 ttl,
@@ -126,26 +147,8 @@ impl<'a> AskMany<'a> {
             };
             start_many(&runtime, landing, plan);
         }
-        let mut answers = Vec::with_capacity(standings.len());
-        for standing in standings {
-            answers.push(match standing {
-                Standing::Settled(answer) => answer,
-                Standing::Waits { ask, seat, stand_in } => {
-                    match ask.wait(seat, stand_in.clone(), start, unread).await {
-                        Waited::Settled(answer) => answer,
-                        // The loader is gone, so this caller cannot load for itself.
-                        Waited::Cancelled(error) => {
-                            ask.failed(Fault::Cancelled, error, stand_in, unread).await
-                        }
-                        Waited::Outdated => {
-                            ask.failed(Fault::Cancelled, error::outdated(), stand_in, unread)
-                                .await
-                        }
-                    }
-                }
-            });
-        }
-        answers
+        // At the same time, so that those that have to ask the backend once more do not do it one after the other.
+        join_all(standings.into_iter().map(|standing| standing.end(start, unread))).await
     }
 
     /// Makes what is asked of each key, before the backend is.
@@ -165,6 +168,7 @@ impl<'a> AskMany<'a> {
                 options,
                 ttl,
                 tags,
+                failed: false,
             }
         };
         keys.iter().map(ask).collect()
@@ -229,7 +233,7 @@ impl<'a> AskMany<'a> {
         ask: Ask<'a>,
         older: Option<Entry>,
         crew: &Arc<Crew>,
-        asked: Asked,
+        asked: AskedAt,
         parts: &mut Vec<Part>,
     ) -> Standing<'a> {
         let stand_in = ask.stand_in(older.as_ref());
@@ -263,7 +267,7 @@ impl<'a> AskMany<'a> {
         self,
         ask: Ask<'a>,
         crew: &Arc<Crew>,
-        asked: Asked,
+        asked: AskedAt,
         waiting: usize,
     ) -> Option<(Arc<Flight>, Boarded)> {
         let key: Arc<str> = ask.place.key.into();

@@ -10,117 +10,150 @@ use super::options::LoadOptions;
 use crate::cache::Cache;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{CacheError, ErrorKind, Result};
 use crate::expiration::Expiration;
+use crate::key::Key;
+use crate::operation::Operation;
 use crate::tags::{Held, Tag};
 
 /// The generations of the tags of a call, as they were before its loader ran.
-pub(crate) type Known = Result<Vec<Held>>;
+pub(crate) type Generations = Result<Vec<Held>>;
 
-/// Reads the generations of the tags of the call.
-pub(crate) async fn known(cache: &Cache, flight: &Flight, options: &LoadOptions, ttl: Expiration) -> Known {
+/// An entry that is about to be stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) entry: Entry,
+    /// The tags of the older entry whose value it keeps, as they were there. It is as good as they are.
+    pub(crate) kept: Vec<Tag>,
+}
+
+/// Reads the generations of the tags of the call. If the backend `failed` the first look, it is not asked again, and what is
+/// loaded cannot be stored with them.
+pub(crate) async fn generations(
+    cache: &Cache,
+    flight: &Flight,
+    options: &LoadOptions,
+    ttl: Expiration,
+    failed: bool,
+) -> Generations {
     let (Some(tagged), Some(carried)) = (&cache.shared().tagged, flight.carried()) else {
         return Ok(Vec::new());
     };
     if carried.call().is_empty() {
         return Ok(Vec::new());
     }
+    if failed {
+        return Err(not_asked());
+    }
     flight.crew().look();
     let names: Vec<&str> = carried.call().iter().map(Tag::name).collect();
     let life = options.longest_life(ttl, cache.shared().expiration);
     let load = options.hard_timeout.unwrap_or_default();
     let until = life.map_or(Timestamp::MAX, |life| cache.now() + life.saturating_add(load));
-    tagged.hold(&names, until).await
+    let held = tagged.hold(&names, until).await;
+    held.map_err(|error| cache.report(Operation::GetOrLoad, Key::new(&flight.key).ok(), error))
 }
 
-/// Gives an entry the tags that it is to carry: those of its load, and those of the older entry whose value it keeps.
-/// `None` if that are more than an entry may carry.
-pub(crate) fn carrying(entry: Entry, flight: &Flight, kept: Option<&Entry>) -> Option<Entry> {
-    let Some(carried) = flight.carried() else {
-        return Some(entry);
-    };
-    let mut tags: Vec<Tag> = carried.all().cloned().collect();
-    for tag in kept.into_iter().flat_map(Entry::tags) {
-        if tags.iter().all(|known| known.name() != tag.name()) {
-            tags.push(tag.clone());
+fn not_asked() -> CacheError {
+    CacheError::new(
+        ErrorKind::Backend,
+        "the backend failed the look before the load, so it was not asked for the generations of the tags",
+    )
+}
+
+impl Draft {
+    /// Makes an entry that carries the tags of its load, and those of the older entry if it keeps its value.
+    pub(crate) fn new(entry: Entry, flight: &Flight, kept: Option<&Entry>) -> Self {
+        let tags: Vec<Tag> = flight
+            .carried()
+            .into_iter()
+            .flat_map(|carried| carried.all().cloned())
+            .collect();
+        Self {
+            entry: entry.with_tags(tags),
+            kept: kept.map(|kept| kept.tags().to_vec()).unwrap_or_default(),
         }
     }
-    Tag::check_count(tags.len()).ok()?;
-    Some(entry.with_tags(tags))
 }
 
 /// Gives entries that are about to be stored the generations of their tags: `None` for one that was invalidated since its
-/// load began. The backend is asked at most once for all of them, or three times where markers have to be made.
+/// load began. The backend is asked at most once for all of them, or a few times where markers have to be made.
 pub(crate) async fn stamp(
     cache: &Cache,
-    known: &Known,
-    entries: Vec<(&Flight, Entry)>,
+    generations: &Generations,
+    drafts: Vec<(&Flight, Draft)>,
 ) -> Result<Vec<Option<Entry>>> {
     let Some(tagged) = &cache.shared().tagged else {
-        return Ok(entries.into_iter().map(|(_, entry)| Some(entry)).collect());
+        return Ok(drafts.into_iter().map(|(_, draft)| Some(draft.entry)).collect());
+    };
+    let is_outdated = |flight: &Flight| {
+        flight
+            .carried()
+            .is_some_and(|carried| carried.found_is_outdated(cache))
     };
     let (mut lacking, mut proofs): (Vec<&str>, Vec<Tag>) = (Vec::new(), Vec::new());
+    // Where the proofs of each entry end.
+    let mut ends = Vec::with_capacity(drafts.len());
     let mut until = Timestamp::from_millis(0);
-    let is_outdated = |flight: &Flight| flight.carried().is_some_and(|carried| carried.is_outdated(cache));
-    for (flight, entry) in &entries {
-        if is_outdated(flight) {
-            continue;
-        }
-        for tag in entry.tags() {
-            let held = proof(known, tag)?;
-            if held.as_ref().is_some_and(|held| held.until >= entry.expires_at()) {
-                continue;
+    for (flight, draft) in &drafts {
+        if !is_outdated(flight) {
+            proofs.extend(draft.kept.iter().cloned());
+            for tag in draft.entry.tags() {
+                let held = of_call(generations, flight, tag)?;
+                if held.is_some_and(|held| held.until >= draft.entry.expires_at()) {
+                    continue;
+                }
+                proofs.extend(held.map(|held| held.tag.clone()));
+                lacking.push(tag.name());
+                until = until.max(draft.entry.expires_at());
             }
-            proofs.extend(held.map(|held| held.tag));
-            lacking.push(tag.name());
-            until = until.max(entry.expires_at());
         }
+        ends.push(proofs.len());
     }
+    // No layer sees these questions.
+    let report = |error| cache.report(Operation::GetOrLoad, None, error);
     lacking.sort_unstable();
     lacking.dedup();
     let held = if lacking.is_empty() {
         Vec::new()
     } else {
-        tagged.hold(&lacking, until).await?
+        tagged.hold(&lacking, until).await.map_err(report)?
     };
     // Only now is it certain that nobody invalidated them before the generations were taken that the entries get.
     let current = if proofs.is_empty() {
         Vec::new()
     } else {
-        tagged.current(&proofs).await?
+        tagged.current(&proofs).await.map_err(report)?
     };
-    let is_gone = |tag: &Tag| {
-        let mut judged = proofs.iter().zip(&current);
-        judged.any(|(proof, is_current)| !is_current && proof.name() == tag.name())
-    };
-    let stamped = entries.iter().map(|(flight, entry)| {
+    let mut begin = 0;
+    let stamped = drafts.iter().zip(ends).map(|((flight, draft), end)| {
+        let proved = current
+            .get(begin..end)
+            .is_some_and(|proofs| !proofs.contains(&false));
+        begin = end;
         // Asked again, now that no invalidation can come before the markers that were read or made.
-        if is_outdated(flight) || entry.tags().iter().any(is_gone) {
+        if is_outdated(flight) || !proved {
             return Ok(None);
         }
-        let tags = entry.tags().iter().map(|tag| {
+        let tags = draft.entry.tags().iter().map(|tag| {
             let taken = held.iter().find(|held| held.tag.name() == tag.name());
-            Ok(match taken {
-                Some(held) => held.tag.clone(),
-                None => proof(known, tag)?.map_or_else(|| tag.clone(), |held| held.tag),
-            })
+            let known = of_call(generations, flight, tag)?;
+            Ok(taken
+                .or(known)
+                .map_or_else(|| tag.clone(), |held| held.tag.clone()))
         });
         let tags = tags.collect::<Result<Vec<Tag>>>()?;
-        Ok(Some(entry.clone().with_tags(tags)))
+        Ok(Some(draft.entry.clone().with_tags(tags)))
     });
     stamped.collect()
 }
 
-/// Returns what was known of a tag before the load: that of the call, or that of the older entry.
-fn proof(known: &Known, tag: &Tag) -> Result<Option<Held>> {
-    let known = known.as_ref().map_err(Clone::clone)?;
-    let of_call = known.iter().find(|held| held.tag.name() == tag.name());
-    let of_older = || {
-        (tag.generation() != 0).then(|| Held {
-            tag: tag.clone(),
-            // How long its marker lives is not known, so it is looked at again.
-            until: Timestamp::from_millis(0),
-        })
-    };
-    Ok(of_call.cloned().or_else(of_older))
+/// Returns what was known of a tag of the call before its loader ran.
+fn of_call<'g>(generations: &'g Generations, flight: &Flight, tag: &Tag) -> Result<Option<&'g Held>> {
+    let mut call = flight.carried().into_iter().flat_map(|carried| carried.call());
+    if call.all(|call| call.name() != tag.name()) {
+        return Ok(None);
+    }
+    let generations = generations.as_ref().map_err(Clone::clone)?;
+    Ok(generations.iter().find(|held| held.tag.name() == tag.name()))
 }

@@ -5,6 +5,7 @@ use super::answer::{Source, StaleReason};
 use super::error::Fault;
 use super::event::LoadEvent;
 use super::loader::Unread;
+use super::run::tell_again;
 use super::settle::{Ask, Settled};
 use crate::entry::Entry;
 use crate::error::{CacheError, Result};
@@ -89,14 +90,11 @@ impl Ask<'_> {
             .backend
             .get(Key::new(self.place.key).ok()?)
             .await;
+        tell_again(self.cache, self.place.key, &found);
         let now = self.cache.shared().clock.coarse();
         found.ok().flatten().filter(|entry| {
-            let is_stale = self.cache.is_stale(entry);
             let reads = unread(entry, self.cache).is_none();
-            if !reads && !is_stale && !entry.value().is_not_found() {
-                self.cache.tell(self.place.key, LoadEvent::Unreadable);
-            }
-            reads && (!is_stale || self.options.may_stand_in(entry, now))
+            reads && (!self.cache.is_stale(entry) || self.options.may_stand_in(entry, now))
         })
     }
 }

@@ -10,7 +10,7 @@ use crate::future::CacheFuture;
 use crate::key::Key;
 
 /// What the markers of an entry say, as far as they are known at once.
-enum Known {
+enum Verdict {
     Current,
     Outdated,
     Failed(CacheError),
@@ -23,26 +23,26 @@ impl TaggedBackend {
     #[cold]
     pub(super) fn compare(&self, entry: Entry) -> CacheFuture<'_, Option<Entry>> {
         match self.ask_one_by_one(entry.tags()) {
-            Known::Current => CacheFuture::ready(Ok(Some(entry))),
-            Known::Outdated => CacheFuture::ready(Ok(None)),
-            Known::Failed(error) => CacheFuture::ready(Err(error)),
-            Known::Later => CacheFuture::boxed(async move {
+            Verdict::Current => CacheFuture::ready(Ok(Some(entry))),
+            Verdict::Outdated => CacheFuture::ready(Ok(None)),
+            Verdict::Failed(error) => CacheFuture::ready(Err(error)),
+            Verdict::Later => CacheFuture::boxed(async move {
                 let current = self.current(entry.tags()).await?;
                 Ok(current.into_iter().all(|is_current| is_current).then_some(entry))
             }),
         }
     }
 
-    fn ask_one_by_one(&self, tags: &[Tag]) -> Known {
+    fn ask_one_by_one(&self, tags: &[Tag]) -> Verdict {
         for tag in tags {
             match self.inner().get(tag.marker()).into_ready() {
                 Ok(Ok(marker)) if tag.is_current(marker.as_ref()) => {}
-                Ok(Ok(_)) => return Known::Outdated,
-                Ok(Err(error)) => return Known::Failed(error),
-                Err(_) => return Known::Later,
+                Ok(Ok(_)) => return Verdict::Outdated,
+                Ok(Err(error)) => return Verdict::Failed(error),
+                Err(_) => return Verdict::Later,
             }
         }
-        Known::Current
+        Verdict::Current
     }
 
     /// Says which of these tags are current. The backend is asked once.

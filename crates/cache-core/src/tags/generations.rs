@@ -6,7 +6,6 @@
 //! more, unless the lives of the entries of a tag differ by more than about a factor of two. Such entries are a miss then.
 
 use super::backend::TaggedBackend;
-use super::makers::Turn;
 use super::marker::Marker;
 use super::tag::Tag;
 use crate::backend::CacheBackend;
@@ -15,8 +14,9 @@ use crate::entry::Entry;
 use crate::error::Result;
 use crate::key::Key;
 
-/// How often a caller waits for another one to make the markers. More often only if they are invalidated each time.
-const TURNS: usize = 8;
+/// How often a caller takes its turn or waits for another one. It takes more than one only if the markers go again meanwhile, or
+/// the other one fails.
+const TURNS: usize = 4;
 /// How much longer than the entry that asks for it a marker lives.
 const LIVES: u32 = 3;
 
@@ -57,20 +57,11 @@ impl TaggedBackend {
             if !lacking(&slots) {
                 break;
             }
-            match self.makers().turn(names).await {
-                Turn::Begun(begun) => {
-                    // Another caller may have made them before this one began.
-                    let made = match self.slots(names).await {
-                        Ok(read) => {
-                            slots = read;
-                            self.make(names, &mut slots, until).await
-                        }
-                        Err(error) => Err(error),
-                    };
-                    made.inspect_err(|_| begun.failed())?;
-                }
-                Turn::Waited { failed: true } => break,
-                Turn::Waited { failed: false } => slots = self.slots(names).await?,
+            let turn = self.makers().turn(names).await;
+            // Another caller may have made them.
+            slots = self.slots(names).await?;
+            if turn.is_some() {
+                self.make(names, &mut slots, until).await?;
             }
         }
         if lacking(&slots) {
@@ -156,12 +147,16 @@ impl TaggedBackend {
     pub(crate) async fn invalidate(&self, names: &[&str]) -> Result<()> {
         self.invalidations().note(names.iter().copied());
         let tags = all_slots(names)?;
-        let keys = tags.iter().map(Tag::marker).collect();
-        self.inner()
-            .delete_many(keys)
-            .await?
-            .into_iter()
-            .try_for_each(|went| went.map(drop))
+        // The two slots do not go at the same moment. What was stored in between by a marker that was made after the one went and
+        // before the other did goes with the second removal.
+        for _ in 0..2 {
+            let keys = tags.iter().map(Tag::marker).collect();
+            let went = self.inner().delete_many(keys).await?;
+            went.into_iter().try_for_each(|went| went.map(drop))?;
+        }
+        // A load that began in between is told from one that begins from now on.
+        self.invalidations().note(names.iter().copied());
+        Ok(())
     }
 }
 

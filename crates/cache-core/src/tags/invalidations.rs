@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-const PLACES: usize = 1_024;
+/// So many that tags which are invalidated all the time seldom spoil the loads of others.
+const PLACES: usize = 16_384;
 
-/// Counts invalidations and remembers, for each place of a table by the hash of a name, the last one. Two tags of one place
-/// only spoil a store.
+/// Counts invalidations and remembers, for each place of a table by the hash of a name, the last one. Of two tags of one
+/// place the one spoils the loads of the other: they are not kept, and who joined them loads anew.
 pub(crate) struct Invalidations {
     count: AtomicU64,
     last: Box<[AtomicU64]>,

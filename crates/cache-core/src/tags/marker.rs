@@ -1,6 +1,7 @@
 //! A marker as an entry: a generation, in a form that no type reads and every backend stores.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -22,8 +23,11 @@ impl Marker {
     /// Makes a marker with a generation that no other has, in any process: 64 bits of chance.
     pub(super) fn new(until: Timestamp) -> Self {
         Self {
-            // Each state has keys of its own, which come from the chance of the operating system. 0 is no generation.
-            generation: RandomState::new().hash_one(until.as_millis()).max(1),
+            // Each state has keys that come from the chance of the operating system. A process that was forked or a machine
+            // that was copied has the same ones, so what differs there goes in as well. 0 is no generation.
+            generation: RandomState::new()
+                .hash_one((std::process::id(), SystemTime::now(), until.as_millis()))
+                .max(1),
             until,
         }
     }

@@ -75,11 +75,6 @@ impl Tag {
         &self.marker[NAME_AT..]
     }
 
-    /// Returns the key of the marker, which is an entry of the same backend.
-    pub fn key(&self) -> &str {
-        &self.marker
-    }
-
     /// Returns which of the two markers of the tag the entry goes by.
     pub fn slot(&self) -> u8 {
         self.marker.as_bytes()[SLOT_AT] - b'0'
@@ -90,9 +85,9 @@ impl Tag {
         self.generation
     }
 
-    /// Returns the key of the marker.
+    /// Returns the key of the marker, which is an entry of the same backend.
     #[inline]
-    pub(crate) fn marker(&self) -> Key<'_> {
+    pub fn marker(&self) -> Key<'_> {
         Key::own(&self.marker)
     }
 

@@ -1,10 +1,11 @@
 //! How long markers live, and what becomes of values whose markers are lost.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{CacheBackend, Expiration, Key, Tag};
-use cache_testkit::{ManualClock, MapBackend};
+use cache_core::{CacheBackend, Expiration, Tag};
+use cache_testkit::{ManualClock, MapBackend, SlowBackend};
 
 use crate::support::{cache_on, map};
 
@@ -16,7 +17,7 @@ fn marker(tag: &str, slot: u8) -> Tag {
 
 async fn life_of_marker(map: &MapBackend, clock: &ManualClock, slot: u8) -> Option<Option<Duration>> {
     let tag = marker("a", slot);
-    let entry = map.get(Key::new(tag.key()).unwrap()).await.unwrap()?;
+    let entry = map.get(tag.marker()).await.unwrap()?;
     Some(entry.remaining(cache_core::Clock::now(clock)))
 }
 
@@ -78,7 +79,7 @@ async fn values_without_their_marker_are_misses_for_good() {
     let cache = cache_on(Arc::clone(&map));
     cache.set("one", 1_u64).tags(&["a"]).await.unwrap();
     let tag = marker("a", 0);
-    map.delete(Key::new(tag.key()).unwrap()).await.unwrap();
+    map.delete(tag.marker()).await.unwrap();
     assert_eq!(cache.get::<u64>("one").await.unwrap(), None);
     cache.set("two", 2_u64).tags(&["a"]).await.unwrap();
     assert_eq!(cache.get::<u64>("one").await.unwrap(), None);
@@ -104,4 +105,23 @@ async fn an_invalidation_removes_both_markers() {
     for key in ["short", "long"] {
         assert_eq!(cache.get::<u64>(key).await.unwrap(), None);
     }
+}
+
+/// Nobody drives it, so nobody may wait for it for ever.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_stands_still_stops_no_other() {
+    let slow = Arc::new(SlowBackend::new(map().0));
+    let cache = cache_on(Arc::clone(&slow));
+    let mut stalled = cache.set("one", 1_u64).tags(&["a"]).into_future();
+    // Two questions and it makes the marker: there it stays.
+    slow.release(2);
+    for _ in 0..20 {
+        let poll =
+            std::future::poll_fn(|context| std::task::Poll::Ready(Pin::new(&mut stalled).poll(context)));
+        assert!(poll.await.is_pending());
+        tokio::task::yield_now().await;
+    }
+    slow.open();
+    cache.set("two", 2_u64).tags(&["a"]).await.unwrap();
+    assert_eq!(cache.get("two").await.unwrap(), Some(2_u64));
 }

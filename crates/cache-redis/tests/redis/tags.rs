@@ -47,7 +47,7 @@ async fn tags_cost_the_commands_that_the_page_says() {
     assert!(both.into_iter().all(|one| one.unwrap().is_some()));
     assert_eq!(calls(&server), counted([("mget", 2)]));
     cache.invalidate_tags(&["a", "b"]).await.unwrap();
-    assert_eq!(calls(&server), counted([("unlink", 4)]));
+    assert_eq!(calls(&server), counted([("unlink", 8)]));
 
     cache.set("plain", 3_i64).await.unwrap();
     cache.get::<i64>("plain").await.unwrap();
