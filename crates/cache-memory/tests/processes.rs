@@ -46,8 +46,8 @@ struct Counted {
 impl Counted {
     fn new(size: usize, weight: u32) -> Self {
         let bytes = vec![1; size];
-        let weighs = i64::from(weight);
-        let living = LIVING.fetch_add(weighs, Ordering::SeqCst) + weighs;
+        let units = i64::from(weight);
+        let living = LIVING.fetch_add(units, Ordering::SeqCst) + units;
         MOST_LIVING.fetch_max(living, Ordering::SeqCst);
         Self { bytes, weight }
     }
