@@ -30,8 +30,8 @@ use crate::names::{self, ALL, BUILD_INFO, MetricKind, VERSION};
 /// ```
 ///
 /// The numbers go to the recorder once a second and when [`collect`](Self::collect) is called. The recorder may be
-/// installed before or after the caches are built: counters wait for it, and so do the first 1,024 latencies of each
-/// operation. Caches of one name and backend add up, also those of several handles that go to one recorder.
+/// installed before or after the caches are built: all numbers wait for it, latencies in the buckets that
+/// [`buckets`](Self::buckets) tells of, so that an exporter with others sees those of that time less exactly. Caches of one name and backend add up, also those of several handles that go to one recorder.
 #[derive(Clone)]
 pub struct Metrics(Arc<Shared>);
 

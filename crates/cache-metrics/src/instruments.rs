@@ -92,8 +92,10 @@ impl Instruments {
     ) -> Self {
         let kind = backend.kind();
         let names = Names::new(config, cache_name, kind);
+        let bounds: Arc<[f64]> = Arc::from(config.latency_buckets.as_slice());
         let latency = |operation: &Operation| {
-            Latency::new(names.keys(&names::latency_of(*operation), &[operation.as_str()]))
+            let keys = names.keys(&names::latency_of(*operation), &[operation.as_str()]);
+            Latency::new(keys, Arc::clone(&bounds))
         };
         let latencies = OPERATIONS.iter().map(latency).collect();
         let plain = Source::PLAIN

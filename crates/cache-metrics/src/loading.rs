@@ -2,7 +2,7 @@
 //! difference since the last time, so that caches of one name add up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::{LoadEvent, LoadResult, StaleReason};
 use metrics::Recorder;
@@ -55,7 +55,10 @@ impl Loading {
             .chain(reasons)
             .chain(plain.iter().map(|metric| names.keys(metric, &[])));
         Self {
-            duration: Latency::new(names.keys(&names::LOAD_DURATION, &[])),
+            duration: Latency::new(
+                names.keys(&names::LOAD_DURATION, &[]),
+                Arc::from(names::LOAD_BUCKETS),
+            ),
             started: AtomicU64::new(0),
             loads: [const { AtomicU64::new(0) }; RESULTS],
             refreshes: [const { AtomicU64::new(0) }; RESULTS],
