@@ -16,7 +16,8 @@ All but `build_info` have the labels `cache_name` and `backend` (`memory`, `redi
 constant ones of `Metrics::builder().label(..)`. Keys never are labels. The prefix `gofr_cache` is the default: see
 `Metrics::builder().namespace(..)`. Those with a ✓ are shown under the names of the source system too, with `cache_name`
 in place of both: `gofr_inmemory_cache_*` for memory and `gofr_redis_cache_*` for Redis. These aliases carry the same
-numbers, evictions those of all causes; the dashboards do not use them.
+numbers, evictions those of all causes, and those of caches that only differ in their subsystems add up; the dashboards do
+not use them.
 
 The causes of evictions are the limit that was reached, `items` or `weight`, and `too_heavy`: a new entry that alone is
 heavier than all may be. An entry that a policy by frequency refuses counts under the limit. What was deleted, cleared,

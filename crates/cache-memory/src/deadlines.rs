@@ -1,8 +1,9 @@
 //! The ends of entries in order of time, so that those that are over can be freed without looking at the others.
 //!
 //! Each entry that ends has one slot here, from before it is stored until it is removed. Slots of one tick hang
-//! together in a list, so adding and removing cost the same however many entries there are. They are found by key as
-//! well, since moka shows an entry only to a reader that counts as a use.
+//! together in a list, so adding and removing cost the same however many entries there are. While a tick runs its list is
+//! sorted by the millisecond, some slots at a time. Slots are found by key as well, since moka shows an entry only to a
+//! reader that counts as a use.
 
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
@@ -12,8 +13,11 @@ use compact_str::CompactString;
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
-/// How long a tick is, as a power of two of milliseconds: 16 ms. An entry is due when its tick has passed.
+/// How long a tick is, as a power of two of milliseconds: 16 ms.
 const TICK_BITS: u32 = 4;
+/// How many slots of the tick that runs are sorted at a time, so that a look at the table is short however many entries end
+/// at once. What is not sorted yet is due at the latest when the tick has passed.
+const SORTED_AT_ONCE: usize = 64;
 
 /// The number of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +38,7 @@ struct Node {
     /// The key, empty while the slot is free.
     key: CompactString,
     due: Timestamp,
-    /// The neighbours in the list of the tick, or the next free slot.
+    /// The neighbours in the list of the tick or of the millisecond, or the next free slot.
     before: Slot,
     next: Slot,
 }
@@ -48,6 +52,8 @@ pub(crate) struct Deadlines {
     hasher: RandomState,
     /// The first slot of each tick that has one.
     ticks: BTreeMap<u64, Slot>,
+    /// The first slot of each millisecond that has one, of those that are sorted.
+    sorted: BTreeMap<Timestamp, Slot>,
 }
 
 impl Default for Deadlines {
@@ -58,6 +64,7 @@ impl Default for Deadlines {
             by_key: HashTable::new(),
             hasher: RandomState::default(),
             ticks: BTreeMap::new(),
+            sorted: BTreeMap::new(),
         }
     }
 }
@@ -127,19 +134,42 @@ impl Deadlines {
         }
     }
 
-    /// Says whether the slot belongs to this key and its tick has passed. Slots are used again: one that was due a
-    /// moment ago may now be that of another entry, of the same key even.
+    /// Says whether the slot belongs to this key and is due. Slots are used again: one that was due a moment ago may now
+    /// be that of another entry, of the same key even.
     pub(crate) fn is_due(&self, slot: Slot, key: &str, now: Timestamp) -> bool {
         self.nodes
             .get(slot.index())
-            .is_some_and(|node| node.key == key && tick_of(node.due) < tick_of(now))
+            .is_some_and(|node| node.key == key && node.due <= now)
     }
 
-    /// Returns an entry whose tick has passed, if there is one.
-    pub(crate) fn first_due(&self, now: Timestamp) -> Option<(Slot, CompactString)> {
-        let (&tick, &slot) = self.ticks.first_key_value()?;
+    /// Returns an entry that is due, if there is one.
+    pub(crate) fn first_due(&mut self, now: Timestamp) -> Option<(Slot, CompactString)> {
+        let slot = self.first_of_a_passed_tick(now).or_else(|| {
+            self.sort(now);
+            let (due, slot) = self.sorted.first_key_value()?;
+            (*due <= now).then_some(*slot)
+        })?;
         let node = self.nodes.get(slot.index())?;
-        (tick < tick_of(now)).then(|| (slot, node.key.clone()))
+        Some((slot, node.key.clone()))
+    }
+
+    fn first_of_a_passed_tick(&self, now: Timestamp) -> Option<Slot> {
+        let (tick, slot) = self.ticks.first_key_value()?;
+        (*tick < tick_of(now)).then_some(*slot)
+    }
+
+    /// Sorts some slots of the tick that runs now. Each is sorted once, so entries that end cost the same however many
+    /// writes look for them meanwhile.
+    fn sort(&mut self, now: Timestamp) {
+        for _ in 0..SORTED_AT_ONCE {
+            let Some(&slot) = self.ticks.get(&tick_of(now)) else {
+                return;
+            };
+            self.unlink(slot);
+            let due = self.nodes[slot.index()].due;
+            let next = self.sorted.insert(due, slot);
+            self.put_before(slot, next);
+        }
     }
 
     fn take_slot(&mut self, node: Node) -> Slot {
@@ -160,7 +190,13 @@ impl Deadlines {
 
     fn link(&mut self, slot: Slot) {
         let tick = tick_of(self.nodes[slot.index()].due);
-        let next = self.ticks.insert(tick, slot).unwrap_or(Slot::NONE);
+        let next = self.ticks.insert(tick, slot);
+        self.put_before(slot, next);
+    }
+
+    /// Makes a slot the first of a list.
+    fn put_before(&mut self, slot: Slot, next: Option<Slot>) {
+        let next = next.unwrap_or(Slot::NONE);
         if let Some(next) = self.nodes.get_mut(next.index()) {
             next.before = slot;
         }
@@ -176,15 +212,22 @@ impl Deadlines {
         if let Some(next) = self.nodes.get_mut(next.index()) {
             next.before = before;
         }
-        match self.nodes.get_mut(before.index()) {
-            Some(before) => before.next = next,
-            None if next == Slot::NONE => {
-                self.ticks.remove(&tick_of(due));
-            }
-            None => {
-                self.ticks.insert(tick_of(due), next);
-            }
+        if let Some(before) = self.nodes.get_mut(before.index()) {
+            before.next = next;
+        } else if self.sorted.get(&due) == Some(&slot) {
+            replace_first(&mut self.sorted, due, next);
+        } else {
+            replace_first(&mut self.ticks, tick_of(due), next);
         }
+    }
+}
+
+/// Takes the first slot of a list away.
+fn replace_first<T: Ord>(lists: &mut BTreeMap<T, Slot>, list: T, next: Slot) {
+    if next == Slot::NONE {
+        lists.remove(&list);
+    } else {
+        lists.insert(list, next);
     }
 }
 
@@ -215,11 +258,52 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_due_once_its_tick_has_passed() {
+    fn an_entry_is_due_at_the_millisecond_of_its_end() {
         let mut deadlines = Deadlines::default();
         deadlines.add("a".into(), at(100));
-        assert_eq!(deadlines.first_due(at(100)), None);
-        assert!(deadlines.first_due(at(116)).is_some());
+        assert_eq!(deadlines.first_due(at(99)), None);
+        assert!(deadlines.first_due(at(100)).is_some());
+    }
+
+    /// Entries of one tick that were added later are nearer to the head of its list.
+    #[test]
+    fn entries_of_a_tick_are_due_one_after_the_other() {
+        let mut deadlines = Deadlines::default();
+        for due in 96..112 {
+            deadlines.add(due.to_string().into(), at(due));
+        }
+        for now in 96..112 {
+            assert_eq!(drain(&mut deadlines, at(now)), [now.to_string()]);
+        }
+    }
+
+    #[test]
+    fn a_look_sorts_a_bounded_number_of_many_entries_that_end_at_once() {
+        let mut deadlines = Deadlines::default();
+        let many = 10 * SORTED_AT_ONCE;
+        let due = |n: usize| at(if n == 0 { 100 } else { 111 });
+        for n in 0..many {
+            deadlines.add(n.to_string().into(), due(n));
+        }
+        // The one that is due is the last of the list.
+        for look in 1..10 {
+            assert_eq!(deadlines.first_due(at(105)), None, "look {look}");
+            assert_eq!(deadlines.sorted.len(), 1);
+        }
+        assert!(deadlines.first_due(at(105)).is_some());
+        assert!(deadlines.ticks.is_empty());
+        assert_eq!(drain(&mut deadlines, at(112)).len(), many);
+        assert!(deadlines.sorted.is_empty());
+    }
+
+    #[test]
+    fn what_a_passed_tick_left_unsorted_is_due() {
+        let mut deadlines = Deadlines::default();
+        for n in 0..5 * SORTED_AT_ONCE {
+            deadlines.add(n.to_string().into(), at(111));
+        }
+        assert_eq!(deadlines.first_due(at(105)), None);
+        assert_eq!(drain(&mut deadlines, at(112)).len(), 5 * SORTED_AT_ONCE);
     }
 
     #[test]
@@ -310,9 +394,8 @@ mod tests {
                     Step::Drain(now) => {
                         let mut drained = drain(&mut deadlines, at(now));
                         drained.sort();
-                        let due = |due: u64| tick_of(at(due)) < tick_of(at(now));
                         let expected: Vec<_> =
-                            model.extract_if(.., |_, (_, end)| due(*end)).map(|(key, _)| key).collect();
+                            model.extract_if(.., |_, (_, end)| *end <= now).map(|(key, _)| key).collect();
                         prop_assert_eq!(drained, expected);
                     }
                 }

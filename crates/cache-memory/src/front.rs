@@ -283,3 +283,79 @@ fn place<'a>(places: &'a mut [Place], sought: Sought<'_>) -> Option<&'a mut Plac
     let at = usize::try_from(sought.hash >> 32).unwrap_or_default() % PLACES;
     places.get_mut(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use cache_core::{Entry, Timestamp, Value};
+
+    use super::*;
+    use crate::ages::Age;
+    use crate::deadlines::Slot;
+
+    const LAG: Lag = Lag {
+        most: 1_000,
+        inserted: 0,
+    };
+
+    /// A thread that has read often enough to remember, and the changes of the cache.
+    fn front() -> (Front, Changes) {
+        let mut front = Front::of(1);
+        for _ in 0..FIRST_READS {
+            front.begin();
+            front.reads += 1;
+        }
+        front.begin();
+        (front, Changes::new(1))
+    }
+
+    /// Two keys of one place.
+    fn neighbours() -> [Sought<'static>; 2] {
+        ["one", "other"].map(|key| {
+            let hash = key.len() as u64;
+            Sought { key, hash }
+        })
+    }
+
+    fn stored(value: Value) -> Stored {
+        let entry = Entry::new(value, Timestamp::from_millis(0));
+        Stored::new(entry, Slot::NONE, Age::of_clears(0))
+    }
+
+    /// Reads an entry from moka until it is asked for to be remembered.
+    fn read(front: &mut Front, changes: &Changes, sought: Sought<'_>, stored: &Stored) {
+        for _ in 0..2 {
+            if let Look::Asked(asked) = front.look(sought, changes, || LAG) {
+                front.remember(sought, asked, stored);
+            }
+        }
+    }
+
+    fn is_remembered(front: &mut Front, changes: &Changes, sought: Sought<'_>) -> bool {
+        matches!(front.look(sought, changes, || LAG), Look::Found(_))
+    }
+
+    #[test]
+    fn an_entry_that_is_read_again_takes_the_place_of_its_neighbour() {
+        let (mut front, changes) = front();
+        let [one, other] = neighbours();
+        let (first, second) = (stored(Value::new(1)), stored(Value::new(2)));
+        read(&mut front, &changes, one, &first);
+        assert!(is_remembered(&mut front, &changes, one));
+        read(&mut front, &changes, other, &second);
+        assert!(is_remembered(&mut front, &changes, other));
+        assert!(!is_remembered(&mut front, &changes, one));
+    }
+
+    #[test]
+    fn an_entry_that_may_not_be_remembered_leaves_its_neighbour() {
+        let (mut front, changes) = front();
+        let [one, other] = neighbours();
+        let (small, large) = (stored(Value::new(1)), stored(Value::new([1_u64; 32])));
+        let larger = stored(Value::new([[1_u64; 32]; 5]));
+        assert!(large.value.shallow_size() <= LARGEST_OBJECT && larger.value.shallow_size() > LARGEST_OBJECT);
+        read(&mut front, &changes, one, &small);
+        read(&mut front, &changes, other, &larger);
+        assert!(!is_remembered(&mut front, &changes, other));
+        assert!(is_remembered(&mut front, &changes, one));
+    }
+}

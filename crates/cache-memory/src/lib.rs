@@ -25,11 +25,26 @@
 //! - If there is no limit, or the limit is 2,048 or more and at least 1,024 places are free, the policy hears of up to 64
 //!   writes at once. The order of use may then be off by as many calls, and a value that was written over is dropped with
 //!   the next of these batches or by the next maintenance, not at once.
-//! - Entries whose time has ended go before any live entry does.
+//! - Entries whose time has ended go before any live entry does, from the millisecond of their end on. Where more than 64
+//!   end within the same 16 ms, the last of them may be taken for live until these have passed.
+//! - Asking whether a key exists is no use, unless a clear of more than 1,000 entries is just being freed: then moka has to
+//!   show the entry, and takes that for one.
 //! - Where many threads call, which entry is the least recently used is approximate: reads reach the policy through a bounded
 //!   queue, and one that finds it full is not recorded; an entry that one thread reads again and again may go when another
 //!   thread reads nearly all others in between. The limit is not approximate: live entries exceed it by at most the number
 //!   of writes that run at the moment.
+//!
+//! # What TinyLFU means here
+//!
+//! - At the limit a new entry is stored only if its key was asked for more often of late than those of the entries that
+//!   would have to go for it, which are the least recently used ones. Otherwise it is refused: the set succeeds, the next get
+//!   is a miss, and the refusal counts as an eviction. So entries that are used often stay, however many others are stored
+//!   that are used once.
+//! - How often is an estimate: reads and writes are counted up to 15 for each key, in a table that keys share, so a key may
+//!   seem to be used more often than it is, and all counts are halved from time to time. Nothing is counted before the cache
+//!   is half full, and until it is full every entry is stored.
+//! - The policy hears of every read of one thread. Where many threads call, a read that finds the queue full is not counted.
+//! - Limits hold and entries whose time has ended go first, as with least recently used.
 //!
 //! # What a thread remembers
 //!

@@ -54,7 +54,7 @@ pub(crate) type Moka = Cache<Name, Stored, Hashed>;
 pub(crate) struct Store {
     pub(crate) moka: Moka,
     pub(crate) ledger: Arc<Ledger>,
-    orders: Box<[Mutex<Order>]>,
+    pub(crate) orders: Box<[Mutex<Order>]>,
     pub(crate) afresh: Afresh,
     /// How many entries were written, and up to which of them the policy has heard of all.
     written: AtomicU64,

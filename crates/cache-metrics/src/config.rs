@@ -94,6 +94,9 @@ impl MetricsBuilder {
     }
 
     /// Sets the recorder, the global one unless it is told. Tests use it to keep apart.
+    ///
+    /// The facade does not say whether there is a global recorder, so one of a type that holds nothing, not even a byte,
+    /// is taken for none. Such a recorder, which keeps its data in statics, must be given here.
     pub fn recorder(mut self, recorder: SharedRecorder) -> Self {
         self.recorder = Some(recorder);
         self

@@ -1,21 +1,20 @@
 //! The handle that an application holds on its metrics, and the thread that brings the numbers to the recorder.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
-use cache_core::{BackendStats, CacheBackend, Result};
-use metrics::{Key, KeyName, Label, Level, Metadata, Recorder};
+use cache_core::{CacheBackend, Result};
+use metrics::{Key, KeyName, Label, Recorder};
 
 use crate::config::MetricsBuilder;
 use crate::error;
+use crate::gauges;
 use crate::instruments::Instruments;
-use crate::keys::prefix;
+use crate::keys::{prefix, register_gauge};
 use crate::layer::MetricsLayer;
 use crate::names::{self, ALL, BUILD_INFO, MetricKind, VERSION};
-use crate::server;
 
 /// The metrics of any number of caches, cheap to clone.
 ///
@@ -31,8 +30,8 @@ use crate::server;
 /// ```
 ///
 /// The numbers go to the recorder once a second and when [`collect`](Self::collect) is called. The recorder may be
-/// installed before or after the caches are built: counters wait for it, and so do the first 1,024 latencies of each
-/// operation. Caches of one name and backend add up.
+/// installed before or after the caches are built: all numbers wait for it, latencies in the buckets that
+/// [`buckets`](Self::buckets) tells of, so that an exporter with others sees those of that time less exactly. Caches of one name and backend add up, also those of several handles that go to one recorder.
 #[derive(Clone)]
 pub struct Metrics(Arc<Shared>);
 
@@ -119,23 +118,13 @@ impl Metrics {
     /// Ends to measure a backend, with its last numbers.
     pub(crate) fn detach(&self, instruments: &Arc<Instruments>) {
         self.collect();
-        let gone = instruments.identity();
         let sending = self.0.sending();
-        let mut caches = self.0.caches();
-        caches
-            .list
-            .retain(|other| !std::ptr::eq(other.as_ptr(), Arc::as_ptr(instruments)));
-        let live: Vec<_> = caches.list.iter().filter_map(Weak::upgrade).collect();
-        drop(caches);
-        if live.iter().all(|other| other.identity() != gone) {
-            // Nobody speaks for these gauges any more, and what they said last would stand for ever.
-            let mut nothing = BackendStats::default();
-            nothing.items = instruments.backend.stats().items.map(|_| 0);
-            nothing.weight = instruments.backend.stats().weight.map(|_| 0);
-            server::zero(&mut nothing, &instruments.backend.stats());
-            self.0
-                .with_recorder(|recorder| instruments.send_gauges(recorder, &nothing));
-        }
+        let is_gone = |other: &Weak<_>| std::ptr::eq(other.as_ptr(), Arc::as_ptr(instruments));
+        self.0.caches().list.retain(|other| !is_gone(other));
+        let speaker = instruments.speaker();
+        self.0
+            .with_recorder(|recorder| gauges::take_back(recorder, speaker));
+        gauges::forget(speaker);
         drop(sending);
     }
 }
@@ -153,17 +142,8 @@ impl Shared {
                 self.describe(recorder);
             }
             self.send_build_info(recorder);
-            let mut gauges: BTreeMap<_, (BackendStats, &Instruments)> = BTreeMap::new();
             for cache in &live {
-                let stats = cache.backend.stats();
-                cache.send(recorder, &stats);
-                let (sum, _) = gauges
-                    .entry(cache.identity())
-                    .or_insert((BackendStats::default(), cache));
-                add(sum, &stats);
-            }
-            for (sum, cache) in gauges.values() {
-                cache.send_gauges(recorder, sum);
+                cache.send(recorder);
             }
         });
         // The caches may go with `live`, and their ends are sent too.
@@ -204,10 +184,7 @@ impl Shared {
         let name = prefix(&self.config.namespace, &self.config.subsystem) + BUILD_INFO.suffix;
         let mut labels = vec![Label::from_static_parts(VERSION, env!("CARGO_PKG_VERSION"))];
         labels.extend(self.config.labels.iter().cloned());
-        let metadata = Metadata::new(module_path!(), Level::INFO, Some(module_path!()));
-        recorder
-            .register_gauge(&Key::from_parts(name, labels), &metadata)
-            .set(1.0);
+        register_gauge(recorder, &Key::from_parts(name, labels)).set(1.0);
     }
 
     fn sending(&self) -> MutexGuard<'_, ()> {
@@ -251,20 +228,6 @@ impl Signal {
         let (stop, _) = waited.unwrap_or_else(PoisonError::into_inner);
         !*stop
     }
-}
-
-/// Adds up what caches of one name say.
-fn add(sum: &mut BackendStats, one: &BackendStats) {
-    let plus = |sum: &mut Option<u64>, one: Option<u64>| {
-        *sum = one
-            .map(|one| sum.unwrap_or_default().saturating_add(one))
-            .or(*sum);
-    };
-    plus(&mut sum.items, one.items);
-    plus(&mut sum.max_items, one.max_items);
-    plus(&mut sum.weight, one.weight);
-    plus(&mut sum.max_weight, one.max_weight);
-    server::add(sum, one);
 }
 
 impl fmt::Debug for Metrics {

@@ -13,6 +13,7 @@ use cache_core::{
 use metrics::Recorder;
 
 use crate::config::MetricsBuilder;
+use crate::gauges::{self, Speaker, Together};
 use crate::keys::{Keys, Names};
 use crate::latency::Latency;
 use crate::loading::Loading;
@@ -91,8 +92,10 @@ impl Instruments {
     ) -> Self {
         let kind = backend.kind();
         let names = Names::new(config, cache_name, kind);
+        let bounds: Arc<[f64]> = Arc::from(config.latency_buckets.as_slice());
         let latency = |operation: &Operation| {
-            Latency::new(names.keys(&names::latency_of(*operation), &[operation.as_str()]))
+            let keys = names.keys(&names::latency_of(*operation), &[operation.as_str()]);
+            Latency::new(keys, Arc::clone(&bounds))
         };
         let latencies = OPERATIONS.iter().map(latency).collect();
         let plain = Source::PLAIN
@@ -131,9 +134,9 @@ impl Instruments {
         }
     }
 
-    /// Returns what tells the gauges of this cache from those of others.
-    pub(crate) fn identity(&self) -> (Arc<str>, &'static str) {
-        (Arc::clone(&self.cache_name), self.backend.kind())
+    /// Returns what tells this cache from others that share its gauges.
+    pub(crate) fn speaker(&self) -> Speaker {
+        Speaker::of(self)
     }
 
     pub(crate) fn latency(&self, operation: Operation) -> Option<&Latency> {
@@ -157,8 +160,14 @@ impl Instruments {
         }
     }
 
-    /// Sends the counters and waiting samples to the recorder.
-    pub(crate) fn send(&self, recorder: &dyn Recorder, stats: &BackendStats) {
+    /// Sends all numbers and waiting samples to the recorder.
+    pub(crate) fn send(&self, recorder: &dyn Recorder) {
+        let stats = &self.backend.stats();
+        self.send_counters(recorder, stats);
+        self.send_gauges(recorder, stats);
+    }
+
+    fn send_counters(&self, recorder: &dyn Recorder, stats: &BackendStats) {
         for latency in &self.latencies {
             latency.connect(recorder);
         }
@@ -189,18 +198,22 @@ impl Instruments {
         }
     }
 
-    /// Sets the gauges of all caches of this name and backend.
-    pub(crate) fn send_gauges(&self, recorder: &dyn Recorder, stats: &BackendStats) {
-        let gauges = [
+    fn send_gauges(&self, recorder: &dyn Recorder, stats: &BackendStats) {
+        let held = [
             (names::ITEMS, stats.items),
             (names::MAX_ITEMS, stats.max_items),
             (names::WEIGHT, stats.weight),
             (names::MAX_WEIGHT, stats.max_weight),
         ];
-        for (metric, value) in gauges.into_iter().chain(server::gauges(stats)) {
-            let Some(value) = value else { continue };
-            for gauge in self.names.keys(&metric, &[]).gauges(recorder) {
-                gauge.set(value as f64);
+        let loads = self.loading.gauges().map(|(metric, value)| (metric, Some(value)));
+        let sums = held
+            .into_iter()
+            .chain(loads)
+            .map(|(metric, value)| (metric, Together::Sum, value));
+        for (metric, together, value) in sums.chain(server::gauges(stats)) {
+            if let Some(value) = value {
+                let keys = self.names.keys(&metric, &[]);
+                gauges::set(recorder, self.speaker(), &keys, together, value);
             }
         }
     }

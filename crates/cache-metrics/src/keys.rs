@@ -71,15 +71,15 @@ impl Keys {
         self.each().map(|key| recorder.register_counter(key, &METADATA))
     }
 
-    pub(crate) fn gauges(&self, recorder: &dyn Recorder) -> impl Iterator<Item = Gauge> {
-        self.each().map(|key| recorder.register_gauge(key, &METADATA))
-    }
-
     pub(crate) fn histograms(&self, recorder: &dyn Recorder) -> impl Iterator<Item = Histogram> {
         self.each().map(|key| recorder.register_histogram(key, &METADATA))
     }
 
-    fn each(&self) -> impl Iterator<Item = &Key> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.canonical).chain(&self.alias)
     }
+}
+
+pub(crate) fn register_gauge(recorder: &dyn Recorder, key: &Key) -> Gauge {
+    recorder.register_gauge(key, &METADATA)
 }

@@ -11,6 +11,7 @@ mod config;
 mod error;
 #[cfg(feature = "exporter")]
 mod exporter;
+mod gauges;
 mod handle;
 mod instruments;
 mod keys;

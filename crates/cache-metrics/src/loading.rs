@@ -1,15 +1,15 @@
 //! What is measured of loads: counted when it happens, since a load costs far more than an atomic, and sent as the
-//! difference since the last time, gauges too, so that caches of one name add up.
+//! difference since the last time, so that caches of one name add up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::{LoadEvent, LoadResult, StaleReason};
 use metrics::Recorder;
 
 use crate::keys::{Keys, Names};
 use crate::latency::Latency;
-use crate::names;
+use crate::names::{self, Metric};
 
 const RESULTS: usize = LoadResult::ALL.len();
 const REASONS: usize = StaleReason::ALL.len();
@@ -48,8 +48,6 @@ impl Loading {
             names::NEGATIVE_HITS,
             names::LOAD_STORE_FAILURES,
             names::LOADS_REFUSED,
-            names::LOADS_IN_FLIGHT,
-            names::COALESCED_WAITING,
         ];
         let keys = results(names::LOADS)
             .into_iter()
@@ -57,7 +55,10 @@ impl Loading {
             .chain(reasons)
             .chain(plain.iter().map(|metric| names.keys(metric, &[])));
         Self {
-            duration: Latency::new(names.keys(&names::LOAD_DURATION, &[])),
+            duration: Latency::new(
+                names.keys(&names::LOAD_DURATION, &[]),
+                Arc::from(names::LOAD_BUCKETS),
+            ),
             started: AtomicU64::new(0),
             loads: [const { AtomicU64::new(0) }; RESULTS],
             refreshes: [const { AtomicU64::new(0) }; RESULTS],
@@ -106,11 +107,6 @@ impl Loading {
     pub(crate) fn send(&self, recorder: &dyn Recorder) {
         self.duration.connect(recorder);
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        // What ended is read before what began, so that no gauge falls below zero.
-        let ended: u64 = self.loads.iter().map(value).sum();
-        let left = value(&self.left);
-        let joined = value(&self.joined);
-        let in_flight = value(&self.started).saturating_sub(ended);
         let counters = self
             .loads
             .iter()
@@ -118,25 +114,30 @@ impl Loading {
             .chain(&self.stale)
             .map(value)
             .chain([
-                joined,
+                value(&self.joined),
                 value(&self.negative_hits),
                 value(&self.store_failures),
                 value(&self.refused),
             ]);
-        let (counted, gauges) = sent.split_at_mut(2 * RESULTS + REASONS + 4);
-        for (sent, now) in counted.iter_mut().zip(counters) {
+        for (sent, now) in sent.iter_mut().zip(counters) {
             let now = now.max(sent.value);
             for counter in sent.keys.counters(recorder) {
                 counter.increment(now - sent.value);
             }
             sent.value = now;
         }
-        for (sent, now) in gauges.iter_mut().zip([in_flight, joined.saturating_sub(left)]) {
-            for gauge in sent.keys.gauges(recorder) {
-                gauge.increment(now as f64 - sent.value as f64);
-            }
-            sent.value = now;
-        }
+    }
+
+    /// Returns what is under way now.
+    pub(crate) fn gauges(&self) -> [(Metric, u64); 2] {
+        // What ended is read before what began, so that neither falls below zero.
+        let ended: u64 = self.loads.iter().map(value).sum();
+        let left = value(&self.left);
+        let since = |begun: &AtomicU64, ended| value(begun).saturating_sub(ended);
+        [
+            (names::LOADS_IN_FLIGHT, since(&self.started, ended)),
+            (names::COALESCED_WAITING, since(&self.joined, left)),
+        ]
     }
 }
 

@@ -42,7 +42,8 @@
 //!
 //! The first seven are those of the source system. It also shows them with the backend in the name and `cache_name` as
 //! the only label beside `operation`: `gofr_inmemory_cache_*` and `gofr_redis_cache_*`. These aliases carry the same
-//! numbers, evictions those of all causes, and can be switched off.
+//! numbers, evictions those of all causes, and can be switched off. Caches that only differ in their subsystems share
+//! them: there they add up.
 //!
 //! What begins with `pool_`, and connects, breakers, retries and rejected entries, exist for backends on a server only.
 

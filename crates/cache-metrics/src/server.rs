@@ -2,6 +2,7 @@
 
 use cache_core::{BackendStats, ConnectionStats, RejectReason};
 
+use crate::gauges::Together;
 use crate::names::{self, Metric};
 
 /// A counter that only backends on a server have.
@@ -33,38 +34,27 @@ pub(crate) fn counters(stats: &BackendStats) -> Vec<ServerCounter> {
         .collect()
 }
 
-/// Returns the gauges, `None` for those that do not exist.
-pub(crate) fn gauges(stats: &BackendStats) -> [(Metric, Option<u64>); 5] {
+/// Returns the gauges, `None` for those that do not exist. Caches that share them are up if each is, since one that does
+/// not answer is what an alert has to see.
+pub(crate) fn gauges(stats: &BackendStats) -> [(Metric, Together, Option<u64>); 5] {
     let connections = |value: fn(&ConnectionStats) -> u64| stats.connections.as_ref().map(value);
     [
-        (names::BACKEND_UP, stats.up.map(u64::from)),
-        (names::POOL_CONNECTIONS, connections(|all| all.open)),
-        (names::POOL_MAX_CONNECTIONS, connections(|all| all.max)),
-        (names::POOL_WAITING, connections(|all| all.waiting)),
+        (names::BACKEND_UP, Together::All, stats.up.map(u64::from)),
+        (
+            names::POOL_CONNECTIONS,
+            Together::Sum,
+            connections(|all| all.open),
+        ),
+        (
+            names::POOL_MAX_CONNECTIONS,
+            Together::Sum,
+            connections(|all| all.max),
+        ),
+        (names::POOL_WAITING, Together::Sum, connections(|all| all.waiting)),
         (
             names::BREAKER_OPEN,
+            Together::Any,
             connections(|all| u64::from(all.breaker_open)),
         ),
     ]
-}
-
-/// Says of a backend that is gone what its gauges are to stand at.
-pub(crate) fn zero(nothing: &mut BackendStats, last: &BackendStats) {
-    nothing.up = last.up.map(|_| false);
-    nothing.connections = last.connections.map(|_| ConnectionStats::default());
-}
-
-/// Adds up what caches of one name say, as far as gauges show it. Together they are up if each is.
-pub(crate) fn add(sum: &mut BackendStats, one: &BackendStats) {
-    sum.up = match (sum.up, one.up) {
-        (Some(all), Some(this)) => Some(all && this),
-        (all, this) => all.or(this),
-    };
-    if let Some(this) = &one.connections {
-        let all = sum.connections.get_or_insert_default();
-        all.open = all.open.saturating_add(this.open);
-        all.max = all.max.saturating_add(this.max);
-        all.waiting = all.waiting.saturating_add(this.waiting);
-        all.breaker_open |= this.breaker_open;
-    }
 }

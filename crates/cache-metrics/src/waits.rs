@@ -2,12 +2,12 @@
 //! to it as that many samples of its mean: counts and the sum stay exact.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use cache_core::WaitTimes;
 use metrics::Recorder;
 
 use crate::keys::{Keys, Names};
+use crate::latency::mean;
 use crate::names;
 
 /// The waits of one cache, and how much of them the recorder has.
@@ -32,18 +32,12 @@ impl PoolWaits {
             for (place, (now, sent)) in now.buckets().iter().zip(sent.buckets()).enumerate() {
                 let count = now.count.saturating_sub(sent.count);
                 if count > 0 {
-                    let mean = mean(now.total.saturating_sub(sent.total), count, place);
+                    let total = now.total.saturating_sub(sent.total).as_secs_f64();
+                    let mean = mean(total, count as f64, names::POOL_WAIT_BUCKETS.get(place));
                     histogram.record_many(mean, usize::try_from(count).unwrap_or(usize::MAX));
                 }
             }
         }
         *sent = *now;
     }
-}
-
-/// The mean of waits in seconds. Rounding must not take it past the bound of its bucket.
-fn mean(total: Duration, count: u64, place: usize) -> f64 {
-    let mean = total.as_secs_f64() / count as f64;
-    let bound = names::POOL_WAIT_BUCKETS.get(place);
-    bound.map_or(mean, |bound| mean.min(*bound))
 }

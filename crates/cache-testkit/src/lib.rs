@@ -63,6 +63,15 @@
 //! # fn main() {}
 //! ```
 //!
+//! # What has no case
+//!
+//! The suites of other caches hold them to operations that this contract does not have, so there is nothing to call:
+//! *touch* (a longer life without a write: here TTL runs from the last write, and time to idle from the last use),
+//! *increment* (a cache may drop an entry at any moment, and a count with it), *conditional writes* such as put-if-absent and
+//! compare-and-set (for the same reason: that a key is absent says nothing; `get_or_load` orders loads and writes of a key
+//! instead), and *soft invalidation* (an entry becomes stale by its time alone; a delete is a miss for all). What is between
+//! processes, such as tiers and one load for a whole fleet, is not the contract of one backend.
+//!
 //! # Doubles
 //!
 //! | double | what it is for |

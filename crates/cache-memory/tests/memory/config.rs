@@ -1,8 +1,10 @@
 //! Bad settings: each has its own kind, and its message names what to do.
 
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use cache_core::ErrorKind;
+use cache_core::{CacheBackend, CacheBuilder, CacheError, ErrorKind, Key, Layer, LayerContext};
 use cache_memory::{EvictionPolicy, MemoryBackend, MemoryBuilder, Weigher, presets};
 
 fn weigher() -> Weigher {
@@ -85,7 +87,7 @@ fn of_a_setting_that_is_given_twice_the_last_counts() {
         .max_items(7)
         .build()
         .unwrap();
-    assert_eq!(cache_core::CacheBackend::stats(&backend).max_items, Some(7));
+    assert_eq!(CacheBackend::stats(&backend).max_items, Some(7));
 }
 
 #[test]
@@ -101,10 +103,41 @@ fn the_presets_are_those_of_the_source_system() {
         [Some(1_000), Some(100), Some(7)]
     );
     assert_eq!([default.name(), debug.name(), own.name()], ["a", "b", "c"]);
-    assert_eq!(
-        (presets::DEFAULT_TTL.as_secs(), presets::DEBUG_TTL.as_secs()),
-        (300, 60)
-    );
+}
+
+/// Shows the backend of a cache to the test.
+struct Show(Sender<Arc<dyn CacheBackend>>);
+
+impl Layer for Show {
+    fn layer(
+        &self,
+        inner: Arc<dyn CacheBackend>,
+        _: &mut LayerContext,
+    ) -> Result<Arc<dyn CacheBackend>, CacheError> {
+        self.0.send(Arc::clone(&inner)).unwrap();
+        Ok(inner)
+    }
+}
+
+/// How long a preset lets an entry live, in seconds.
+async fn life(preset: Result<CacheBuilder, CacheError>) -> u64 {
+    let (sender, receiver) = channel();
+    let cache = preset.unwrap().layer(Show(sender)).build().unwrap();
+    cache.set("key", 1).await.unwrap();
+    let backend = receiver.recv().unwrap();
+    let entry = backend.get(Key::new("key").unwrap()).await.unwrap().unwrap();
+    entry.expires_at().since(entry.created()).as_secs()
+}
+
+#[tokio::test]
+async fn entries_of_the_presets_live_as_long_as_those_of_the_source_system() {
+    let own = presets::production_cache("c", Duration::from_secs(9), 7);
+    let lives = [
+        life(presets::default_cache("a")).await,
+        life(presets::debug_cache("b")).await,
+        life(own).await,
+    ];
+    assert_eq!(lives, [300, 60, 9]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! When entries that are over leave memory: without traffic, and before live ones.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cache_core::Expiration;
+use cache_core::{Cache, Expiration};
+use cache_memory::MemoryBackend;
 use cache_testkit::eventually;
 
 use crate::support::{evictions, held, setup, setup_without_thread};
@@ -24,6 +25,22 @@ async fn entries_that_are_over_are_freed_without_traffic() {
         (setup.cache.stats().expirations, evictions(&setup.cache)),
         (Some(1_000), [0, 0, 0])
     );
+}
+
+/// At the defaults, and by the clock of the machine: the promise is one of time.
+#[tokio::test]
+async fn entries_that_are_over_are_freed_within_two_seconds() {
+    let backend = MemoryBackend::builder().build().unwrap();
+    let cache = Cache::builder(backend).build().unwrap();
+    for n in 0..1_000 {
+        let ttl = Duration::from_millis(100);
+        cache.set(&n.to_string(), n).ttl(ttl).await.unwrap();
+    }
+    let ended = Instant::now() + Duration::from_millis(100);
+    eventually("1,000 entries are freed", || cache.stats().items == Some(0)).await;
+    let late = ended.elapsed();
+    assert!(late < Duration::from_secs(2), "freed {late:?} after their end");
+    assert_eq!(cache.stats().expirations, Some(1_000));
 }
 
 #[tokio::test]
@@ -72,6 +89,26 @@ async fn an_entry_that_is_over_goes_before_a_live_one_that_is_older() {
         (evictions(&setup.cache), setup.cache.stats().expirations),
         ([0, 0, 0], Some(1))
     );
+}
+
+/// From the very millisecond of its end on.
+#[tokio::test]
+async fn an_entry_that_has_just_ended_goes_before_a_live_one() {
+    for late in [0, 1, 15] {
+        let setup = setup_without_thread(|builder| builder.max_items(3));
+        let brief = Duration::from_millis(100);
+        setup.cache.set("old", 1).await.unwrap();
+        setup.cache.set("over", 1).ttl(brief).await.unwrap();
+        let longer = brief + Duration::from_millis(late + 1);
+        setup.cache.set("soon", 1).ttl(longer).await.unwrap();
+        setup.clock.advance(brief + Duration::from_millis(late));
+        setup.cache.set("new", 1).await.unwrap();
+        assert_eq!(
+            held(&setup.cache, &["old", "over", "soon", "new"]).await,
+            ["old", "soon", "new"],
+            "{late} ms after the end"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! Who goes when room is needed: under one caller exactly the least recently used live entry.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use cache_memory::EvictionPolicy;
+use cache_testkit::eventually;
 use proptest::prelude::*;
+use tokio::sync::Barrier;
 
 use crate::support::{evictions, held, setup, setup_without_thread};
 
@@ -118,16 +121,22 @@ async fn only_want_of_room_is_an_eviction() {
     assert_eq!(evictions(&cache), [0, 0, 0]);
 }
 
-/// A cache at its limit goes on working under many writers, and each writer's last entries are among the latest.
+/// A cache at its limit goes on working under many writers: what each of them has stored in a round is there when the round
+/// is over, since 100 entries are more than the 50 of a round.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn fifty_writers_at_the_limit_never_pass_it_when_they_are_done() {
+async fn fifty_writers_at_the_limit_find_their_last_entries_and_never_pass_it_when_they_are_done() {
     let cache = setup(|builder| builder.max_items(100)).cache;
+    let round = Arc::new(Barrier::new(50));
     let writers: Vec<_> = (0..50)
         .map(|writer| {
-            let cache = cache.clone();
+            let (cache, round) = (cache.clone(), Arc::clone(&round));
             tokio::spawn(async move {
                 for n in 0..200 {
-                    cache.set(&format!("{writer}-{n}"), n).await.unwrap();
+                    let key = format!("{writer}-{n}");
+                    cache.set(&key, n).await.unwrap();
+                    round.wait().await;
+                    assert!(cache.exists(&key).await.unwrap(), "{key} is gone");
+                    round.wait().await;
                     let items = cache.stats().items.unwrap();
                     assert!(
                         items <= 100 + 50,
@@ -277,6 +286,24 @@ proptest! {
             }
         });
     }
+}
+
+/// Whether an entry is one that the clear has hidden only the entry tells, and moka shows it only as a use.
+#[tokio::test]
+async fn asking_whether_a_key_exists_is_no_use_once_a_large_clear_is_freed() {
+    let cache = setup(|builder| builder.max_items(2_000)).cache;
+    for n in 0..2_000 {
+        cache.set(&format!("old-{n}"), n).await.unwrap();
+    }
+    cache.clear().await.unwrap();
+    assert!(!cache.exists("old-1999").await.unwrap());
+    eventually("the clear is freed", || cache.stats().items == Some(0)).await;
+    for n in 0..2_000 {
+        cache.set(&format!("new-{n}"), n).await.unwrap();
+    }
+    assert!(cache.exists("new-0").await.unwrap());
+    cache.set("newest", 1).await.unwrap();
+    assert_eq!(held(&cache, &["new-0", "new-1"]).await, ["new-1"]);
 }
 
 /// A small generator of numbers, so that a failure can be run again.

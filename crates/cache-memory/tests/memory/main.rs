@@ -13,4 +13,5 @@ mod loading;
 mod lru;
 mod remembered;
 mod support;
+mod traces;
 mod weight;

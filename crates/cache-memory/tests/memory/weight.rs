@@ -89,6 +89,17 @@ async fn what_is_over_goes_before_what_lives_by_weight_too() {
     );
 }
 
+#[tokio::test]
+async fn a_loaded_entry_heavier_than_the_limit_is_given_and_not_stored() {
+    let cache = setup_without_thread(|builder| builder.max_weight(100, length())).cache;
+    cache.set("light", "x".to_owned()).await.unwrap();
+    let load = || async { Ok::<_, std::io::Error>("x".repeat(101)) };
+    let loaded: String = cache.get_or_load("heavy", load).await.unwrap();
+    assert_eq!(loaded.len(), 101);
+    assert_eq!(held(&cache, &["light", "heavy"]).await, ["light"]);
+    assert_eq!(evictions(&cache), [0, 0, 1]);
+}
+
 /// The weigher is the caller's code; a panic in it is the caller's and leaves nothing behind.
 #[tokio::test]
 async fn a_weigher_that_panics_leaves_the_old_entry_and_the_count() {

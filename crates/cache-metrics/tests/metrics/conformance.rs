@@ -77,6 +77,11 @@ impl Fixture for Layered {
         let backend = memory(&self.clock).max_items(items as u64).build().unwrap();
         Some(layered(&self.watched, (self.below)(Arc::new(backend))))
     }
+
+    fn with_time_to_idle(&self, idle: Duration) -> Option<Arc<dyn CacheBackend>> {
+        let backend = memory(&self.clock).time_to_idle(idle).build().unwrap();
+        Some(layered(&self.watched, (self.below)(Arc::new(backend))))
+    }
 }
 
 fn as_it_is(backend: Arc<dyn CacheBackend>) -> Arc<dyn CacheBackend> {

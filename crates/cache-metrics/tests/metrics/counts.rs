@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{CacheBackend, ErrorKind, EvictionCause, Operation};
-use cache_memory::MemoryBackend;
+use cache_memory::{MemoryBackend, Weigher};
 use cache_testkit::{FailingBackend, ManualClock, eventually};
 
 use crate::support::{Watched, evicting, memory};
@@ -121,6 +121,27 @@ async fn items_follow_the_cache_and_its_limit_is_shown() {
         [watched.users("items_current"), watched.users("max_items")],
         [4.0, 10.0]
     );
+}
+
+#[tokio::test]
+async fn the_weight_is_the_sum_of_the_entries_and_its_limit_is_shown() {
+    let watched = Watched::new(|builder| builder);
+    let weigher = Weigher::new(|_, value| value.downcast_ref::<u32>().copied().unwrap());
+    let backend = memory(&ManualClock::new())
+        .max_weight(1_000, weigher)
+        .build()
+        .unwrap();
+    let cache = watched.cache(backend);
+    let weights = || [watched.users("weight_current"), watched.users("max_weight")];
+    assert_eq!(weights(), [0.0, 1_000.0]);
+    for (key, weight) in [("a", 300_u32), ("b", 20), ("c", 1), ("b", 50)] {
+        cache.set(key, weight).await.unwrap();
+    }
+    assert_eq!(weights(), [351.0, 1_000.0]);
+    cache.delete("a").await.unwrap();
+    assert_eq!(weights(), [51.0, 1_000.0]);
+    drop(cache);
+    assert_eq!(weights(), [0.0, 0.0]);
 }
 
 #[tokio::test]

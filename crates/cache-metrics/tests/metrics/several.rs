@@ -1,6 +1,6 @@
 //! Several caches in one process.
 
-use cache_core::ErrorKind;
+use cache_core::{Cache, ErrorKind};
 use cache_memory::{MemoryBackend, Weigher};
 use cache_testkit::ManualClock;
 
@@ -56,10 +56,22 @@ async fn a_cache_that_takes_the_place_of_another_counts_on() {
     assert_eq!(watched.users("sets_total"), 3.0);
 }
 
+/// Two subsystems that go to one recorder.
+fn near_and_far() -> (Watched, Watched) {
+    let near = Watched::new(|builder| builder.subsystem("near"));
+    let far = near.beside(|builder| builder.subsystem("far"));
+    (near, far)
+}
+
+async fn set_many(cache: &Cache, many: i32) {
+    for n in 0..many {
+        cache.set(&n.to_string(), n).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn equal_names_in_different_subsystems_keep_apart() {
-    let near = Watched::new(|builder| builder.subsystem("near"));
-    let far = Watched::new(|builder| builder.subsystem("far"));
+    let (near, far) = near_and_far();
     near.cache(plain()).set("key", 1).await.unwrap();
     let cache = far.cache(plain());
     cache
@@ -74,6 +86,66 @@ async fn equal_names_in_different_subsystems_keep_apart() {
     let users = [("cache_name", "users"), ("backend", "memory")];
     assert_eq!(near.value("gofr_near_sets_total", &users), Some(1.0));
     assert_eq!(far.value("gofr_far_sets_total", &users), Some(0.0));
+}
+
+/// Collects on all handles, and returns gauges by their full names.
+fn gauges<const N: usize>(watched: [&Watched; 2], names: [&str; N]) -> [f64; N] {
+    for watched in watched {
+        watched.metrics.collect();
+    }
+    names.map(|name| watched[0].value(name, &[("cache_name", "users")]).unwrap())
+}
+
+#[tokio::test]
+async fn equal_names_in_different_subsystems_have_their_own_gauges_and_add_up_in_the_alias() {
+    let (near, far) = near_and_far();
+    let (one, two) = (near.cache(plain()), far.cache(plain()));
+    set_many(&one, 3).await;
+    set_many(&two, 4).await;
+    let names = [
+        "gofr_near_items_current",
+        "gofr_far_items_current",
+        "gofr_inmemory_cache_items_current",
+        "gofr_inmemory_cache_sets_total",
+    ];
+    assert_eq!(gauges([&near, &far], names), [3.0, 4.0, 7.0, 7.0]);
+    assert_eq!(gauges([&far, &near], names), [3.0, 4.0, 7.0, 7.0]);
+    // Nobody collects for the one that stays, which would mend what the other has left.
+    drop(one);
+    assert_eq!(gauges([&near, &near], names), [0.0, 4.0, 4.0, 7.0]);
+    drop(two);
+    assert_eq!(gauges([&near, &near], names), [0.0, 0.0, 0.0, 7.0]);
+}
+
+#[tokio::test]
+async fn equal_names_of_two_handles_on_one_recorder_add_up() {
+    let one = Watched::new(|builder| builder);
+    let two = one.beside(|builder| builder);
+    let caches = (one.cache(plain()), two.cache(plain()));
+    set_many(&caches.0, 3).await;
+    set_many(&caches.1, 4).await;
+    let names = [
+        "gofr_cache_items_current",
+        "gofr_cache_max_items",
+        "gofr_cache_backend_up",
+        "gofr_inmemory_cache_items_current",
+    ];
+    assert_eq!(gauges([&one, &two], names), [7.0, 20.0, 1.0, 7.0]);
+    caches.0.close().await.unwrap();
+    assert_eq!(gauges([&one, &two], names), [4.0, 20.0, 0.0, 4.0]);
+    drop(caches.0);
+    assert_eq!(gauges([&one, &two], names), [4.0, 10.0, 1.0, 4.0]);
+}
+
+#[tokio::test]
+async fn equal_names_on_different_recorders_do_not_add_up() {
+    let (one, two) = (Watched::new(|builder| builder), Watched::new(|builder| builder));
+    let caches = (one.cache(plain()), two.cache(plain()));
+    set_many(&caches.0, 3).await;
+    assert_eq!(
+        [one.users("items_current"), two.users("items_current")],
+        [3.0, 0.0]
+    );
 }
 
 #[tokio::test]

@@ -7,12 +7,12 @@ use cache_core::{Cache, CacheBackend};
 use cache_memory::{MemoryBackend, MemoryBuilder, Weigher};
 use cache_metrics::{Metrics, MetricsBuilder};
 use cache_testkit::ManualClock;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 /// Metrics with a recorder of their own, so that tests keep apart.
 pub(crate) struct Watched {
     pub(crate) metrics: Metrics,
-    handle: PrometheusHandle,
+    recorder: Arc<PrometheusRecorder>,
 }
 
 impl Watched {
@@ -23,13 +23,20 @@ impl Watched {
             let full = metrics_exporter_prometheus::Matcher::Full(name);
             exporter = exporter.set_buckets_for_metric(full, &bounds).unwrap();
         }
-        let recorder = exporter.build_recorder();
-        let handle = recorder.handle();
+        Self::on(Arc::new(exporter.build_recorder()), configure)
+    }
+
+    /// Other metrics that go to the same recorder.
+    pub(crate) fn beside(&self, configure: impl Fn(MetricsBuilder) -> MetricsBuilder) -> Self {
+        Self::on(Arc::clone(&self.recorder), configure)
+    }
+
+    fn on(recorder: Arc<PrometheusRecorder>, configure: impl Fn(MetricsBuilder) -> MetricsBuilder) -> Self {
         let quiet = Duration::from_secs(3_600);
-        let builder = configure(Metrics::builder().collect_interval(quiet)).recorder(Arc::new(recorder));
+        let builder = configure(Metrics::builder().collect_interval(quiet)).recorder(recorder.clone());
         Self {
             metrics: builder.build().unwrap(),
-            handle,
+            recorder,
         }
     }
 
@@ -49,8 +56,9 @@ impl Watched {
     /// Everything as Prometheus would read it.
     pub(crate) fn render(&self) -> String {
         self.metrics.collect();
-        self.handle.run_upkeep();
-        self.handle.render()
+        let handle = self.recorder.handle();
+        handle.run_upkeep();
+        handle.render()
     }
 
     /// The value of the one series whose line begins with the name and holds each of the labels.

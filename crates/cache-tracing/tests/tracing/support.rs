@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
-use cache_core::{Cache, CacheBackend};
+use cache_core::{Cache, CacheBackend, CacheBuilder};
 use cache_memory::MemoryBackend;
 use cache_testkit::ManualClock;
 use cache_tracing::Tracing;
@@ -173,8 +173,13 @@ pub(crate) fn users() -> Cache {
     )
 }
 
-/// Takes the backend with the layer around it out of a cache.
+/// Puts the layer around a backend.
 pub(crate) fn layered(backend: impl CacheBackend) -> Arc<dyn CacheBackend> {
+    stack_of(Cache::builder(backend).layer(Tracing::new()))
+}
+
+/// Takes the backend with all layers around it out of a cache.
+pub(crate) fn stack_of(cache: CacheBuilder) -> Arc<dyn CacheBackend> {
     /// Shows the stack below it to the test.
     struct Show(std::sync::mpsc::Sender<Arc<dyn CacheBackend>>);
 
@@ -190,10 +195,6 @@ pub(crate) fn layered(backend: impl CacheBackend) -> Arc<dyn CacheBackend> {
     }
 
     let (sender, receiver) = std::sync::mpsc::channel();
-    Cache::builder(backend)
-        .layer(Tracing::new())
-        .layer(Show(sender))
-        .build()
-        .unwrap();
+    cache.layer(Show(sender)).build().unwrap();
     receiver.recv().unwrap()
 }
