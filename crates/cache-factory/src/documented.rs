@@ -9,10 +9,10 @@ use cache_testkit::{ManualClock, MapBackend};
 
 use crate::config::{CacheConfig, Config};
 use crate::draft::Draft;
-use crate::factory::Factory;
 use crate::kind::BackendContext;
 use crate::section::join;
 use crate::setting::{Setting, Ttl};
+use crate::stack::plain;
 use crate::{loading, memory, redis};
 #[cfg(feature = "tracing")]
 use {crate::stack::told_of, cache_tracing::Tracing};
@@ -97,7 +97,7 @@ fn the_defaults_of_every_cache_are_as_documented() {
     // it that prints it.
     assert_documented("", 8, &["ttl", "required", "metrics", "tracing"], |config| {
         let map = MapBackend::new(ManualClock::new());
-        let cache = Factory::new().plain("users", map, config).unwrap();
+        let cache = plain("users", map, config).unwrap();
         format!("{cache:?} {:?}", told_of(Tracing::new(), config))
     });
 }
@@ -114,13 +114,12 @@ async fn values_live_as_long_as_is_documented() {
     };
     let (clock, instant) = (ManualClock::new(), Duration::from_millis(1));
     let map = MapBackend::new(clock.clone());
-    let cache = Factory::new()
-        .plain("users", map, &CacheConfig::default())
+    let cache = plain("users", map, &CacheConfig::default())
         .unwrap()
         .build()
         .unwrap();
     cache.set("key", 1).await.unwrap();
-    clock.advance(life - instant);
+    clock.advance(life.saturating_sub(instant));
     assert!(cache.exists("key").await.unwrap());
     clock.advance(instant);
     assert!(!cache.exists("key").await.unwrap());

@@ -33,7 +33,7 @@ impl Factory {
             not(any(feature = "metrics", feature = "tracing")),
             expect(unused_mut, reason = "there is no layer")
         )]
-        let mut cache = self.plain(name, backend, config)?;
+        let mut cache = plain(name, backend, config)?;
         #[cfg(feature = "metrics")]
         if config.metrics != Some(false) {
             cache = cache.layer(self.measuring()?.layer());
@@ -44,27 +44,22 @@ impl Factory {
         }
         cache.build()
     }
+}
 
-    /// Puts the handle together, without layers.
-    pub(crate) fn plain(
-        &self,
-        name: &str,
-        backend: impl CacheBackend,
-        config: &CacheConfig,
-    ) -> Result<CacheBuilder> {
-        let codec = codec(config).map_err(|message| CacheError::new(ErrorKind::InvalidConfig, message))?;
-        let mut cache = Cache::builder(backend).name(name).codec(codec);
-        if let Some(ttl) = config.ttl {
-            cache = cache.ttl(ttl.0);
-        }
-        if let Some(max) = config.max_key_len {
-            cache = cache.max_key_len(usize::try_from(max.0).unwrap_or(usize::MAX));
-        }
-        if let Some(loading) = &config.loading {
-            cache = loading::configure(cache, loading);
-        }
-        Ok(cache)
+/// Puts the handle together, without layers.
+pub(crate) fn plain(name: &str, backend: impl CacheBackend, config: &CacheConfig) -> Result<CacheBuilder> {
+    let codec = codec(config).map_err(|message| CacheError::new(ErrorKind::InvalidConfig, message))?;
+    let mut cache = Cache::builder(backend).name(name).codec(codec);
+    if let Some(ttl) = config.ttl {
+        cache = cache.ttl(ttl.0);
     }
+    if let Some(max) = config.max_key_len {
+        cache = cache.max_key_len(usize::try_from(max.0).unwrap_or(usize::MAX));
+    }
+    if let Some(loading) = &config.loading {
+        cache = loading::configure(cache, loading);
+    }
+    Ok(cache)
 }
 
 /// Returns the layer of spans and events as a cache wants it.

@@ -160,14 +160,12 @@ fn port(address: &str) -> &str {
 /// The port that a service of compose listens on in its container: that which is published, or which its health check
 /// asks.
 fn listens_on(service: &Value) -> String {
-    match service["ports"][0].as_str() {
-        Some(published) => port(published).to_owned(),
-        None => {
-            let check = service["healthcheck"]["test"].to_string();
-            let address = check.split("http://").nth(1).unwrap().split(['/', '"']).next();
-            port(address.unwrap()).to_owned()
-        }
+    if let Some(published) = service["ports"][0].as_str() {
+        return port(published).to_owned();
     }
+    let check = service["healthcheck"]["test"].to_string();
+    let address = check.split("http://").nth(1).unwrap().split(['/', '"']).next();
+    port(address.unwrap()).to_owned()
 }
 
 /// The port of the example unless it is told: the default of `--listen`, which a test of its own compares with `--help`.

@@ -112,7 +112,7 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
         stop,
         gate: gate.clone(),
     };
-    let (ender, end) = shutdown::stop();
+    let (last, end) = shutdown::stop();
     let mut server = tokio::spawn(http::serve(listener, app, end));
 
     tokio::select! {
@@ -123,7 +123,7 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
     let wind_down = async {
         drain(&stopper, &gate, generator).await;
         let closed = catalogue.caches().close().await;
-        end_server(&ender, server).await;
+        end_server(&last, server).await;
         closed
     };
     let closed = tokio::select! {
@@ -160,8 +160,8 @@ async fn drain(stopper: &Stopper, gate: &Gate, mut generator: JoinHandle<()>) {
 }
 
 /// Takes no more connections, and lets those that have begun end.
-async fn end_server(ender: &Stopper, mut server: JoinHandle<io::Result<()>>) {
-    ender.tell();
+async fn end_server(last: &Stopper, mut server: JoinHandle<io::Result<()>>) {
+    last.tell();
     if time::timeout(LAST_ANSWERS, &mut server).await.is_err() {
         server.abort();
     }
