@@ -1,11 +1,14 @@
 # The recipes of this workspace. `just` lists them.
 
+# So that `"$@"` in a recipe is its arguments as they were given, blanks included.
+set positional-arguments
+
 _list:
     @just --list
 
 # Runs the example on memory; arguments go on to it: just run-example --rate 200
 run-example *args:
-    cargo run -p using-cache -- {{ args }}
+    cargo run -p using-cache -- "$@"
 
 # Starts Prometheus, Grafana and the example in containers, and waits until all is well. `host` scrapes an example on this machine; `alerting` adds an Alertmanager.
 [no-exit-message]
@@ -27,7 +30,7 @@ monitoring-logs service="":
 # Runs a Prometheus of this machine against the example, without containers; arguments go on to the example.
 [no-exit-message]
 monitoring-local *args:
-    @scripts/monitoring.sh local {{ args }}
+    @scripts/monitoring.sh local "$@"
 
 # Writes the dashboards and docs/metrics.md anew from the code.
 dashboards:
@@ -43,7 +46,7 @@ check-monitoring:
 
 # Runs every test, after installing what they need.
 test *args:
-    scripts/test.sh {{ args }}
+    scripts/test.sh "$@"
 
 # Runs everything that must hold before a change lands.
 ci:

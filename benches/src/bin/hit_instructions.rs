@@ -25,7 +25,7 @@ const ROOM: u64 = 20_000;
 /// How many keys are asked for again and again.
 const AGAIN: u32 = 8;
 
-const CASES: [&str; 12] = [
+const CASES: [&str; 13] = [
     "raw-moka",
     "hit",
     "hit-again",
@@ -33,6 +33,7 @@ const CASES: [&str; 12] = [
     "hit-metrics-again",
     "hit-load",
     "hit-traced",
+    "hit-again-traced",
     "hit-load-traced",
     "miss",
     "exists",
@@ -69,6 +70,7 @@ fn run(case: &str, times: usize) {
         "hit-load-traced" => loads(&filled(ours::traced(ROOM, HOUR), &work), keys),
         // With nobody listening, as in production: what is paid for being able to listen.
         "hit-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), keys),
+        "hit-again-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), again),
         "miss" => gets(&ours::bare(ROOM, HOUR), keys),
         "exists" => {
             let cache = filled(ours::bare(ROOM, HOUR), &work);

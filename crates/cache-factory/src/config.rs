@@ -37,6 +37,7 @@ section! {
     /// One cache. What is absent is taken from the defaults of the configuration, then from the library.
     pub struct CacheConfig {
         /// Where entries live: `memory` (or `inmemory`), `redis`, or what the program has registered.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Backend>"))]
         backend: String,
         /// How long values live unless a write says otherwise: `5m`, or `never`. One minute.
         ttl: Ttl,

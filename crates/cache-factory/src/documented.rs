@@ -2,10 +2,20 @@
 //! setting or stands in the list of those that are not.
 #![cfg(all(feature = "memory", feature = "redis"))]
 
+use std::time::Duration;
+
+use cache_core::Expiration;
+use cache_testkit::{ManualClock, MapBackend};
+
 use crate::config::{CacheConfig, Config};
 use crate::draft::Draft;
 use crate::kind::BackendContext;
+use crate::section::join;
+use crate::setting::{Setting, Ttl};
+use crate::stack::plain;
 use crate::{loading, memory, redis};
+#[cfg(feature = "tracing")]
+use {crate::stack::told_of, cache_tracing::Tracing};
 
 const TEXT: &str = include_str!("../../../docs/configuration.md");
 
@@ -17,7 +27,12 @@ fn below(heading: &str) -> &'static str {
 
 /// Returns the settings of a section that have a default, and the default.
 fn defaults(section: &str) -> Vec<(&'static str, &'static str)> {
-    let rows = below(&format!("`{section}`")).lines();
+    let heading = if section.is_empty() {
+        "What every cache has".to_owned()
+    } else {
+        format!("`{section}`")
+    };
+    let rows = below(&heading).lines();
     rows.filter_map(|row| {
         let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
         let code = |cell: &'static str| cell.strip_prefix('`')?.strip_suffix('`');
@@ -35,7 +50,7 @@ fn assert_documented(section: &str, least: usize, except: &[&str], made: impl Fn
     assert!(found.len() >= least, "{section}: {found:?}");
     for (name, default) in found.into_iter().filter(|(name, _)| !except.contains(name)) {
         let mut draft = Draft::default();
-        draft.set(&format!("caches.users.{section}.{name}"), default);
+        draft.set(&format!("caches.users.{}", join(section, name)), default);
         let config = Config::read(&draft).unwrap();
         assert_eq!(
             made(&config.caches["users"]),
@@ -73,6 +88,41 @@ fn the_defaults_of_loading_are_as_documented() {
         format!("{:?}", loading::options(&loading))
     });
     assert!(defaults("loading").contains(&("load_wait", "1s")));
+}
+
+#[test]
+#[cfg(feature = "tracing")]
+fn the_defaults_of_every_cache_are_as_documented() {
+    // How long values live is below. Whether a cache is required, measured and told of, other tests see: nothing holds
+    // it that prints it.
+    assert_documented("", 8, &["ttl", "required", "metrics", "tracing"], |config| {
+        let map = MapBackend::new(ManualClock::new());
+        let cache = plain("users", map, config).unwrap();
+        format!("{cache:?} {:?}", told_of(Tracing::new(), config))
+    });
+}
+
+#[tokio::test]
+async fn values_live_as_long_as_is_documented() {
+    let ttl = defaults("")
+        .into_iter()
+        .find(|(name, _)| *name == "ttl")
+        .unwrap()
+        .1;
+    let Ok(Ttl(Expiration::After(life))) = Ttl::read(&ttl.into()) else {
+        panic!("{ttl} is no life")
+    };
+    let (clock, instant) = (ManualClock::new(), Duration::from_millis(1));
+    let map = MapBackend::new(clock.clone());
+    let cache = plain("users", map, &CacheConfig::default())
+        .unwrap()
+        .build()
+        .unwrap();
+    cache.set("key", 1).await.unwrap();
+    clock.advance(life.saturating_sub(instant));
+    assert!(cache.exists("key").await.unwrap());
+    clock.advance(instant);
+    assert!(!cache.exists("key").await.unwrap());
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 
 use cache_core::{CacheError, ErrorKind};
 
+use crate::units::in_units;
+
 /// One setting that is wrong: where it stands, and what to do about it. It never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -28,12 +30,12 @@ impl ConfigError {
     pub(crate) fn of(path: String, error: &CacheError) -> Self {
         Self {
             kind: error.kind(),
-            ..Self::new(path, error.message())
+            ..Self::new(path, in_units(error.message()))
         }
     }
 
     pub(crate) fn with_message(mut self, message: &str) -> Self {
-        message.clone_into(&mut self.message);
+        self.message = in_units(message);
         self
     }
 

@@ -104,7 +104,15 @@ pub struct Health {
 }
 
 /// The last answer of a cache. The lock is held while it is asked, so others wait for the same answer.
-type Probe = Mutex<Option<(Instant, CacheHealth)>>;
+type Probe = Mutex<Option<Answer>>;
+
+#[derive(Debug)]
+struct Answer {
+    /// Which of the caches that had this name gave it.
+    of: Arc<()>,
+    at: Instant,
+    health: CacheHealth,
+}
 
 impl Health {
     /// Asks the caches of a registry.
@@ -147,10 +155,11 @@ impl Health {
 
     async fn ask(&self, probe: Arc<Probe>, entry: &Entry) -> CacheHealth {
         let mut last = probe.lock().await;
-        if let Some((asked, health)) = &*last
-            && asked.elapsed() < self.max_age
+        if let Some(answer) = &*last
+            && Arc::ptr_eq(&answer.of, &entry.mark)
+            && answer.at.elapsed() < self.max_age
         {
-            return health.clone();
+            return answer.health.clone();
         }
         let begin = Instant::now();
         let answer = sign_of_life(&entry.cache, self.timeout).await;
@@ -168,7 +177,11 @@ impl Health {
             max_items: stats.max_items,
         };
         // Its age counts from its end: callers that waited for a slow answer share it and do not ask one after the other.
-        *last = Some((Instant::now(), health.clone()));
+        *last = Some(Answer {
+            of: Arc::clone(&entry.mark),
+            at: Instant::now(),
+            health: health.clone(),
+        });
         health
     }
 

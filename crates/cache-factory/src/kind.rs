@@ -82,6 +82,10 @@ const ALIASES: [(&str, &str); 1] = [("inmemory", "memory")];
 /// Kinds that a feature of this crate brings, which has the same name.
 const BUILT_IN: [&str; 2] = ["memory", "redis"];
 
+/// Every word for a kind that a feature brings.
+#[cfg(feature = "schema")]
+pub(crate) const WORDS: [&str; 3] = [BUILT_IN[0], ALIASES[0].0, BUILT_IN[1]];
+
 /// Says whether a kind has a section of its own name.
 pub(crate) fn is_built_in(kind: &str) -> bool {
     BUILT_IN.contains(&kind)
@@ -190,17 +194,20 @@ impl Kinds {
         if BUILT_IN.contains(&kind) {
             return Err(needs(kind, kind));
         }
-        let known: Vec<&str> = self.0.keys().map(String::as_str).collect();
-        let every = known
-            .iter()
-            .copied()
-            .chain(BUILT_IN)
-            .chain(ALIASES.iter().map(|(alias, _)| *alias));
-        let meant = nearest(&word, every).map(|name| format!("did you mean `{name}`? "));
+        let aliases = ALIASES.iter().filter(|(_, kind)| self.0.contains_key(*kind));
+        let mut known: Vec<&str> = self.0.keys().map(String::as_str).collect();
+        known.extend(aliases.map(|(alias, _)| *alias));
+        known.sort_unstable();
         let there_are = match known.as_slice() {
             [] => "there are none".to_owned(),
             known => format!("there are {}", list(known)),
         };
+        // A number or an empty text is no typing error of a name.
+        if !word.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            return Err(format!("must be a word; {there_are}; {built}"));
+        }
+        let every = known.iter().copied().chain(BUILT_IN);
+        let meant = nearest(&word, every).map(|name| format!("did you mean `{name}`? "));
         Err(format!(
             "no such backend; {}{there_are}; {built}",
             meant.unwrap_or_default()

@@ -80,6 +80,7 @@ mod section;
 mod setting;
 mod stack;
 mod together;
+mod units;
 mod word;
 mod wrong;
 

@@ -19,6 +19,7 @@ use crate::wrong::Wrong;
 pub(crate) fn read<T: DeserializeOwned>(options: &Options) -> Result<T, Vec<(String, String)>> {
     let mut values = options.values.clone();
     let mut errors: Vec<(String, String)> = Vec::new();
+    let mut filled: Vec<String> = Vec::new();
     loop {
         let wrong = match T::deserialize(Given(Value::Object(values.clone()))) {
             Ok(read) if errors.is_empty() => return Ok(read),
@@ -27,14 +28,26 @@ pub(crate) fn read<T: DeserializeOwned>(options: &Options) -> Result<T, Vec<(Str
         };
         let path = wrong.path();
         let is_missing = wrong.is_missing();
-        // What was wrong, and left out for this attempt, is missing because of that.
-        if !is_missing || !errors.iter().any(|(known, _)| is_within(known, &path)) {
+        let stand_in = filled.iter().find(|filled| is_within(&path, filled)).cloned();
+        // What was wrong, and left out for this attempt, is missing because of that; and a stand-in is nobody's setting.
+        let is_told = is_missing && errors.iter().any(|(known, _)| is_within(known, &path));
+        if !is_told && stand_in.is_none() {
             errors.push((path.clone(), wrong.message(options.is_secret)));
         }
-        // Without the setting that is wrong, or the section that misses one, what is wrong elsewhere is found too.
-        let section = path.rsplit_once('.').map(|(section, _)| section);
-        let removed = if is_missing { section } else { Some(&*path) };
-        if !removed.is_some_and(|path| remove(&mut values, path)) {
+        // Without the setting that is wrong, with a stand-in for one that is missing, or without the section in which that
+        // does not do, what is wrong elsewhere is found too.
+        let goes_on = match &stand_in {
+            None if is_missing => {
+                filled.push(path.clone());
+                fill(&mut values, &path)
+            }
+            None => remove(&mut values, &path),
+            Some(filled) => {
+                let section = filled.rsplit_once('.').map(|(section, _)| section);
+                section.is_some_and(|section| remove(&mut values, section))
+            }
+        };
+        if !goes_on {
             return Err(errors);
         }
     }
@@ -53,14 +66,35 @@ fn remove(values: &mut Map<String, Value>, path: &str) -> bool {
     }
 }
 
+/// What stands in for a setting that is missing, so that the reading goes on. It is read as the least of what is asked for.
+const STAND_IN: &str = "\0missing";
+
+/// Puts a stand-in where a setting is missing.
+fn fill(values: &mut Map<String, Value>, path: &str) -> bool {
+    match path.split_once('.') {
+        None => values.insert(path.to_owned(), STAND_IN.into()).is_none(),
+        Some((name, rest)) => match values.get_mut(name) {
+            Some(Value::Object(inner)) => fill(inner, rest),
+            _ => false,
+        },
+    }
+}
+
 /// A value that was given.
 struct Given(Value);
+
+impl Given {
+    fn is_stand_in(&self) -> bool {
+        self.0 == STAND_IN
+    }
+}
 
 /// Reads a text as what was asked for, if it is one.
 macro_rules! texts_too {
     ($($method:ident $visit:ident $type:ty,)+) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
             match self.0.as_str().map(|text| text.trim().parse::<$type>()) {
+                _ if self.is_stand_in() => visitor.$visit(<$type>::default()),
                 Some(Ok(read)) => visitor.$visit(read),
                 _ => self.deserialize_any(visitor),
             }
@@ -122,6 +156,7 @@ impl<'de> Deserializer<'de> for Given {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
         match &self.0 {
+            _ if self.is_stand_in() => visitor.visit_seq(Parts(Vec::new().into_iter())),
             Value::String(text) => {
                 let parts: Vec<Value> = text.split(',').map(|part| part.trim().into()).collect();
                 visitor.visit_seq(Parts(parts.into_iter()))
@@ -268,6 +303,51 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, expected, "{wrong:?}");
         assert!(!format!("{wrong:?}").contains("canary"), "{wrong:?}");
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_told_at_once() {
+        #[derive(Debug, Deserialize)]
+        struct House {
+            #[expect(dead_code, reason = "it is never read")]
+            rooms: u8,
+            #[expect(dead_code, reason = "it is never read")]
+            name: String,
+            #[expect(dead_code, reason = "it is never read")]
+            doors: Vec<u8>,
+            #[expect(dead_code, reason = "it is never read")]
+            shelf: Shelf,
+            #[expect(dead_code, reason = "it is never read")]
+            wood: Wood,
+            #[expect(dead_code, reason = "it is never read")]
+            open: bool,
+        }
+
+        let paths = |values: Value| {
+            let Value::Object(values) = values else {
+                unreachable!()
+            };
+            let is_secret = false;
+            let wrong = read::<House>(&Options { values, is_secret }).unwrap_err();
+            wrong.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
+        // A section has no stand-in, so what comes after one that is missing is told when it is there.
+        assert_eq!(paths(json!({})), ["rooms", "name", "doors", "shelf"]);
+        let given = json!({ "shelf": { "inner": {} }, "open": "ajar" });
+        let mut told = paths(given);
+        told.sort_unstable();
+        assert_eq!(
+            told,
+            [
+                "doors",
+                "name",
+                "open",
+                "rooms",
+                "shelf.inner.depth",
+                "shelf.room",
+                "wood"
+            ]
+        );
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Registry(Arc<RwLock<BTreeMap<String, Entry>>>);
 pub(crate) struct Entry {
     pub(crate) cache: Cache,
     pub(crate) required: bool,
+    /// Tells one entry from another one of the same name.
+    pub(crate) mark: Arc<()>,
 }
 
 impl Registry {
@@ -62,8 +64,9 @@ impl Registry {
         self.read().keys().cloned().collect()
     }
 
-    /// Puts a cache under its name. One that has the name already is replaced, then closed: put a cache in once. The new
-    /// one is required if the older one was; whether a cache is required that comes first, a configuration says.
+    /// Puts a cache under its name. Another one that has the name already is replaced, then closed; where it is the same
+    /// cache, nothing happens. The new one is required if the older one was; whether a cache is required that comes first,
+    /// a configuration says.
     ///
     /// # Errors
     /// What closing the older cache reports. The new one is in its place even so.
@@ -120,10 +123,18 @@ impl Registry {
     fn replace(&self, cache: Cache, required: bool) -> Option<Cache> {
         let name = cache.name().to_owned();
         let mut caches = self.write();
-        let required = required || caches.get(&name).is_some_and(|older| older.required);
-        caches
-            .insert(name, Entry { cache, required })
-            .map(|older| older.cache)
+        let older = caches.get(&name);
+        if older.is_some_and(|older| is_same(&older.cache, &cache)) {
+            return None;
+        }
+        let required = required || older.is_some_and(|older| older.required);
+        let mark = Arc::default();
+        let entry = Entry {
+            cache,
+            required,
+            mark,
+        };
+        caches.insert(name, entry).map(|older| older.cache)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Entry>> {
@@ -133,6 +144,11 @@ impl Registry {
     fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<String, Entry>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Says whether two handles are on one cache. Each cache has its name in a place of its own, which its handles share.
+fn is_same(one: &Cache, other: &Cache) -> bool {
+    std::ptr::eq(one.name(), other.name())
 }
 
 /// Waits for a first answer. Making a connection may take longer than an operation may, so a timeout is asked again.

@@ -1,6 +1,6 @@
 //! What stands around a backend, and in which order.
 
-use cache_core::{Cache, CacheBackend, CacheError, ErrorKind, Result};
+use cache_core::{Cache, CacheBackend, CacheBuilder, CacheError, ErrorKind, Result};
 #[cfg(feature = "tracing")]
 use cache_tracing::{Keys, Tracing};
 
@@ -29,17 +29,11 @@ impl Factory {
     /// [`InvalidConfig`](cache_core::ErrorKind::InvalidConfig) for a codec that is not compiled in,
     /// [`Exhausted`](cache_core::ErrorKind::Exhausted) if no thread can be started.
     pub fn stack(&self, name: &str, backend: impl CacheBackend, config: &CacheConfig) -> Result<Cache> {
-        let codec = codec(config).map_err(|message| CacheError::new(ErrorKind::InvalidConfig, message))?;
-        let mut cache = Cache::builder(backend).name(name).codec(codec);
-        if let Some(ttl) = config.ttl {
-            cache = cache.ttl(ttl.0);
-        }
-        if let Some(max) = config.max_key_len {
-            cache = cache.max_key_len(usize::try_from(max.0).unwrap_or(usize::MAX));
-        }
-        if let Some(loading) = &config.loading {
-            cache = loading::configure(cache, loading);
-        }
+        #[cfg_attr(
+            not(any(feature = "metrics", feature = "tracing")),
+            expect(unused_mut, reason = "there is no layer")
+        )]
+        let mut cache = plain(name, backend, config)?;
         #[cfg(feature = "metrics")]
         if config.metrics != Some(false) {
             cache = cache.layer(self.measuring()?.layer());
@@ -52,9 +46,25 @@ impl Factory {
     }
 }
 
+/// Puts the handle together, without layers.
+pub(crate) fn plain(name: &str, backend: impl CacheBackend, config: &CacheConfig) -> Result<CacheBuilder> {
+    let codec = codec(config).map_err(|message| CacheError::new(ErrorKind::InvalidConfig, message))?;
+    let mut cache = Cache::builder(backend).name(name).codec(codec);
+    if let Some(ttl) = config.ttl {
+        cache = cache.ttl(ttl.0);
+    }
+    if let Some(max) = config.max_key_len {
+        cache = cache.max_key_len(usize::try_from(max.0).unwrap_or(usize::MAX));
+    }
+    if let Some(loading) = &config.loading {
+        cache = loading::configure(cache, loading);
+    }
+    Ok(cache)
+}
+
 /// Returns the layer of spans and events as a cache wants it.
 #[cfg(feature = "tracing")]
-fn told_of(mut tracing: Tracing, config: &CacheConfig) -> Tracing {
+pub(crate) fn told_of(mut tracing: Tracing, config: &CacheConfig) -> Tracing {
     if let Some(keys) = config.keys_in_logs {
         tracing = tracing.keys(match keys {
             KeysInLogs::Redacted => Keys::Redacted,

@@ -109,6 +109,25 @@ fn every_layer_denies_missing_methods() {
     }
 }
 
+/// What takes any arguments hands them on as they were given: `{{ args }}` would take them apart at blanks.
+#[test]
+fn recipes_hand_their_arguments_on_whole() {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    assert!(justfile.lines().any(|line| line == "set positional-arguments"));
+    let mut recipes = Vec::new();
+    for recipe in justfile.split("\n\n") {
+        let mut lines = recipe.lines().skip_while(|line| line.starts_with(['#', '[']));
+        let Some((head, body)) = lines.next().zip(lines.next()) else {
+            continue;
+        };
+        if head.contains(" *args:") {
+            assert!(body.trim_end().ends_with("\"$@\""), "{recipe}");
+            recipes.push(head.split(' ').next().unwrap());
+        }
+    }
+    assert_eq!(recipes, ["run-example", "monitoring-local", "test"]);
+}
+
 #[test]
 fn every_crate_is_in_the_map() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();

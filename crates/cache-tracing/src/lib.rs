@@ -35,7 +35,8 @@
 //! | `refresh` | loads | whether it ran in the background |
 //! | `error.type` | failures | the kind of the error |
 //! | `suppressed` | lines about failures | how many like it were held back since the last line |
-//! | `otel.kind`, `otel.status_code`, `otel.status_description` | spans | what OpenTelemetry bridges look for |
+//! | `otel.kind` | spans | `client` of an operation on any backend but `memory`, since it leaves the process as a rule; `internal` of one on `memory`, of a call that loads and of a load |
+//! | `otel.status_code`, `otel.status_description` | spans | what OpenTelemetry bridges look for |
 //!
 //! # Loads
 //!

@@ -80,7 +80,8 @@ impl Scene {
         self.backend
     }
 
-    /// OpenTelemetry calls what leaves the process a client. Of a call that loads that is what it asks of the backend.
+    /// OpenTelemetry calls what leaves the process a client. Which backends do is not known here, so that all do but the
+    /// one in memory; of a call that loads it is what it asks of the backend.
     fn otel_kind(&self, operation: Operation) -> &'static str {
         let loads = matches!(operation, Operation::GetOrLoad | Operation::GetOrLoadMany);
         if loads || self.backend == "memory" {

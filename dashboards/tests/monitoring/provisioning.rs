@@ -152,6 +152,77 @@ fn targets_are_services_of_compose_or_the_host() {
     }
 }
 
+/// The port of `host:port`.
+fn port(address: &str) -> &str {
+    address.rsplit(':').next().unwrap()
+}
+
+/// The port that a service of compose listens on in its container: that which is published, or which its health check
+/// asks.
+fn listens_on(service: &Value) -> String {
+    if let Some(published) = service["ports"][0].as_str() {
+        return port(published).to_owned();
+    }
+    let check = service["healthcheck"]["test"].to_string();
+    let address = check.split("http://").nth(1).unwrap().split(['/', '"']).next();
+    port(address.unwrap()).to_owned()
+}
+
+/// The port of the example unless it is told: the default of `--listen`, which a test of its own compares with `--help`.
+fn port_of_the_example() -> String {
+    let readme = text("examples/using-cache/README.md");
+    let row = readme
+        .lines()
+        .find(|line| line.starts_with("| `--listen`"))
+        .unwrap();
+    let default = row.split(" | ").nth(2).unwrap().trim_matches('`');
+    port(default).to_owned()
+}
+
+#[test]
+fn the_example_listens_where_its_image_and_compose_say() {
+    let expected = port_of_the_example();
+    let dockerfile = text("deploy/Dockerfile");
+    let told = |start: &str| {
+        let line = dockerfile.lines().find_map(|line| line.strip_prefix(start));
+        line.unwrap_or_else(|| panic!("no {start}")).to_owned()
+    };
+    assert_eq!(port(&told("ENV CACHE_EXAMPLE_LISTEN=")), expected);
+    assert_eq!(told("EXPOSE "), expected);
+    let compose = yaml("deploy/compose.yaml");
+    for app in ["app-memory", "app-redis"] {
+        assert_eq!(listens_on(&compose["services"][app]), expected, "{app}");
+    }
+}
+
+#[test]
+fn targets_are_asked_at_the_port_that_they_listen_on() {
+    let compose = yaml("deploy/compose.yaml");
+    let mut seen = 0;
+    for folder in ["targets/app", "targets/host", "alerting/on"] {
+        for file in files(&format!("deploy/prometheus/{folder}"), ".json") {
+            let groups: Value = serde_json::from_str(&text(&file)).unwrap();
+            let groups = groups.as_array().unwrap();
+            for target in groups
+                .iter()
+                .flat_map(|group| group["targets"].as_array().unwrap())
+            {
+                let (host, asked) = target.as_str().unwrap().split_once(':').unwrap();
+                let expected = match host {
+                    "host.docker.internal" => port_of_the_example(),
+                    service => listens_on(&compose["services"][service]),
+                };
+                assert_eq!(asked, expected, "{target}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 5);
+    let source = &yaml("deploy/grafana/provisioning/datasources/prometheus.yml")["datasources"][0];
+    let prometheus = listens_on(&compose["services"]["prometheus"]);
+    assert_eq!(port(source["url"].as_str().unwrap()), prometheus);
+}
+
 /// The alerts are about these jobs.
 #[test]
 fn the_jobs_are_those_that_the_rules_name() {

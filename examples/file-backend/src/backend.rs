@@ -1,19 +1,23 @@
-//! The backend: entries in the stored form, one file each, in a folder that belongs to the cache alone. It answers at
-//! once, from the page cache as a rule; one for slow disks would hand its work to threads.
+//! The backend: entries in the stored form, one file each, in a folder that belongs to the cache alone. It does one thing
+//! at a time and answers at once, from the page cache as a rule; one for slow disks would hand its work to threads.
 
-use std::fs;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, io};
 
-use bytes::Bytes;
 use cache_core::envelope::{self, Opened};
 use cache_core::{BackendStats, CacheBackend, CacheError, CacheFuture, Clock, Codec, Entry, Key, Result};
-use cache_core::{KeyFingerprint, Namespace};
+use cache_core::{ErrorKind, KeyFingerprint, Namespace};
+use serde::Deserialize;
 
-use crate::config::FileOptions;
-use crate::error::{self, failed, unless_absent};
+/// What stands in the section `options` of a cache whose backend is `file`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileOptions {
+    /// The folder for the files. It is made if it is not there, and clearing the cache empties it.
+    pub folder: PathBuf,
+}
 
 /// Entries in files.
 #[derive(Debug)]
@@ -22,40 +26,34 @@ pub struct FileBackend {
     namespace: Namespace,
     codec: Codec,
     clock: Arc<dyn Clock>,
-    closed: AtomicBool,
-    /// Held by whoever changes files, so that a delete removes what it saw.
-    changing: Mutex<()>,
+    /// Whether it is closed. Held while anything is done, so that a delete removes what it saw.
+    closed: Mutex<bool>,
 }
 
 impl FileBackend {
     /// Makes the folder.
     ///
     /// # Errors
-    /// [`InvalidConfig`](cache_core::ErrorKind::InvalidConfig) if it cannot be made.
-    pub fn open(options: &FileOptions, codec: Codec, clock: Arc<dyn Clock>) -> Result<Self> {
-        fs::create_dir_all(&options.folder).map_err(error::no_folder)?;
+    /// [`Backend`](cache_core::ErrorKind::Backend) if it cannot be made.
+    pub fn open(options: FileOptions, codec: Codec, clock: Arc<dyn Clock>) -> Result<Self> {
+        fs::create_dir_all(&options.folder).map_err(failed)?;
         Ok(Self {
-            folder: options.folder.clone(),
+            folder: options.folder,
             namespace: Namespace::new("file")?,
             codec,
             clock,
-            closed: AtomicBool::new(false),
-            changing: Mutex::new(()),
+            closed: Mutex::new(false),
         })
     }
 
     /// Answers, unless the cache is closed.
     fn answer<T>(&self, work: impl FnOnce() -> Result<T>) -> CacheFuture<'static, T> {
-        let closed = self.closed.load(Ordering::Acquire);
-        CacheFuture::ready(if closed { Err(CacheError::closed()) } else { work() })
-    }
-
-    fn each<I, T>(
-        &self,
-        all: Vec<I>,
-        one: impl FnMut(I) -> Result<T>,
-    ) -> CacheFuture<'static, Vec<Result<T>>> {
-        self.answer(|| Ok(all.into_iter().map(one).collect()))
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        CacheFuture::ready(if *closed {
+            Err(CacheError::closed())
+        } else {
+            work()
+        })
     }
 
     /// Two keys may share a file. The stored form holds a fingerprint of the key, so that is a miss and no wrong value.
@@ -65,40 +63,39 @@ impl FileBackend {
     }
 
     fn read(&self, key: Key<'_>) -> Result<Option<Entry>> {
-        let fingerprint = KeyFingerprint::new(&self.namespace, key);
         let stored = unless_absent(fs::read(self.path(key)))?;
-        match stored.map(|stored| envelope::open(Bytes::from(stored), fingerprint)) {
-            Some(Ok(Opened::Entry(entry))) if !entry.is_expired(self.clock.coarse()) => Ok(Some(entry)),
+        let fingerprint = KeyFingerprint::new(&self.namespace, key);
+        match stored.map(|stored| envelope::open(stored.into(), fingerprint)) {
+            Some(Ok(Opened::Entry(entry))) if !entry.is_expired(self.clock.now()) => Ok(Some(entry)),
             _ => Ok(None),
         }
     }
 
     fn write(&self, key: Key<'_>, entry: &Entry) -> Result<()> {
-        if entry.is_expired(self.clock.now()) {
-            return self.remove(key).map(drop);
-        }
         let payload = entry.value().payload(&self.codec)?;
         let bytes = envelope::seal(entry, &payload, KeyFingerprint::new(&self.namespace, key))?;
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Renaming is one step, so nobody reads half a file.
+        // Renaming is one step, so nobody finds half a file after a crash.
         let new = self.folder.join("new");
         fs::write(&new, bytes).map_err(failed)?;
         fs::rename(new, self.path(key)).map_err(failed)
     }
 
     fn remove(&self, key: Key<'_>) -> Result<bool> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let lived = self.read(key)?.is_some();
-        unless_absent(fs::remove_file(self.path(key)))?;
-        Ok(lived)
+        Ok(unless_absent(fs::remove_file(self.path(key)))?.is_some() && lived)
     }
+}
 
-    fn remove_all(&self) -> Result<()> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        for file in fs::read_dir(&self.folder).map_err(failed)? {
-            unless_absent(fs::remove_file(file.map_err(failed)?.path()))?;
-        }
-        Ok(())
+fn failed(cause: io::Error) -> CacheError {
+    let message = "a file of options.folder cannot be used; look at the rights and the room there";
+    CacheError::new(ErrorKind::Backend, message).with_source(cause)
+}
+
+/// Returns what was done, or nothing if there is no such file.
+fn unless_absent<T>(done: io::Result<T>) -> Result<Option<T>> {
+    match done {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        done => done.map(Some).map_err(failed),
     }
 }
 
@@ -122,16 +119,22 @@ impl CacheBackend for FileBackend {
         self.answer(|| Ok(self.read(key)?.is_some()))
     }
     fn get_many<'a>(&'a self, keys: Vec<Key<'a>>) -> CacheFuture<'a, Vec<Result<Option<Entry>>>> {
-        self.each(keys, |key| self.read(key))
+        self.answer(|| Ok(keys.into_iter().map(|key| self.read(key)).collect()))
     }
     fn set_many<'a>(&'a self, entries: Vec<(Key<'a>, Entry)>) -> CacheFuture<'a, Vec<Result<()>>> {
-        self.each(entries, |(key, entry)| self.write(key, &entry))
+        let write = |(key, entry)| self.write(key, &entry);
+        self.answer(|| Ok(entries.into_iter().map(write).collect()))
     }
     fn delete_many<'a>(&'a self, keys: Vec<Key<'a>>) -> CacheFuture<'a, Vec<Result<bool>>> {
-        self.each(keys, |key| self.remove(key))
+        self.answer(|| Ok(keys.into_iter().map(|key| self.remove(key)).collect()))
     }
     fn clear(&self) -> CacheFuture<'_, ()> {
-        self.answer(|| self.remove_all())
+        self.answer(|| {
+            for file in fs::read_dir(&self.folder).map_err(failed)? {
+                unless_absent(fs::remove_file(file.map_err(failed)?.path()))?;
+            }
+            Ok(())
+        })
     }
     fn stats(&self) -> BackendStats {
         BackendStats::default()
@@ -140,7 +143,7 @@ impl CacheBackend for FileBackend {
         self.answer(|| fs::metadata(&self.folder).map(drop).map_err(failed))
     }
     fn close(&self) -> CacheFuture<'_, ()> {
-        self.closed.store(true, Ordering::Release);
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
         CacheFuture::ready(Ok(()))
     }
 }

@@ -13,7 +13,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_env_filter("info,cache=debug")
         .init();
     let factory = Factory::new().register("file", |context, options: FileOptions| {
-        FileBackend::open(&options, context.codec(), SystemClock::shared())
+        FileBackend::open(options, context.codec(), SystemClock::shared())
     })?;
     let mut config: Draft = toml::from_str("caches.visits = { backend = 'file', ttl = 'never' }")?;
     let folder = std::env::temp_dir().join("file-backend");

@@ -22,13 +22,16 @@ use crate::failure::Failure;
 use crate::generator::{self, Traffic};
 use crate::http::{self, App};
 use crate::ids::Ids;
-use crate::shutdown::{Signals, Stopper, stop};
+use crate::shutdown::{self, Gate, Signals, Stopper};
 use crate::source::Source;
 use crate::telemetry::Telemetry;
 use crate::{banner, healthcheck, logging, settings, usage};
 
 /// How long requests that have begun may take to end once the service is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long what is asked about the service itself may take to end after that.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Runs the service with the settings of the command line and the environment, until a signal asks it to stop.
 pub fn main() -> ExitCode {
@@ -93,7 +96,7 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
         info!("replaying {} accesses of {}", trace.len(), trace.name());
     }
 
-    let (stopper, stop) = stop();
+    let (stopper, stop) = shutdown::stop();
     let upkeep = tokio::spawn(telemetry.clone().keep_up());
     let ids = trace.map_or_else(|| Ids::skewed(products), Ids::replayed);
     let traffic = Traffic {
@@ -102,26 +105,32 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
         ids,
     };
     let generator = tokio::spawn(generator::run(traffic, Arc::clone(&catalogue), stop.clone()));
+    let gate = Gate::default();
     let app = App {
         catalogue: Arc::clone(&catalogue),
         telemetry,
         stop,
+        gate: gate.clone(),
     };
-    let mut server = tokio::spawn(http::serve(listener, app));
+    let (last, end) = shutdown::stop();
+    let mut server = tokio::spawn(http::serve(listener, app, end));
 
     tokio::select! {
         signal = signals.next() => info!("stopping because of {signal}"),
         ended = &mut server => return Err(Failure::Serve(reason(ended))),
     }
-    tokio::select! {
-        () = wind_down(&stopper, server, generator) => {}
-        _ = signals.next() => return Err(Failure::Interrupted),
-    }
-    upkeep.abort();
+    // The metrics are there until the caches have ended, so that a last scrape sees how that went.
+    let wind_down = async {
+        drain(&stopper, &gate, generator).await;
+        let closed = catalogue.caches().close().await;
+        end_server(&last, server).await;
+        closed
+    };
     let closed = tokio::select! {
-        closed = catalogue.caches().close() => closed,
+        closed = wind_down => closed,
         _ = signals.next() => return Err(Failure::Interrupted),
     };
+    upkeep.abort();
     let [products, searches] = catalogue.reports();
     info!("stopped; {products}; {searches}");
     Ok(closed?)
@@ -141,14 +150,22 @@ async fn warn_of_absent(caches: &Caches) {
 }
 
 /// Lets requests that have begun end, and takes no new ones.
-async fn wind_down(stopper: &Stopper, mut server: JoinHandle<io::Result<()>>, mut generator: JoinHandle<()>) {
+async fn drain(stopper: &Stopper, gate: &Gate, mut generator: JoinHandle<()>) {
     stopper.tell();
-    let drained = time::timeout(DRAIN, async { tokio::join!(&mut server, &mut generator) }).await;
+    let drained = time::timeout(DRAIN, async { tokio::join!(gate.shut(), &mut generator) }).await;
     if drained.is_err() {
         warn!("requests still run after {DRAIN:?} and are cut off");
-        server.abort();
         generator.abort();
     }
+}
+
+/// Takes no more connections, and lets those that have begun end.
+async fn end_server(last: &Stopper, mut server: JoinHandle<io::Result<()>>) {
+    last.tell();
+    if time::timeout(LAST_ANSWERS, &mut server).await.is_err() {
+        server.abort();
+    }
+    info!("no longer listening");
 }
 
 /// Reads the trace, if there is one. A setting that would have no effect is an error, not a surprise.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cache_core::{Cache, Expiration, Result};
 use cache_factory::{Config, Factory, Health, Registry};
+use tracing::info;
 
 /// The caches, each with a name of its own in the metrics. Clones are handles on the same caches.
 #[derive(Clone, Debug)]
@@ -47,7 +48,9 @@ impl Caches {
     /// # Errors
     /// What the backends report.
     pub async fn close(&self) -> Result<()> {
-        Ok(self.registry.close_all().await?)
+        self.registry.close_all().await?;
+        info!("caches closed");
+        Ok(())
     }
 }
 

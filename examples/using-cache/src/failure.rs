@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use access_trace::TraceError;
 use cache_core::{CacheError, ErrorKind};
-use cache_factory::ConfigErrors;
+use cache_factory::{ConfigError, ConfigErrors};
 use metrics_exporter_prometheus::BuildError;
 
 use crate::source::DataError;
@@ -59,13 +59,36 @@ impl Failure {
     }
 }
 
+/// Returns what is wrong, but what is wrong with one flag only for the first of the caches that it is for.
+fn told_once(errors: &ConfigErrors) -> Vec<&ConfigError> {
+    let mut told: Vec<&ConfigError> = Vec::new();
+    for error in errors.iter() {
+        let is_of_a_flag = error.origin().is_some_and(|origin| origin.starts_with("--"));
+        let is_same =
+            |other: &&ConfigError| (other.origin(), other.message()) == (error.origin(), error.message());
+        if !(is_of_a_flag && told.iter().any(is_same)) {
+            told.push(error);
+        }
+    }
+    told
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(message) => f.write_str(message),
             Self::Trace(error) => error.fmt(f),
             Self::Data(error) => error.fmt(f),
-            Self::Config(errors) => errors.fmt(f),
+            Self::Config(errors) => match told_once(errors).as_slice() {
+                [one] => one.fmt(f),
+                several => {
+                    write!(f, "{} settings are wrong:", several.len())?;
+                    several
+                        .iter()
+                        .zip(1..)
+                        .try_for_each(|(error, number)| write!(f, " ({number}) {error}"))
+                }
+            },
             Self::Cache(error) => error.fmt(f),
             Self::Exporter(_) => f.write_str("the Prometheus recorder cannot be installed"),
             Self::Listen(address, _) => {

@@ -1,6 +1,7 @@
 //! Traffic for the service, so that its metrics move while nobody calls it.
 
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -19,6 +20,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// More requests than this do not wait at the same time. Those that are due meanwhile are left out, as a slow source
 /// would otherwise be asked by ever more of them.
 const MOST_AT_ONCE: usize = 1_000;
+/// How long nothing more is said about requests that fail once it was.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What the traffic is like.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub(crate) async fn run(traffic: Traffic, catalogue: Arc<Catalogue>, mut stop: S
     let mut tick = time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut running = JoinSet::new();
+    let failures = Arc::new(Failures::default());
     loop {
         tokio::select! {
             () = stop.told() => break,
@@ -47,7 +51,7 @@ pub(crate) async fn run(traffic: Traffic, catalogue: Arc<Catalogue>, mut stop: S
                 for _ in 0..pace.due(now) {
                     let visit = Visit::choose(&mut ids, &mut random);
                     if running.len() < MOST_AT_ONCE {
-                        running.spawn(make(visit, Arc::clone(&catalogue)));
+                        running.spawn(make(visit, Arc::clone(&catalogue), Arc::clone(&failures)));
                     }
                 }
                 while let Some(ended) = running.try_join_next() {
@@ -61,16 +65,42 @@ pub(crate) async fn run(traffic: Traffic, catalogue: Arc<Catalogue>, mut stop: S
     }
 }
 
-async fn make(visit: Visit, catalogue: Arc<Catalogue>) {
+async fn make(visit: Visit, catalogue: Arc<Catalogue>, failures: Arc<Failures>) {
     let span = debug_span!("visit", trace_id = %TraceId::random());
     async {
         debug!(?visit, "generated request");
-        if let Err(error) = visit.make(&catalogue).await {
-            warn!(%error, "a generated request failed");
+        if let Err(error) = visit.make(&catalogue).await
+            && let Some(suppressed) = failures.may_tell(Instant::now())
+        {
+            warn!(%error, suppressed, "a generated request failed");
         }
     }
     .instrument(span)
     .await;
+}
+
+/// Holds lines about failures back: while a server is down, each second would bring as many as there are requests.
+#[derive(Debug, Default)]
+struct Failures(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    last: Option<Instant>,
+    /// How many failures were held back since.
+    held: u64,
+}
+
+impl Failures {
+    /// Returns how many were held back since the last line, if there may be another one now.
+    fn may_tell(&self, now: Instant) -> Option<u64> {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.last.is_some_and(|last| now.duration_since(last) < SILENCE) {
+            told.held += 1;
+            return None;
+        }
+        told.last = Some(now);
+        Some(mem::take(&mut told.held))
+    }
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
@@ -130,6 +160,16 @@ mod tests {
             // The last one may be a rounding away from being due.
             assert!(due.abs_diff(per_second) <= 1, "{due} instead of {per_second}");
         }
+    }
+
+    #[test]
+    fn failures_are_told_once_in_a_while_with_how_many_there_were() {
+        let (failures, start) = (Failures::default(), Instant::now());
+        assert_eq!(failures.may_tell(start), Some(0));
+        assert_eq!(failures.may_tell(start + SILENCE / 2), None);
+        assert_eq!(failures.may_tell(start + SILENCE / 2), None);
+        assert_eq!(failures.may_tell(start + SILENCE), Some(2));
+        assert_eq!(failures.may_tell(start + 2 * SILENCE), Some(0));
     }
 
     #[test]

@@ -11,16 +11,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tracing::{Instrument, debug, info_span};
 
 use crate::catalogue::Catalogue;
 use crate::logging::TraceId;
-use crate::shutdown::Stop;
+use crate::shutdown::{Gate, Stop};
 use crate::telemetry::Telemetry;
 
 /// What the handlers work with.
@@ -28,18 +28,26 @@ use crate::telemetry::Telemetry;
 pub(crate) struct App {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) telemetry: Telemetry,
+    /// Tells that the service stops, which it says when it is asked.
     pub(crate) stop: Stop,
+    /// What requests for the catalogue go through.
+    pub(crate) gate: Gate,
 }
 
-/// Answers requests until it is told to stop, and returns when the last of them has its answer.
-pub(crate) async fn serve(listener: TcpListener, app: App) -> io::Result<()> {
-    let mut stop = app.stop.clone();
+/// Answers requests until it is told that nothing is left to tell, and returns when the last of them has its answer.
+pub(crate) async fn serve(listener: TcpListener, app: App, mut end: Stop) -> io::Result<()> {
     axum::serve(listener, router(app))
-        .with_graceful_shutdown(async move { stop.told().await })
+        .with_graceful_shutdown(async move { end.told().await })
         .await
 }
 
 fn router(app: App) -> Router {
+    // Who runs the service asks how its end goes, so these are answered for as long as there is a server.
+    let operating = Router::new()
+        .route("/health", get(health::health))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics));
     Router::new()
         .route("/", get(overview::overview))
         .route("/products", get(products::several))
@@ -49,15 +57,21 @@ fn router(app: App) -> Router {
         .route("/cache/products/{id}", delete(products::forget))
         .route("/source/stop", post(products::stop_source))
         .route("/source/start", post(products::start_source))
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .route_layer(middleware::from_fn_with_state(app.gate.clone(), admit))
+        .merge(operating)
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(DefaultBodyLimit::max(request::LONGEST_BODY))
         .layer(middleware::from_fn(trace))
         .with_state(app)
+}
+
+/// Refuses requests once the service stops.
+async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    match gate.enter() {
+        Some(_inside) => next.run(request).await,
+        None => error::ApiError::Stopping.into_response(),
+    }
 }
 
 /// Makes the span of a request, with the trace id of its caller or a new one, and logs it when it is answered.

@@ -1,6 +1,7 @@
 //! The log, on standard output: lines for people, or JSON for programs that collect logs.
 
 mod console;
+mod json;
 #[cfg(feature = "otlp")]
 pub(crate) mod otlp;
 mod trace_id;
@@ -16,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use self::console::Console;
+use self::json::Json;
 pub(crate) use self::trace_id::TraceId;
 use self::trace_id::TraceIds;
 use crate::failure::Failure;
@@ -51,7 +53,10 @@ pub(crate) fn install(filter: EnvFilter, format: LogFormat) -> Result<Log, Failu
             let colours = are_wanted(io::stdout().is_terminal(), env::var_os("NO_COLOR"));
             Box::new(lines.with_ansi(colours).event_format(Console::new(colours)))
         }
-        LogFormat::Json => Box::new(lines.json().flatten_event(true).with_span_list(false)),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_span_list(false);
+            Box::new(lines.map_event_format(Json::new))
+        }
     };
     let subscriber = Registry::default().with(TraceIds.and_then(lines).with_filter(filter));
     #[cfg(feature = "otlp")]

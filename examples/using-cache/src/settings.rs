@@ -7,6 +7,7 @@
 
 use std::env;
 use std::fs;
+use std::mem;
 use std::path::Path;
 use std::time::Duration;
 
@@ -82,36 +83,39 @@ fn parse(text: &str, name: &str) -> Result<Draft, Failure> {
 /// Returns what the flags say. Those that are not given say nothing.
 fn flags(args: &Args) -> Draft {
     let mut draft = Draft::default();
-    let mut set = |path: &str, value: Option<String>| {
+    let mut set = |flag: &str, paths: &[String], value: Option<String>| {
         if let Some(value) = value {
-            draft.set(path, value);
+            let mut said = Draft::default();
+            for path in paths {
+                said.set(path, value.clone());
+            }
+            let said = said.origin(format!("{flag}, or the variable that stands for it"));
+            draft = mem::take(&mut draft).overlay(said);
         }
     };
-    let on_redis = args.redis_url.is_some().then(|| "redis".to_owned());
-    let backend = args.backend.clone().or(on_redis);
     // For each cache and not as defaults, so that they win over what a file says of one cache.
-    for cache in CACHES {
-        set(&format!("caches.{cache}.backend"), backend.clone());
-        set(
-            &format!("caches.{cache}.redis.url"),
-            args.redis_url.as_ref().map(|url| url.0.clone()),
-        );
-        set(
-            &format!("caches.{cache}.required"),
-            args.required.then(|| "true".to_owned()),
-        );
+    let each = |setting: &str| CACHES.map(|cache| format!("caches.{cache}.{setting}"));
+    let products = |setting: &str| [format!("caches.products.{setting}")];
+    let url = args.redis_url.as_ref().map(|url| url.0.clone());
+    match &args.backend {
+        Some(backend) => set("--backend", &each("backend"), Some(backend.clone())),
+        None => set(
+            "--redis-url",
+            &each("backend"),
+            url.as_ref().map(|_| "redis".to_owned()),
+        ),
     }
+    set("--redis-url", &each("redis.url"), url);
     set(
-        "caches.products.ttl",
-        args.ttl.map(|ttl| format!("{}ms", ttl.as_millis())),
+        "--required",
+        &each("required"),
+        args.required.then(|| "true".to_owned()),
     );
-    set(
-        "caches.products.memory.max_items",
-        args.max_items.map(|items| items.to_string()),
-    );
-    set(
-        "caches.products.memory.policy",
-        args.policy.map(|policy| policy.to_string()),
-    );
-    draft.origin("a flag, or the variable that stands for it")
+    let ttl = args.ttl.map(|ttl| format!("{}ms", ttl.as_millis()));
+    set("--ttl", &products("ttl"), ttl);
+    let items = args.max_items.map(|items| items.to_string());
+    set("--max-items", &products("memory.max_items"), items);
+    let policy = args.policy.map(|policy| policy.to_string());
+    set("--policy", &products("memory.policy"), policy);
+    draft
 }

@@ -1,6 +1,8 @@
-//! Being told to stop: the signals of the process, and the word that passes it on to the parts of the service.
+//! Being told to stop: the signals of the process, the word that passes it on to the parts of the service, and the gate
+//! that lets no more requests in.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
@@ -33,6 +35,44 @@ impl Stop {
     /// Says whether it has been told to stop.
     pub(crate) fn is_told(&self) -> bool {
         *self.0.borrow()
+    }
+}
+
+/// What requests go through. It shuts before the server ends, so that the server can tell how the end goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<watch::Sender<Inside>>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    shut: bool,
+    requests: usize,
+}
+
+/// A request that is inside, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Pass(Gate);
+
+impl Gate {
+    /// Lets a request in, unless the gate is shut.
+    pub(crate) fn enter(&self) -> Option<Pass> {
+        let entered = self.0.send_if_modified(|inside| {
+            inside.requests += usize::from(!inside.shut);
+            !inside.shut
+        });
+        entered.then(|| Pass(self.clone()))
+    }
+
+    /// Lets none in any more, and returns when the last one is out.
+    pub(crate) async fn shut(&self) {
+        self.0.send_modify(|inside| inside.shut = true);
+        // It fails if the sender is gone, which is this.
+        let _ = self.0.subscribe().wait_for(|inside| inside.requests == 0).await;
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|inside| inside.requests -= 1);
     }
 }
 
@@ -80,5 +120,27 @@ impl Signals {
             Ok(()) => "Ctrl-C",
             Err(_) => std::future::pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn a_gate_that_is_shut_lets_requests_out_and_none_in() {
+        let gate = Gate::default();
+        let inside = gate.enter();
+        assert!(inside.is_some());
+        let mut shut = pin!(gate.shut());
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(shut.as_mut().poll(&mut context), Poll::Pending);
+        assert!(gate.enter().is_none());
+        drop(inside);
+        assert_eq!(shut.as_mut().poll(&mut context), Poll::Ready(()));
     }
 }

@@ -92,6 +92,20 @@ async fn an_answer_is_kept_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_cache_that_takes_the_place_of_another_is_asked_itself() {
+    let (broken, backend) = failing("users");
+    backend.fail(Operation::Ping, ErrorKind::Unavailable);
+    let caches = registry(broken).await;
+    let health = Health::new(caches.clone()).max_age(Duration::from_secs(3_600));
+    assert!(!health.check().await.is_up());
+    caches
+        .insert(cache_factory::in_memory("users").build().unwrap())
+        .await
+        .unwrap();
+    assert!(health.check().await.is_up());
+}
+
+#[tokio::test]
 async fn callers_at_the_same_time_share_an_answer() {
     let counting = Arc::new(CountingBackend::new(memory()));
     let slow = Arc::new(SlowBackend::new(Arc::clone(&counting)));

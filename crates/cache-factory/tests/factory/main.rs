@@ -18,5 +18,8 @@ mod registry;
 #[cfg(feature = "schema")]
 mod schema;
 mod setup;
+mod spans;
 mod support;
 mod table;
+#[cfg(feature = "schema")]
+mod valid;

@@ -7,6 +7,7 @@ use cache_core::ErrorKind;
 use cache_factory::{Health, Registry};
 use cache_testkit::servers::RedisServer;
 
+use crate::spans::Spans;
 use crate::support::{draft, factory};
 
 async fn open(text: &str) -> cache_core::Result<Registry> {
@@ -30,6 +31,95 @@ async fn a_cache_on_a_server_takes_a_line() {
     users.set("key", 1).await.unwrap();
     assert_eq!(users.get::<i32>("key").await.unwrap(), Some(1));
     assert_eq!(users.backend_kind(), "redis");
+}
+
+#[tokio::test]
+async fn a_password_given_in_code_opens_the_server_and_is_never_shown() {
+    let server = RedisServer::builder().password("canary").start();
+    let setup = || {
+        let setup = cache_factory::redis("users").address(server.address().to_string());
+        setup.required(true)
+    };
+    let shown = format!("{:?}", setup().password("canary"));
+    assert!(!shown.contains("canary"), "{shown}");
+    let users = setup().password("canary").open().await.unwrap();
+    users.set("key", 1).await.unwrap();
+    assert!(!format!("{users:?}").contains("canary"), "{users:?}");
+    let refused = setup().open().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Denied, "{refused}");
+    assert_eq!(
+        setup().password("other").open().await.unwrap_err().kind(),
+        ErrorKind::Denied
+    );
+}
+
+#[tokio::test]
+async fn a_database_given_in_code_is_the_one_that_is_used() {
+    let server = RedisServer::builder().start();
+    let by_number = cache_factory::redis("one")
+        .address(server.address().to_string())
+        .db(3);
+    let by_url = cache_factory::redis("two").url(format!("redis://{}/5", server.address()));
+    for setup in [by_number, by_url] {
+        setup.build().unwrap().set("key", 1).await.unwrap();
+    }
+    let databases = server.command(["INFO", "keyspace"]).text();
+    for database in ["db3:keys=1", "db5:keys=1"] {
+        assert!(databases.contains(database), "{databases}");
+    }
+    assert!(!databases.contains("db0:"), "{databases}");
+}
+
+#[tokio::test]
+async fn a_url_given_in_code_is_never_shown() {
+    let setup = cache_factory::redis("users").url("redis://:canary@localhost");
+    assert!(!format!("{setup:?}").contains("canary"), "{setup:?}");
+    let users = setup.build().unwrap();
+    assert!(!format!("{users:?}").contains("canary"), "{users:?}");
+}
+
+#[tokio::test]
+async fn opening_a_required_cache_without_its_server_fails_and_of_another_does_not() {
+    let setup = || cache_factory::redis("users").address(nobody());
+    let refused = setup().required(true).open().await.unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.cache()),
+        (ErrorKind::Unavailable, Some("users")),
+        "{refused}"
+    );
+    setup().open().await.unwrap();
+    setup().required(false).open().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_layers_stand_around_the_backend_on_a_server() {
+    let server = RedisServer::builder().start();
+    let users = cache_factory::redis("users")
+        .address(server.address().to_string())
+        .build()
+        .unwrap();
+    assert!(
+        format!("{users:?}").contains("Tracing(Metrics(RedisBackend"),
+        "{users:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_span_says_that_the_backend_is_redis_and_that_it_is_asked_as_a_client() {
+    let server = RedisServer::builder().start();
+    let users = cache_factory::redis("users")
+        .address(server.address().to_string())
+        .build()
+        .unwrap();
+    let (spans, guard) = Spans::listen();
+    users.get::<i32>("key").await.unwrap();
+    drop(guard);
+    let span = spans.of("cache.get");
+    assert_eq!(
+        (&*span["cache.backend"], &*span["otel.kind"]),
+        ("redis", "client"),
+        "{span:?}"
+    );
 }
 
 #[tokio::test]

@@ -37,6 +37,17 @@ async fn a_cache_that_is_replaced_is_closed() {
 }
 
 #[tokio::test]
+async fn a_cache_that_is_put_in_again_stays_open() {
+    let caches = Registry::new();
+    let users = in_memory("users");
+    caches.insert(users.clone()).await.unwrap();
+    caches.insert(users.clone()).await.unwrap();
+    caches.insert(caches.get("users").unwrap()).await.unwrap();
+    users.ping().await.unwrap();
+    assert_eq!(caches.names(), ["users"]);
+}
+
+#[tokio::test]
 async fn a_cache_that_is_removed_is_closed() {
     let caches = Registry::new();
     let users = in_memory("users");

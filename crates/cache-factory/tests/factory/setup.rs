@@ -77,3 +77,38 @@ fn a_word_that_is_no_backend_is_an_error_and_no_cache_in_memory() {
         assert_eq!(refused.kind(), ErrorKind::InvalidConfig, "{refused}");
     }
 }
+
+#[test]
+fn an_option_of_another_backend_is_refused_with_its_path() {
+    for (setup, path) in [
+        (cache_factory::in_memory("users").db(3), "caches.users.redis.db"),
+        (
+            cache_factory::in_memory("users").address("localhost"),
+            "caches.users.redis.address",
+        ),
+        (
+            cache_factory::in_memory("users").password("canary"),
+            "caches.users.redis.password",
+        ),
+        (
+            cache_factory::in_memory("users").option("room", 3),
+            "caches.users.options",
+        ),
+        (
+            cache_factory::redis("users").max_items(5),
+            "caches.users.memory.max_items",
+        ),
+        (
+            cache_factory::redis("users").option("room", 3),
+            "caches.users.options",
+        ),
+    ] {
+        let refused = setup.build().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidConfig, "{refused}");
+        assert!(
+            refused.message().starts_with(&format!("{path}: means nothing")),
+            "{refused}"
+        );
+        assert!(!refused.to_string().contains("canary"), "{refused}");
+    }
+}

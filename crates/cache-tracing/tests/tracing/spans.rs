@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cache_core::{ErrorKind, Operation};
-use cache_testkit::{FailingBackend, ManualClock, SlowBackend};
+use cache_testkit::{FailingBackend, ManualClock, MapBackend, SlowBackend};
 use cache_tracing::Tracing;
 use tracing::level_filters::LevelFilter;
 use tracing::{Instrument, Span, info_span};
@@ -171,4 +171,32 @@ async fn where_nobody_listens_the_callers_span_stays_the_current_one() {
     .instrument(request)
     .await;
     assert_eq!(ear.spans().len(), 1, "{:?}", ear.spans());
+}
+
+#[tokio::test]
+async fn what_leaves_the_process_is_a_client_and_what_stays_is_internal() {
+    let (ear, _guard) = Ear::listen(LevelFilter::DEBUG);
+    users().exists("a").await.unwrap();
+    let span = ear.span("cache.exists");
+    assert_eq!(
+        (&*span.fields["cache.backend"], &*span.fields["otel.kind"]),
+        ("memory", "internal")
+    );
+    let elsewhere = traced(MapBackend::new(ManualClock::new()), Tracing::new());
+    elsewhere.get::<i32>("a").await.unwrap();
+    let span = ear.span("cache.get");
+    assert_eq!(
+        (&*span.fields["cache.backend"], &*span.fields["otel.kind"]),
+        ("map", "client")
+    );
+    // The call stays here; what it asks of the backend leaves, and says so itself.
+    let load = || async { Ok::<i64, &str>(1) };
+    elsewhere.get_or_load("b", load).await.unwrap();
+    for (name, kind) in [
+        ("cache.get_or_load", "internal"),
+        ("cache.load", "internal"),
+        ("cache.set", "client"),
+    ] {
+        assert_eq!(ear.span(name).fields["otel.kind"], kind, "{name}");
+    }
 }

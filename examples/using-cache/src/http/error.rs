@@ -24,6 +24,8 @@ pub(super) enum ApiError {
     Cache(CacheError),
     /// The service failed.
     Internal(String),
+    /// The service takes no more requests.
+    Stopping,
 }
 
 impl ApiError {
@@ -42,6 +44,7 @@ impl ApiError {
             {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Cache(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -55,6 +58,7 @@ impl ApiError {
             Self::NoSuchMethod(_) => "no_such_method",
             Self::Cache(error) => error.kind().as_str(),
             Self::Internal(_) => "internal",
+            Self::Stopping => "stopping",
         }
     }
 
@@ -64,6 +68,7 @@ impl ApiError {
             Self::NoSuchProduct(id) => format!("there is no product {id}; /products/1 is one"),
             Self::NoSuchPath(path) => format!("there is nothing at {path}; GET / lists what there is"),
             Self::NoSuchMethod(request) => format!("{request} is not allowed; GET / lists what is"),
+            Self::Stopping => "the service stops; send the request to another one".to_owned(),
             // That the source is stopped is known best to the source.
             Self::Cache(error) => match error.downcast_ref::<SourceStopped>() {
                 Some(stopped) => stopped.to_string(),
@@ -76,7 +81,8 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, kind, message) = (self.status(), self.kind(), self.message());
-        if status.is_server_error() {
+        // That the service stops is said once, and not for each request that comes too late.
+        if status.is_server_error() && !matches!(self, Self::Stopping) {
             warn!(kind, message, "a request failed");
         }
         (

@@ -12,12 +12,13 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::trace_id;
 
-/// How wide the columns are. Longer texts push the rest of their line to the right.
+/// How wide the columns are: for every operation and result that there is, for hours, and for keys that are redacted.
+/// Longer texts push the rest of their line to the right.
 const TRACE_ID: usize = 32;
-const MESSAGE: usize = 18;
-const TAG: usize = 8;
-const DURATION: usize = 11;
-const KEY: usize = 28;
+const MESSAGE: usize = 22;
+const TAG: usize = 12;
+const DURATION: usize = 14;
+const KEY: usize = 29;
 
 /// The colours of the source system, by their ANSI numbers.
 const RED: u8 = 31;
@@ -101,6 +102,10 @@ where
     }
 }
 
+fn microseconds(value: f64) -> String {
+    format!("{value:.1}µs")
+}
+
 fn tag_colour(result: &str) -> u8 {
     match result {
         "hit" => GREEN,
@@ -165,7 +170,7 @@ impl Line {
 impl Visit for Line {
     fn record_f64(&mut self, field: &Field, value: f64) {
         if field.name() == "elapsed_us" {
-            self.elapsed = format!("{value:.1}µs");
+            self.elapsed = microseconds(value);
         } else {
             self.put(field, &value.to_string());
         }

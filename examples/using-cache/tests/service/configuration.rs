@@ -125,12 +125,32 @@ fn operations_are_logged_in_columns_or_as_json() {
 }
 
 #[test]
+fn the_log_has_colours_on_a_terminal_unless_nobody_wants_them() {
+    let flags = ["--rate", "0", "--log", "info,cache=debug"];
+    for (variables, are_there) in [(&[][..], true), (&[("NO_COLOR", "1")], false)] {
+        let service = Service::start_on_a_terminal(&flags, variables);
+        service.get("/products/7");
+        let line = service.wait_for_line("cache get");
+        assert_eq!(line.contains('\u{1b}'), are_there, "{line:?}");
+        assert_eq!(line.contains("\u{1b}[33mMISS\u{1b}[0m"), are_there, "{line:?}");
+    }
+}
+
+#[test]
 fn the_log_shows_the_trace_id_of_the_caller() {
-    let service = Service::start(&["--rate", "0", "--log", "info,cache=debug"]);
+    let flags = ["--rate", "0", "--log", "info,cache=debug"];
     let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-    service.get_with(
-        "/products/7",
-        &format!("traceparent: 00-{id}-00f067aa0ba902b7-01\r\n"),
-    );
+    let traceparent = format!("traceparent: 00-{id}-00f067aa0ba902b7-01\r\n");
+    let service = Service::start(&flags);
+    service.get_with("/products/7", &traceparent);
     assert!(service.wait_for_line("cache get").contains(id));
+
+    let service = Service::start(&[&flags[..], &["--log-format", "json"]].concat());
+    service.get_with("/products/7", &traceparent);
+    for message in ["cache get", "cache load", "cache get_or_load"] {
+        let line = service.wait_for_line(&format!("\"{message}\""));
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(event["trace_id"], id, "{line}");
+        assert_eq!(line.matches("\"trace_id\"").count(), 1, "{line}");
+    }
 }

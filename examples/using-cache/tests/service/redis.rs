@@ -28,8 +28,37 @@ fn one_flag_puts_the_caches_on_redis() {
 }
 
 #[test]
+fn the_backend_and_its_server_may_both_be_named() {
+    let server = RedisServer::builder().start();
+    let service = Service::start(&["--rate", "0", "--backend", "redis", "--redis-url", &server.url()]);
+    assert_eq!(service.get("/products/7").status, 200);
+    assert_eq!(
+        service.get("/health").json()["caches"]["searches"]["backend"],
+        "redis"
+    );
+    assert_eq!(server.command(["EXISTS", "products:7"]).integer(), 1);
+}
+
+#[test]
 fn without_its_server_it_starts_says_so_and_is_ready() {
     let service = Service::start(&["--rate", "0", "--redis-url", &nobody()]);
+    for cache in ["products", "searches"] {
+        let told = |line: &&String| {
+            line.contains(&format!("cache=\"{cache}\"")) || line.contains(&format!("cache={cache}"))
+        };
+        let line = service
+            .first_lines
+            .iter()
+            .filter(|line| line.contains("starts without a cache"))
+            .find(told);
+        assert!(
+            line.is_some_and(|line| line.starts_with("WARN ")),
+            "{cache}: {:?}",
+            service.first_lines
+        );
+    }
+    let product = service.get("/products/7");
+    assert_eq!(product.status, 200, "{}", product.body);
     let health = service.get("/health");
     assert_eq!(
         (health.status, &health.json()["caches"]["products"]["status"]),

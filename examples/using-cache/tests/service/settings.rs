@@ -73,6 +73,27 @@ fn each_bad_setting_is_told_what_to_do_on_one_line() {
 }
 
 #[test]
+fn a_flag_that_is_wrong_is_told_once_however_many_caches_it_is_for() {
+    for (flags, flag) in [
+        (&["--backend", "reddis"][..], "--backend"),
+        (&["--redis-url", "localhost"], "--redis-url"),
+    ] {
+        let ended = run(command(flags));
+        assert_one_line(
+            &ended,
+            2,
+            &format!("({flag}, or the variable that stands for it)"),
+        );
+        assert_eq!(ended.stderr.matches(flag).count(), 1, "{}", ended.stderr);
+        assert!(
+            ended.stderr.starts_with("using-cache: caches.products."),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
 fn a_bad_variable_is_named() {
     let mut bad = command(&[]);
     bad.env("CACHE_EXAMPLE_TTL", "never");

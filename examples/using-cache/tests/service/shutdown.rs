@@ -49,6 +49,56 @@ fn a_request_that_has_begun_gets_its_answer() {
 }
 
 #[test]
+fn while_it_stops_it_answers_those_who_run_it_and_nobody_else() {
+    let (service, request) = request_in_flight("3s");
+    service.signal(Signal::TERM);
+    service.wait_for_line("stopping because of SIGTERM");
+    // The word that it stops goes to the parts of the service after that line.
+    let until = Instant::now() + PATIENCE;
+    while service.get("/products/8").status != 503 {
+        assert!(Instant::now() < until, "it takes requests while it stops");
+    }
+    let metrics = service.get("/metrics");
+    assert_eq!(metrics.status, 200, "{}", metrics.body);
+    assert!(
+        metrics.body.contains("gofr_cache_items_current"),
+        "{}",
+        metrics.body
+    );
+    let probes = ["/health", "/health/live", "/health/ready"].map(|path| service.get(path).status);
+    assert_eq!(
+        probes,
+        [200, 200, 503],
+        "well, alive, and not to be sent requests"
+    );
+    assert!(service.get("/products/8").body.contains("\"stopping\""));
+    assert_eq!(request.join().unwrap(), 200);
+    assert_eq!(service.wait().status.code(), Some(0));
+}
+
+#[test]
+fn caches_are_closed_after_the_last_request_and_before_the_server_ends() {
+    let (service, request) = request_in_flight("500ms");
+    let ended = service.stop();
+    assert_eq!(request.join().unwrap(), 200);
+    let log = ended.stdout.join("\n");
+    let steps = [
+        "stopping because of",
+        "cache close",
+        "caches closed",
+        "no longer listening",
+        "stopped; products: ",
+    ];
+    let places = steps.map(|step| log.find(step).unwrap_or_else(|| panic!("{step}: {log}")));
+    assert!(places.is_sorted(), "{log}");
+    assert_eq!(
+        log.matches("cache close ").count(),
+        2,
+        "each cache says so: {log}"
+    );
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let (service, _request) = request_in_flight("1h");
     service.signal(Signal::INT);

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use cache_core::{Cache, CacheBackend, ErrorKind, Operation};
+use cache_core::{
+    Cache, CacheBackend, ErrorKind, LoadContext, LoadResult, Loaded, Operation, Source, StaleReason,
+};
 use cache_memory::MemoryBackend;
 use cache_testkit::FailingBackend;
 use cache_tracing::{Keys, Tracing};
@@ -73,6 +75,30 @@ fn lookups() {
     });
 }
 
+/// Calls that load: of one key, of one that is not there, and of several.
+fn loads() {
+    let users = cache(MemoryBackend::builder().build().unwrap());
+    let request = info_span!("request", trace_id = "4bf92f3577b34da6a3ce929d0e0e4736");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    request.in_scope(|| {
+        runtime.block_on(async {
+            let one = || async { Ok::<_, io::Error>(1) };
+            users.get_or_load("user:7", one).await.unwrap();
+            users.get_or_load("user:7", one).await.unwrap();
+            let nobody = |_: LoadContext<i32>| async { Ok::<_, io::Error>(Loaded::not_found()) };
+            users.get_or_load("user:8", nobody).await.unwrap();
+            let rows = |keys: Vec<String>| async move {
+                let rows = keys.into_iter().map(|key| (key, Ok(Loaded::store(2))));
+                Ok::<Vec<_>, io::Error>(rows.collect())
+            };
+            users.get_or_load_many(&["user:7", "user:9"], rows).await;
+        });
+    });
+}
+
 fn cache(backend: impl CacheBackend) -> Cache {
     let tracing = Tracing::new().keys(Keys::Shown);
     Cache::builder(backend)
@@ -106,17 +132,64 @@ fn bare(line: &str) -> String {
 
 #[test]
 fn columns_are_aligned_with_colours_and_without() {
+    let both = || {
+        lookups();
+        loads();
+    };
     for colours in [false, true] {
-        let lines: Vec<_> = written(colours, lookups).iter().map(|line| bare(line)).collect();
+        let mut lines: Vec<_> = written(colours, both).iter().map(|line| bare(line)).collect();
+        lines.retain(|line| !line.contains("cache built"));
+        for told in [
+            "cache load ",
+            "cache get_or_load ",
+            "cache get_or_load_many ",
+            "NOT_FOUND",
+        ] {
+            assert!(lines.iter().any(|line| line.contains(told)), "{told}: {lines:#?}");
+        }
         for word in ["4bf92", "cache ", "µs", "users"] {
             let place = |line: &String| line[..line.rfind(word).unwrap()].chars().count();
-            let places: Vec<_> = lines[1..].iter().map(place).collect();
+            let places: Vec<_> = lines.iter().map(place).collect();
             assert!(
                 places.windows(2).all(|pair| pair[0] == pair[1]),
                 "{word}: {lines:#?}"
             );
         }
     }
+}
+
+/// The words for results of operations, as the documentation of the layer lists them.
+fn results() -> Vec<&'static str> {
+    let table = include_str!("../../../../../crates/cache-tracing/src/lib.rs");
+    let row = table
+        .lines()
+        .find(|line| line.contains("| `cache.result` |"))
+        .unwrap();
+    let words: Vec<_> = row.split('`').skip(3).step_by(2).collect();
+    assert!(
+        words.contains(&"hit") && words.contains(&"coalesced"),
+        "{words:?}"
+    );
+    words
+}
+
+#[test]
+fn everything_that_a_column_may_hold_fits() {
+    for operation in Operation::ALL {
+        let message = format!("cache {operation}");
+        assert!(message.len() <= MESSAGE, "{message}");
+    }
+    let loads = LoadResult::ALL.map(LoadResult::as_str);
+    let sources = [Source::Hit, Source::Loaded, Source::Coalesced].map(Source::as_str);
+    let stale = StaleReason::ALL.map(|reason| Source::Stale(reason).as_str());
+    for word in results().into_iter().chain(loads).chain(sources).chain(stale) {
+        assert!(word.len() <= TAG, "{word}");
+    }
+    let hours = microseconds(2.0 * 3_600e6);
+    assert!(hours.chars().count() <= DURATION, "{hours}");
+    let redacted = format!("{} bytes #{:016x}", 64 << 10, u64::MAX);
+    assert!(redacted.len() <= KEY, "{redacted}");
+    assert!("10000 of 10000 keys".len() <= KEY);
 }
 
 #[test]

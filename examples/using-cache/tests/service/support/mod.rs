@@ -2,6 +2,7 @@
 
 mod http;
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -9,7 +10,9 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 pub(crate) use self::http::{Response, call, call_with, get};
 
@@ -20,6 +23,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Service {
     child: Child,
     lines: Receiver<String>,
+    /// What it said before it was ready.
+    pub(crate) first_lines: Vec<String>,
     pub(crate) address: SocketAddr,
 }
 
@@ -34,7 +39,7 @@ pub(crate) struct Ended {
 pub(crate) fn command(flags: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_using-cache"));
     for (name, _) in std::env::vars_os() {
-        if name == "RUST_LOG" || name.to_string_lossy().starts_with("CACHE_EXAMPLE_") {
+        if name == "RUST_LOG" || name == "NO_COLOR" || name.to_string_lossy().starts_with("CACHE_EXAMPLE_") {
             command.env_remove(name);
         }
     }
@@ -46,6 +51,12 @@ pub(crate) fn command(flags: &[&str]) -> Command {
     command
 }
 
+fn on_a_free_port(flags: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = command(&[&["--listen", "127.0.0.1:0"], flags].concat());
+    command.envs(variables.iter().copied());
+    command
+}
+
 impl Service {
     /// Starts a service on a free port and waits until it says where it is.
     pub(crate) fn start(flags: &[&str]) -> Self {
@@ -54,15 +65,32 @@ impl Service {
 
     /// Starts a service with environment variables.
     pub(crate) fn start_with(flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let flags = [&["--listen", "127.0.0.1:0"], flags].concat();
-        let mut child = command(&flags).envs(variables.iter().copied()).spawn().unwrap();
+        let mut child = on_a_free_port(flags, variables).spawn().unwrap();
         let lines = read_lines(child.stdout.take().unwrap());
+        Self::ready(child, lines)
+    }
+
+    /// Starts a service whose standard output is a terminal.
+    pub(crate) fn start_on_a_terminal(flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let screen = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        // The program has the only other end: reading ends with it.
+        let child = on_a_free_port(flags, variables).stdout(screen).spawn().unwrap();
+        Self::ready(child, read_lines(File::from(terminal)))
+    }
+
+    fn ready(child: Child, lines: Receiver<String>) -> Self {
         let mut service = Self {
             child,
             lines,
+            first_lines: Vec::new(),
             address: ([127, 0, 0, 1], 0).into(),
         };
-        let overview = service.wait_for_line("overview");
+        service.first_lines = service.lines_until("overview");
+        let overview = service.first_lines.last().unwrap();
         service.address = overview
             .split("http://")
             .nth(1)
@@ -75,15 +103,23 @@ impl Service {
 
     /// Returns the next line on standard output that holds the text.
     pub(crate) fn wait_for_line(&self, text: &str) -> String {
+        self.lines_until(text).pop().unwrap()
+    }
+
+    /// Returns the next lines, up to one that holds the text.
+    fn lines_until(&self, text: &str) -> Vec<String> {
         let until = Instant::now() + PATIENCE;
+        let mut lines = Vec::new();
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let line = self
                 .lines
                 .recv_timeout(left)
                 .unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
-            if line.contains(text) {
-                return line;
+            let is_last = line.contains(text);
+            lines.push(line);
+            if is_last {
+                return lines;
             }
         }
     }
@@ -145,6 +181,7 @@ pub(crate) fn run(mut command: Command) -> Ended {
     Service {
         child,
         lines,
+        first_lines: Vec::new(),
         address: ([127, 0, 0, 1], 0).into(),
     }
     .wait()
