@@ -56,6 +56,7 @@ mod place;
 mod pool;
 mod reply;
 mod secret;
+mod shards;
 mod slot;
 mod stored;
 #[cfg(feature = "tls")]

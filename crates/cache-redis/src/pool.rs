@@ -20,6 +20,7 @@ use crate::counters::Counters;
 use crate::error;
 use crate::failure;
 use crate::link::{Ask, Link, within};
+use crate::shards::Shards;
 use crate::transport::{self, Security};
 use crate::wire::Wire;
 
@@ -29,11 +30,16 @@ pub(crate) type Pooled = Object<Connector>;
 /// After so long without use a connection is asked for a sign of life before it is handed out.
 const IDLE: Duration = Duration::from_secs(15);
 
+/// A new connection to a Cluster asks for this part of its time who serves what: a node that is silent must not cost it.
+#[cfg(feature = "cluster")]
+const LEARNING: u32 = 8;
+
 /// What makes connections, and for how long it may try.
 pub(crate) struct Connector {
     target: Target,
     limit: Duration,
     counters: Arc<Counters>,
+    shards: Arc<Shards>,
 }
 
 /// Where connections go.
@@ -50,11 +56,12 @@ pub(crate) enum Target {
 }
 
 impl Connector {
-    pub(crate) fn new(target: Target, limit: Duration) -> Self {
+    pub(crate) fn new(target: Target, limit: Duration, shards: Arc<Shards>) -> Self {
         Self {
             target,
             limit,
             counters: Arc::default(),
+            shards,
         }
     }
 
@@ -68,11 +75,20 @@ impl Connector {
         Arc::clone(&self.counters)
     }
 
+    /// Returns what is known of the shards, which a new connection to a Cluster refreshes.
+    pub(crate) fn shards(&self) -> Arc<Shards> {
+        Arc::clone(&self.shards)
+    }
+
     async fn connect(&self) -> Result<Link, RedisError> {
         match &self.target {
             Target::Node(info, security) => connect(info, security).await.map(Link::Node),
             #[cfg(feature = "cluster")]
-            Target::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
+            Target::Cluster(client) => {
+                let mut cluster = client.get_async_connection().await?;
+                self.shards.learn(&mut cluster, self.limit / LEARNING).await;
+                Ok(Link::Cluster(cluster))
+            }
             #[cfg(feature = "sentinel")]
             Target::Sentinel(clients, security) => by_sentinels(clients, security).await.map(Link::Node),
         }

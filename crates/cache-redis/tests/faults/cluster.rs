@@ -375,6 +375,37 @@ fn a_shard_that_is_down_costs_no_connection_to_the_others() {
     });
 }
 
+/// The breaker of the dead shard is open, and its slots begin right beside those of one that is well.
+#[test]
+fn a_shard_that_is_down_harms_no_neighbour_slot() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let (dead, neighbour) = ("{24}", "{2}");
+        let [slot, beside] = [dead, neighbour].map(|key| bench.cluster.slot(&stored(key)));
+        assert_eq!((slot, beside), (5_408, 5_649));
+        bench.cache.set(neighbour, value_of(neighbour)).await.unwrap();
+        let nodes = [bench.cluster.primary(slot), bench.cluster.replica(slot)];
+        for node in nodes {
+            node.kill();
+        }
+        for call in [Call::Get, Call::Set] {
+            for _ in 0..10 {
+                call.run_on(&bench.cache, &[dead]).await.fails_with(&UNREADY);
+            }
+            assert!(bench.cache.stats().connections.unwrap().breaker_open);
+            for _ in 0..10 {
+                call.run_on(&bench.cache, &[neighbour]).await.is_well();
+            }
+        }
+        for node in nodes {
+            node.start();
+        }
+        bench.cluster.wait_until_well();
+        bench.ends().await;
+    });
+}
+
 /// It asks for hundreds of slots, and all of them are late. That is one failure and not hundreds.
 #[test]
 fn one_call_on_many_keys_that_is_late_opens_no_breaker() {
