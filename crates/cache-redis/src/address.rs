@@ -38,6 +38,16 @@ pub(crate) fn target(builder: &RedisBuilder) -> Result<Target> {
     if let Some((master, nodes)) = &builder.sentinel {
         return sentinel(builder, master, nodes);
     }
+    if builder.host.as_ref().is_some_and(String::is_empty) {
+        return Err(error::empty_host());
+    }
+    if builder
+        .unix_socket
+        .as_ref()
+        .is_some_and(|path| path.as_os_str().is_empty())
+    {
+        return Err(error::empty_socket());
+    }
     if let Some(url) = &builder.url {
         return node(builder, parse(url.expose())?);
     }

@@ -56,6 +56,13 @@ pub(crate) struct Turn<'a> {
     pub(crate) admission: Admission<'a>,
 }
 
+impl Turn<'_> {
+    /// Returns the lane for the next request.
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        self.side.lane()
+    }
+}
+
 /// The reply to a request, and the connection that brought it.
 pub(crate) struct Answer<'a, R> {
     pub(crate) reply: R,

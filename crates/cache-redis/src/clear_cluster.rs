@@ -66,12 +66,18 @@ impl RedisBackend {
     }
 
     async fn clear_masters(&self, cluster: &ClusterConnection, masters: &[Master]) -> Outcome<()> {
-        let cleared = masters.iter().map(|master| async {
-            let cleared = self.clear_master(cluster.clone(), master).await;
-            cleared.map_err(|cause| Failed::Node(format!("{}:{}", master.host, master.port), cause))
-        });
+        let cleared = masters
+            .iter()
+            .map(|master| self.clear_master(cluster.clone(), master));
         // One that fails does not spare the others.
-        join_all(cleared).await.into_iter().collect()
+        let cleared = join_all(cleared).await;
+        let cleared = masters.iter().zip(cleared);
+        let mut failed = cleared.filter_map(|(master, cleared)| Some((master.address(), cleared.err()?)));
+        let Some((first, cause)) = failed.next() else {
+            return Ok(());
+        };
+        let nodes = [first].into_iter().chain(failed.map(|(node, _)| node));
+        Err(Failed::Nodes(nodes.collect(), cause))
     }
 
     /// Asks a node who the masters are, and each of them for its slots. To send something to all of them would leave out,
@@ -174,6 +180,10 @@ impl Master {
             host: self.host.clone(),
             port: self.port,
         }
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 
     /// Says whether it gives slots away or takes some in, which it shows in brackets.

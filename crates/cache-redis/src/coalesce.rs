@@ -5,29 +5,32 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::screen::Screen;
 use crate::transport::Transport;
 use crate::wire::Observer;
 
 /// So many bytes are written without waiting for more.
 pub(crate) const ENOUGH: usize = 64 * 1024;
 
-/// A stream to a server whose writes wait for each other.
+/// A stream to a server whose writes wait for each other, and whose replies are [screened](crate::screen).
 pub(crate) struct Coalescing {
     stream: Box<dyn Transport>,
     observer: Observer,
+    screen: Screen,
     /// Whether the write that comes next has waited.
     has_waited: bool,
 }
 
 impl Coalescing {
-    pub(crate) fn new(stream: Box<dyn Transport>, observer: Observer) -> Self {
+    pub(crate) fn new(stream: Box<dyn Transport>, observer: Observer, screen: Screen) -> Self {
         Self {
             stream,
             observer,
+            screen,
             has_waited: false,
         }
     }
@@ -59,7 +62,19 @@ impl AsyncRead for Coalescing {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        loop {
+            if self.screen.give(buffer) {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(Pin::new(&mut *self.stream).poll_read(cx, buffer))?;
+            let came = &buffer.filled()[before..];
+            if came.is_empty() || self.screen.passes(came) {
+                return Poll::Ready(Ok(()));
+            }
+            self.screen.take(came);
+            buffer.set_filled(before);
+        }
     }
 }
 
@@ -87,7 +102,7 @@ mod tests {
     async fn waits(requests: usize) -> usize {
         let (near, mut far) = duplex(16);
         let (observer, _held) = wire::observed(requests);
-        let mut stream = Coalescing::new(Box::new(near), observer);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
         let mut waits = 0;
         poll_fn(|cx| {
             let written = Pin::new(&mut stream).poll_write(cx, b"ab");
@@ -117,7 +132,7 @@ mod tests {
     async fn enough_is_written_at_once() {
         let (near, _far) = duplex(16);
         let (observer, _held) = wire::observed(2);
-        let mut stream = Coalescing::new(Box::new(near), observer);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
         let bytes = vec![0; ENOUGH];
         let written = poll_fn(|cx| Poll::Ready(Pin::new(&mut stream).poll_write(cx, &bytes))).await;
         assert!(written.is_ready());

@@ -13,7 +13,7 @@ use crate::error;
 use crate::pool::{self, Connector};
 use crate::secret::Secret;
 use crate::shards::Shards;
-use crate::stored::Form;
+use crate::stored::{Form, longest_stored};
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -213,7 +213,12 @@ impl RedisBuilder {
         };
         #[cfg(not(feature = "cluster"))]
         let shards = Shards::one(&self.breaker);
-        let connector = Connector::new(target, address::connect_limit(&self), shards);
+        let connector = Connector::new(
+            target,
+            address::connect_limit(&self),
+            longest_stored(self.max_value_len),
+            shards,
+        );
         let pool = pool::build(connector, self.max_connections)?;
         let form = Form {
             namespace: Namespace::new(&self.namespace)?,

@@ -7,6 +7,8 @@ use std::fmt;
 use cache_core::{CacheError, ErrorKind};
 use deadpool_redis::redis::{self, RedisError, ServerErrorKind};
 
+use crate::screen::TOO_LONG;
+
 /// What a failed request means for the connection that it ran on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
@@ -146,6 +148,10 @@ fn of_code(cause: &RedisError) -> CacheError {
             ErrorKind::Full,
             "the server has no memory left and may evict nothing; raise maxmemory or set an eviction policy",
         ),
+        TOO_LONG => (
+            ErrorKind::ValueTooLarge,
+            "the stored value is longer than max_value_len and was not read; raise it, or see who wrote the value",
+        ),
         "WRONGTYPE" => (
             ErrorKind::Decode,
             "the key holds another kind of value, such as a list; another program uses this namespace",
@@ -225,12 +231,13 @@ impl fmt::Display for Cause {
 
 impl Error for Cause {}
 
-/// Adds which node was not cleared.
+/// Adds which nodes were not cleared.
 #[cfg(feature = "cluster")]
-pub(crate) fn not_cleared(node: &str, cause: &RedisError) -> CacheError {
+pub(crate) fn not_cleared(nodes: &[String], cause: &RedisError) -> CacheError {
     let error = of(cause);
     let message = format!(
-        "{error}; the node {node} was not cleared, and others may not have been either; clear again when it is well"
+        "{error}; not cleared: {}; clear again when all nodes are well",
+        nodes.join(", ")
     );
     CacheError::new(error.kind(), message).with_source(Cause::of(cause))
 }

@@ -55,6 +55,7 @@ mod pem;
 mod place;
 mod pool;
 mod reply;
+mod screen;
 mod secret;
 mod shards;
 mod slot;

@@ -79,12 +79,16 @@ impl Ask for Cmd {
     type Reply = Value;
 
     async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Value> {
-        match link {
+        let reply = match link {
             Link::Node(node) => node.send(self, limit).await,
             #[cfg(feature = "cluster")]
             Link::Cluster(cluster) => within(limit, cluster.req_packed_command(self)).await,
-        }?
-        .extract_error()
+        }?;
+        match reply {
+            Value::ServerError(refusal) => Err(refusal.into()),
+            // An error in an array is that of one key.
+            reply => Ok(reply),
+        }
     }
 }
 

@@ -85,7 +85,7 @@ impl Form {
 
     /// Takes a stored value apart.
     pub(crate) fn open(&self, key: Key<'_>, stored: Vec<u8>) -> Result<Found> {
-        self.check_len(stored.len(), self.max_value_len.saturating_add(LARGEST_HEADER))?;
+        self.check_len(stored.len(), longest_stored(self.max_value_len))?;
         if stored.is_empty() && !self.raw {
             return Ok(Found::Over);
         }
@@ -192,6 +192,11 @@ impl Form {
     fn decompress(&self, _: &Entry) -> std::result::Result<Entry, RejectReason> {
         Err(RejectReason::UnknownFlags)
     }
+}
+
+/// Returns how many bytes a stored value has at most, header included.
+pub(crate) fn longest_stored(max_value_len: usize) -> usize {
+    max_value_len.saturating_add(LARGEST_HEADER)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -124,3 +124,41 @@ async fn a_master_behind_sentinels_needs_its_role() {
     let nodes: Vec<_> = all.nodes().iter().collect();
     works(confined(&nodes, &format!("{RIGHTS} +role")).sentinel(RedisSentinel::SERVICE, all.urls())).await;
 }
+
+/// Makes a user of all Sentinels who may do only this, and returns the settings of a cache that asks as that one.
+fn watched_by(all: &RedisSentinel, user: &str, rights: &str) -> RedisBuilder {
+    for sentinel in all.sentinels() {
+        let rules = format!("reset on >watch -@all {rights}");
+        let words = ["ACL", "SETUSER", user].into_iter().chain(rules.split(' '));
+        assert_eq!(
+            sentinel.command(words.filter(|word| !word.is_empty())).text(),
+            "OK"
+        );
+    }
+    patient()
+        .sentinel(RedisSentinel::SERVICE, all.urls())
+        .sentinel_credentials(user, "watch")
+}
+
+#[tokio::test]
+async fn sentinels_need_what_the_page_says() {
+    const NEEDED: [&str; 2] = ["+role", "+sentinel|masters"];
+    let all = RedisSentinel::shared();
+    assert!(DOCUMENTATION.contains(&format!("`{}`", NEEDED.join(" "))));
+    works(watched_by(all, "watcher", &NEEDED.join(" "))).await;
+    for missing in NEEDED {
+        let rest = NEEDED.into_iter().find(|right| *right != missing).unwrap();
+        let error = watched_by(all, "watcher-of-less", rest).connect().await;
+        assert!(error.is_err(), "{missing} is not needed");
+    }
+}
+
+#[tokio::test]
+async fn sentinels_refuse_a_wrong_password_by_name() {
+    let all = RedisSentinel::shared();
+    let right = watched_by(all, "watcher-with-a-password", "+role +sentinel|masters");
+    let wrong = right.sentinel_credentials("watcher-with-a-password", "canary");
+    let error = wrong.connect().await.unwrap_err();
+    assert_eq!(error.kind(), cache_core::ErrorKind::Denied, "{error}");
+    assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+}
