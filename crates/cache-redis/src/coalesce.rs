@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::failure::TOO_MANY_CLIENTS;
 use crate::screen::Screen;
 use crate::transport::Transport;
 use crate::wire::Observer;
@@ -21,6 +22,8 @@ pub(crate) struct Coalescing {
     stream: Box<dyn Transport>,
     observer: Observer,
     screen: Screen,
+    /// Whether the server has said anything yet.
+    is_met: bool,
     /// Whether the write that comes next has waited.
     has_waited: bool,
 }
@@ -31,9 +34,30 @@ impl Coalescing {
             stream,
             observer,
             screen,
+            is_met: false,
             has_waited: false,
         }
     }
+
+    /// Reads what a server has said that takes nothing any more, if it says why.
+    #[cold]
+    fn last_word(&mut self, cx: &mut Context<'_>) -> Option<io::Error> {
+        let mut room = [0; 128];
+        let mut buffer = ReadBuf::new(&mut room);
+        let read = Pin::new(&mut *self.stream).poll_read(cx, &mut buffer);
+        read.is_ready().then(|| turned_away(buffer.filled()))?
+    }
+}
+
+/// Says whether the first words of a server are that it takes no more clients. They answer no request, and the client library
+/// would take them for the answer to one whose answer it ignores.
+fn turned_away(words: &[u8]) -> Option<io::Error> {
+    let says_so = words.starts_with(b"-ERR") && find(words, TOO_MANY_CLIENTS.as_bytes());
+    says_so.then(|| io::Error::other(TOO_MANY_CLIENTS))
+}
+
+fn find(words: &[u8], some: &[u8]) -> bool {
+    words.windows(some.len()).any(|window| window == some)
 }
 
 impl AsyncWrite for Coalescing {
@@ -44,7 +68,14 @@ impl AsyncWrite for Coalescing {
             return Poll::Pending;
         }
         self.has_waited = false;
-        Pin::new(&mut *self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut *self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Err(_)) = &written
+            && !self.is_met
+            && let Some(word) = self.last_word(cx)
+        {
+            return Poll::Ready(Err(word));
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -69,6 +100,12 @@ impl AsyncRead for Coalescing {
             }
             ready!(Pin::new(&mut *self.stream).poll_read(cx, buffer))?;
             let came = &buffer.filled()[before..];
+            if !self.is_met {
+                self.is_met = true;
+                if let Some(word) = turned_away(came) {
+                    return Poll::Ready(Err(word));
+                }
+            }
             if came.is_empty() || self.screen.passes(came) {
                 return Poll::Ready(Ok(()));
             }

@@ -66,7 +66,7 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
         Kind::Io if no_node_for(cause, &["AuthenticationFailed", "WRONGPASS", "NOAUTH"]) => {
             (ErrorKind::Denied, BAD_CREDENTIALS)
         }
-        Kind::Io if no_node_for(cause, &[TOO_MANY_CLIENTS]) => (ErrorKind::Exhausted, NO_CLIENT_MORE),
+        Kind::Io if is_turned_away(cause) => (ErrorKind::Exhausted, NO_CLIENT_MORE),
         Kind::Io => (
             ErrorKind::Unavailable,
             "the server cannot be reached; see whether it runs and whether host, port and TLS settings are right",
@@ -98,9 +98,16 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
 const BAD_CREDENTIALS: &str = "the server refuses these credentials; check user and password";
 
 /// What a server says that has as many clients as it takes.
-const TOO_MANY_CLIENTS: &str = "max number of clients";
+pub(crate) const TOO_MANY_CLIENTS: &str = "max number of clients";
 const NO_CLIENT_MORE: &str =
     "the server has as many clients as it takes; raise its maxclients or use fewer connections";
+
+/// Says whether the stream of the connection ended with that word of the server.
+fn is_turned_away(cause: &RedisError) -> bool {
+    cause
+        .source()
+        .is_some_and(|word| word.to_string() == TOO_MANY_CLIENTS)
+}
 
 /// Says whether no node of a Cluster took the connection, and one for a reason of these words. The client library puts
 /// the reason into the text of its own error.
