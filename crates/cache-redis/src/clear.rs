@@ -35,6 +35,15 @@ impl Failed {
         Self::Request(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
     }
 
+    /// Says whether the time was not enough.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_timeout(&self) -> bool {
+        match self {
+            Self::Request(cause) | Self::Nodes(_, cause) => cause.is_timeout(),
+            Self::Restless => false,
+        }
+    }
+
     fn damage(&self) -> Damage {
         match self {
             Self::Request(cause) => failure::damage(cause),

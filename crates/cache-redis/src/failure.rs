@@ -183,9 +183,7 @@ fn of_code(cause: &RedisError) -> CacheError {
 /// Makes an error of an answer that has no code of its own but `ERR`.
 fn of_text(cause: &RedisError) -> CacheError {
     let detail = cause.detail().unwrap_or_default();
-    let (kind, message) = if detail.contains(TOO_MANY_CLIENTS) {
-        (ErrorKind::Exhausted, NO_CLIENT_MORE)
-    } else if detail.contains("DB index") {
+    let (kind, message) = if detail.contains("DB index") {
         (
             ErrorKind::Backend,
             "the server has no database of this number; check db",

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::attempt::Attempt;
 use crate::error;
 use crate::failure;
 use crate::held::{Leased, Ready, Slot};
@@ -40,7 +41,7 @@ pub(crate) struct Lane {
 }
 
 /// How an attempt to connect ended.
-type Outcome = std::result::Result<Pooled, PoolError<RedisError>>;
+pub(crate) type Outcome = std::result::Result<Pooled, PoolError<RedisError>>;
 
 /// What a look at the slot says.
 enum Look {
@@ -127,10 +128,7 @@ impl Lane {
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
         let number = slot.begin();
         drop(slot);
-        let attempt = Attempt {
-            lane: Some(Arc::clone(self)),
-            number,
-        };
+        let attempt = Attempt::new(Arc::clone(self), number);
         let pool = self.pool.clone();
         let task = runtime.spawn(async move {
             let result = pool.get().await;
@@ -164,7 +162,7 @@ impl Lane {
     }
 
     /// Takes in how an attempt ended. `None` is one that was stopped.
-    fn settle(&self, attempt: u64, outcome: Option<Outcome>) {
+    pub(crate) fn settle(&self, attempt: u64, outcome: Option<Outcome>) {
         let mut slot = self.slot();
         if !slot.end(attempt) {
             // Another one was begun in its place.
@@ -280,28 +278,6 @@ impl Lane {
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An attempt to connect. However it ends, its lane learns of it.
-struct Attempt {
-    lane: Option<Arc<Lane>>,
-    number: u64,
-}
-
-impl Attempt {
-    fn end(mut self, outcome: Outcome) {
-        if let Some(lane) = self.lane.take() {
-            lane.settle(self.number, Some(outcome));
-        }
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let Some(lane) = self.lane.take() {
-            lane.settle(self.number, None);
-        }
     }
 }
 

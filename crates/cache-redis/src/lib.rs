@@ -33,6 +33,7 @@
 //! | `compression` | LZ4 for large values |
 
 mod address;
+mod attempt;
 mod backend;
 mod breaker;
 mod call;

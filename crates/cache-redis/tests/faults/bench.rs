@@ -191,10 +191,12 @@ pub(crate) async fn ends_clean_on(cache: Cache, nodes: &[RedisServer], tasks_bef
     }
 }
 
-/// Counts the clients of a server but for the one that asks and for Sentinels, who say that they are.
+/// Counts the clients of a server but for the one that asks, for Sentinels, who say that they are, and for nodes that have
+/// just moved keys here, which keep their connection for a while.
 pub(crate) fn clients(node: &RedisServer) -> usize {
     let list = node.command(["CLIENT", "LIST", "TYPE", "normal"]).text();
-    let clients = list.lines().filter(|line| !line.contains("name=sentinel-"));
+    let is_server = |line: &&str| line.contains("name=sentinel-") || line.contains("cmd=restore");
+    let clients = list.lines().filter(|line| !is_server(line));
     clients.count().saturating_sub(1)
 }
 

@@ -300,12 +300,16 @@ async fn shard_frozen(column: Column, bench: ClusterBench<'_>) {
         bench.cluster.replica(bench.slot()),
     );
     old.freeze();
-    let before = std::time::Instant::now();
     for call in column.calls() {
         for _ in 0..2 {
             let outcome = bench.ask(*call).await;
             let others = outcome.answers.iter().skip(1);
-            assert_eq!(outcome.answers[0].is_ok(), call.loads(), "{outcome:?}");
+            // By now a slow machine may have got so far that there is a new primary.
+            let is_over = tokio::task::block_in_place(|| new.is_primary());
+            assert!(
+                is_over || outcome.answers[0].is_ok() == call.loads(),
+                "{outcome:?}"
+            );
             assert!(others.clone().all(Result::is_ok), "{outcome:?}");
             outcome.fails_at_most_with(&UNREADY);
             if *call != Call::Clear {
@@ -313,7 +317,6 @@ async fn shard_frozen(column: Column, bench: ClusterBench<'_>) {
             }
         }
     }
-    println!("XX {:?} {:?}", column, before.elapsed());
     tokio::task::block_in_place(|| {
         new.wait_until("it does not become the primary", RedisServer::is_primary);
     });
@@ -528,7 +531,8 @@ fn a_clear_names_all_nodes_that_are_down() {
         let outcome = bench.ask(Call::Clear).await;
         outcome.fails_with(&UNREADY);
         names(&outcome, &dead);
-        for node in replicas.iter().chain(&dead) {
+        // A replica is there when it is in step.
+        for node in dead.iter().chain(&replicas) {
             node.start();
         }
         bench.cluster.wait_until_well();
