@@ -297,3 +297,21 @@ fn sentinel_address(node: &str) -> Result<ConnectionAddr> {
     }
     Ok(info.addr().clone())
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "tls"))]
+mod tests {
+    use cache_core::ErrorKind;
+
+    use crate::RedisBackend;
+
+    #[test]
+    fn a_url_with_tls_is_refused_where_there_is_none() {
+        let error = RedisBackend::builder()
+            .url("rediss://localhost")
+            .build()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert!(error.to_string().contains("feature tls"), "{error}");
+    }
+}

@@ -207,8 +207,11 @@ impl RedisBackend {
             return Err(error.into());
         }
         let deadline = deadline.min(Instant::now() + self.budgets.write);
-        let found = timeout_at(deadline, self.wait_for_pooled(deadline)).await;
-        let found = found.unwrap_or(Err(PoolError::Timeout(TimeoutType::Create)));
+        let mut found = self.wait_for_pooled(deadline).await;
+        if found.as_ref().is_err_and(broke) {
+            self.caller.counters.note_retry();
+            found = self.wait_for_pooled(deadline).await;
+        }
         let is_full = matches!(found, Err(PoolError::Timeout(TimeoutType::Wait)));
         let found = found.map_err(|cause| of_pool(&cause));
         if !is_full {
@@ -231,17 +234,28 @@ impl RedisBackend {
             wait: Some(Duration::ZERO),
             ..pool.timeouts()
         };
-        match pool.timeout_get(&timeouts).await {
-            Err(PoolError::Timeout(TimeoutType::Wait)) => {
-                let _waiting = self.caller.counters.wait();
-                // A little less than the time left, so that the error is the one that says what was missing.
-                let left = deadline.saturating_duration_since(Instant::now());
-                timeouts.wait = Some(left.mul_f64(0.98));
-                pool.timeout_get(&timeouts).await
+        let found = async {
+            match pool.timeout_get(&timeouts).await {
+                Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                    let _waiting = self.caller.counters.wait();
+                    // A little less than the time left, so that the error is the one that says what was missing.
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    timeouts.wait = Some(left.mul_f64(0.98));
+                    pool.timeout_get(&timeouts).await
+                }
+                found => found,
             }
-            found => found,
-        }
+        };
+        let found = timeout_at(deadline, found).await;
+        found.unwrap_or(Err(PoolError::Timeout(TimeoutType::Create)))
     }
+}
+
+/// Says whether a connection broke while it was made, as it may break later: the next one may be well. One that is refused
+/// or not answered is not.
+fn broke(cause: &PoolError<RedisError>) -> bool {
+    matches!(cause, PoolError::Backend(cause)
+        if !cause.is_connection_refusal() && failure::of(cause).kind() == ErrorKind::Unavailable)
 }
 
 /// Makes the removal of keys as a scan has found them. Each has a command of its own: those of a Cluster's node have

@@ -235,7 +235,8 @@ fn ranges(answer: Value) -> Vec<Range> {
     ranges.into_iter().filter_map(range).collect()
 }
 
-#[cfg(all(test, feature = "cluster"))]
+#[cfg(test)]
+#[cfg(feature = "cluster")]
 mod tests {
     use super::*;
 

@@ -106,8 +106,8 @@ async fn call_on(column: Column, cache: cache_core::Cache, caller: usize) {
                 let value = value_of(&one);
                 let loader = || async move { Ok::<_, std::io::Error>(value) };
                 // It reads, and stores what it has loaded.
-                let loaded = in_time(2 * SHORT_BUDGET, cache.get_or_load(&one, loader)).await;
-                let value: String = loaded.unwrap();
+                let ended = in_time(2 * SHORT_BUDGET, cache.get_or_load(&one, loader)).await;
+                let value: String = ended.unwrap();
                 is_right(&one, Some(&value));
             }
             Column::Set => {

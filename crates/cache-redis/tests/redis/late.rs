@@ -77,9 +77,7 @@ async fn a_clear_that_was_given_up_removes_nothing_later() {
             said.extend_from_slice(&buffer[..read]);
         }
         let mut page = format!("*2\r\n$1\r\n0\r\n*{KEYS}\r\n");
-        for _ in 0..KEYS {
-            page += &format!("${KEY}\r\n{}\r\n", "k".repeat(KEY));
-        }
+        page += &format!("${KEY}\r\n{}\r\n", "k".repeat(KEY)).repeat(KEYS);
         stream.write_all(page.as_bytes()).unwrap();
         // Some of the removal has come, and the rest waits.
         stream.read_exact(&mut buffer).unwrap();

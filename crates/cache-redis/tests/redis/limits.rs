@@ -68,8 +68,8 @@ async fn values_are_stored_by_the_codec_of_the_backend() {
 /// Announces a string of 512 MiB and sends it.
 fn send_huge(stream: &mut TcpStream) {
     stream.write_all(b"$536870912\r\n").unwrap();
-    for _ in 0..8_192 {
-        stream.write_all(&[0; 65_536]).unwrap();
+    for _ in 0..65_536 {
+        stream.write_all(&[0; 8_192]).unwrap();
     }
     stream.write_all(b"\r\n").unwrap();
 }
