@@ -101,17 +101,6 @@ impl Shards {
         self.reading.len()
     }
 
-    /// Returns the group of the shard that serves a slot.
-    pub(crate) fn group(&self, slot: u16) -> usize {
-        #[cfg(feature = "cluster")]
-        if let Some(groups) = &*self.groups.load() {
-            return groups.get(usize::from(slot)).copied().map_or(WHOLE, usize::from);
-        }
-        #[cfg(not(feature = "cluster"))]
-        let _ = slot;
-        WHOLE
-    }
-
     /// Returns the breaker of a group.
     #[inline]
     pub(crate) fn breaker(&self, way: Way, group: usize) -> &Breaker {
@@ -125,26 +114,42 @@ impl Shards {
     pub(crate) fn is_open(&self) -> bool {
         self.reading.iter().chain(&self.writing).any(Breaker::is_open)
     }
+}
 
-    /// Ends what runs in the background.
+#[cfg(not(feature = "cluster"))]
+#[expect(clippy::unused_self, reason = "a Cluster has more to say")]
+impl Shards {
+    /// Returns the group of the shard that serves a slot.
+    pub(crate) fn group(&self, _: u16) -> usize {
+        WHOLE
+    }
+
+    /// Ends what runs in the background, which is nothing.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
-        #[cfg(feature = "cluster")]
-        {
-            let mut known = self.known();
-            known.closed = true;
-            let task = known.task.take();
-            if let Some(task) = &task {
-                task.abort();
-            }
-            task
-        }
-        #[cfg(not(feature = "cluster"))]
         None
     }
 }
 
 #[cfg(feature = "cluster")]
 impl Shards {
+    /// Returns the group of the shard that serves a slot.
+    pub(crate) fn group(&self, slot: u16) -> usize {
+        let group = |groups: &Arc<Vec<u8>>| groups.get(usize::from(slot)).copied();
+        let group = self.groups.load().as_ref().and_then(group);
+        group.map_or(WHOLE, usize::from)
+    }
+
+    /// Ends what runs in the background.
+    pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
+        let mut known = self.known();
+        known.closed = true;
+        let task = known.task.take();
+        if let Some(task) = &task {
+            task.abort();
+        }
+        task
+    }
+
     /// Asks a Cluster who serves what, for so long. Without an answer all is as it was.
     pub(crate) async fn learn(&self, cluster: &mut ClusterConnection, limit: Duration) {
         let anybody = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
