@@ -174,4 +174,45 @@ mod tests {
         let written = poll_fn(|cx| Poll::Ready(Pin::new(&mut stream).poll_write(cx, &bytes))).await;
         assert!(written.is_ready());
     }
+
+    /// A server that takes no more clients says so before it is asked, and ends the connection.
+    const NO_MORE: &[u8] = b"-ERR max number of clients reached\r\n";
+
+    async fn read(stream: &mut Coalescing) -> io::Result<Vec<u8>> {
+        let mut room = [0; 256];
+        let read = stream.read(&mut room).await?;
+        Ok(room[..read].to_vec())
+    }
+
+    #[tokio::test]
+    async fn the_word_of_a_server_that_takes_no_more_clients_is_heard() {
+        let (near, mut far) = duplex(256);
+        let (observer, _held) = wire::observed(1);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
+        far.write_all(NO_MORE).await.unwrap();
+        let error = read(&mut stream).await.unwrap_err();
+        assert_eq!(error.to_string(), TOO_MANY_CLIENTS);
+    }
+
+    #[tokio::test]
+    async fn it_is_heard_too_if_the_connection_has_ended_meanwhile() {
+        let (near, mut far) = duplex(256);
+        let (observer, _held) = wire::observed(1);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
+        far.write_all(NO_MORE).await.unwrap();
+        drop(far);
+        let error = stream.write_all(b"ab").await.unwrap_err();
+        assert_eq!(error.to_string(), TOO_MANY_CLIENTS);
+    }
+
+    #[tokio::test]
+    async fn the_same_words_as_a_later_answer_are_an_answer() {
+        let (near, mut far) = duplex(256);
+        let (observer, _held) = wire::observed(1);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
+        far.write_all(b"+OK\r\n").await.unwrap();
+        assert_eq!(read(&mut stream).await.unwrap(), b"+OK\r\n");
+        far.write_all(NO_MORE).await.unwrap();
+        assert_eq!(read(&mut stream).await.unwrap(), NO_MORE);
+    }
 }

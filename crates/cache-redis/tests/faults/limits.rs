@@ -65,6 +65,27 @@ async fn max_clients(column: Column) {
     bench.ends_clean().await;
 }
 
+/// What the server says answers the first command of the connection, which may be the login.
+#[test]
+fn a_server_that_takes_no_more_clients_does_not_seem_to_refuse_the_password() {
+    crate::cell::run(async {
+        let server = RedisServer::builder()
+            .password("pass")
+            .line("maxclients 4")
+            .start();
+        let bench = Bench::unconnected(server, |settings| settings.password("pass"));
+        let others: Vec<_> = (0..4)
+            .map(|_| TcpStream::connect(bench.server.address()).unwrap())
+            .collect();
+        for call in [Call::Get, Call::Set, Call::Clear] {
+            bench.ask(call).await.fails_with(&[ErrorKind::Exhausted]);
+        }
+        drop(others);
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
 /// The connections are those of the client library, which does not hear what a node says before it is asked.
 #[test]
 fn a_cluster_that_takes_no_more_clients() {
