@@ -299,19 +299,26 @@ fn sentinel_address(node: &str) -> Result<ConnectionAddr> {
 }
 
 #[cfg(test)]
-#[cfg(not(feature = "tls"))]
 mod tests {
-    use cache_core::ErrorKind;
-
-    use crate::RedisBackend;
+    use super::*;
 
     #[test]
+    fn a_server_that_nobody_named_is_the_one_of_this_machine() {
+        let Target::Node(info, _) = target(&RedisBuilder::default()).unwrap() else {
+            unreachable!("it is one server");
+        };
+        assert_eq!(info.addr(), &ConnectionAddr::Tcp("127.0.0.1".to_owned(), 6_379));
+        assert_eq!(info.redis_settings().db(), 0);
+        assert_eq!(info.redis_settings().username(), None);
+        assert!(info.redis_settings().password().is_none());
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
     fn a_url_with_tls_is_refused_where_there_is_none() {
-        let error = RedisBackend::builder()
-            .url("rediss://localhost")
-            .build()
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        let builder = RedisBuilder::default().url("rediss://localhost");
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), cache_core::ErrorKind::InvalidConfig);
         assert!(error.to_string().contains("feature tls"), "{error}");
     }
 }

@@ -79,6 +79,22 @@ fn a_cluster_with_certificates_for_another_host() {
 }
 
 #[test]
+fn a_cluster_that_wants_client_certificates() {
+    crate::cell::run(async {
+        let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_client_certificates(&HOSTS));
+        let files = cluster.nodes()[0].certificates();
+        let tasks = tasks();
+        let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
+        is_refused(cache, cluster.nodes(), tasks).await;
+        let tls = Tls::new().ca_file(&files.ca);
+        let shown = tls.client_certificate(&files.client, &files.client_key);
+        let cache = cache_of(on_cluster(&cluster).tls(shown));
+        recovers(&cache, 5 * RECOVERY).await;
+        ends_clean_on(cache, cluster.nodes(), tasks).await;
+    });
+}
+
+#[test]
 fn a_node_of_a_cluster_with_tls_that_was_killed_and_came_back() {
     crate::cell::run(async {
         let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&HOSTS));
