@@ -167,7 +167,8 @@ impl Screen {
         buffer.put_slice(&left[..some]);
         self.given += some;
         if self.given == self.out.len() {
-            self.out.clear();
+            // It happens seldom, and may have been much.
+            self.out = Vec::new();
             self.given = 0;
         }
         true
