@@ -49,13 +49,17 @@ pub trait CacheBackend: fmt::Debug + Send + Sync + 'static {
     /// - An entry whose end has come by the time it is stored is not there afterwards, nor is an older one; that is no
     ///   error.
     /// - A set that fails because the value does not encode leaves the older entry.
+    /// - The tags of the entry come back with it.
+    /// - An entry of the codec [`TAG`](crate::codec::CodecId::TAG) is stored at most once: a backend that repeats writes whose
+    ///   answer was lost does not repeat these, since that could undo an invalidation which came in between.
     fn set<'a>(&'a self, key: Key<'a>, entry: Entry) -> CacheFuture<'a, ()>;
 
     /// Removes an entry and says whether one went.
     ///
     /// # Behaviour
     /// - After it the key is a miss.
-    /// - It is `true` for an entry that a get would have returned and `false` for one that is absent or over.
+    /// - It is `true` for an entry that a get would have returned and `false` for one that is absent or over. With tags on, one
+    ///   that was invalidated may still be there.
     /// - Other keys stay.
     fn delete<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, bool>;
 
@@ -63,7 +67,8 @@ pub trait CacheBackend: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behaviour
     /// - It agrees with get at every point in time.
-    /// - It does not count as a use: neither eviction nor time-to-idle take notice.
+    /// - It does not count as a use: neither eviction nor time-to-idle take notice. With tags on it does, since these stand in
+    ///   the entry.
     fn exists<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, bool>;
 
     /// Reads entries: one answer for each key, in the order of the keys, duplicates included.

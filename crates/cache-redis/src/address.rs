@@ -38,6 +38,16 @@ pub(crate) fn target(builder: &RedisBuilder) -> Result<Target> {
     if let Some((master, nodes)) = &builder.sentinel {
         return sentinel(builder, master, nodes);
     }
+    if builder.host.as_ref().is_some_and(String::is_empty) {
+        return Err(error::empty_host());
+    }
+    if builder
+        .unix_socket
+        .as_ref()
+        .is_some_and(|path| path.as_os_str().is_empty())
+    {
+        return Err(error::empty_socket());
+    }
     if let Some(url) = &builder.url {
         return node(builder, parse(url.expose())?);
     }
@@ -286,4 +296,31 @@ fn sentinel_address(node: &str) -> Result<ConnectionAddr> {
         return Err(error::identity_of_sentinel());
     }
     Ok(info.addr().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There may be others where one of these is there.
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    #[test]
+    fn a_server_that_nobody_named_is_the_one_of_this_machine() {
+        let Target::Node(info, _) = target(&RedisBuilder::default()).unwrap() else {
+            unreachable!("it is one server");
+        };
+        assert_eq!(info.addr(), &ConnectionAddr::Tcp("127.0.0.1".to_owned(), 6_379));
+        assert_eq!(info.redis_settings().db(), 0);
+        assert_eq!(info.redis_settings().username(), None);
+        assert!(info.redis_settings().password().is_none());
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn a_url_with_tls_is_refused_where_there_is_none() {
+        let builder = RedisBuilder::default().url("rediss://localhost");
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), cache_core::ErrorKind::InvalidConfig);
+        assert!(error.to_string().contains("feature tls"), "{error}");
+    }
 }

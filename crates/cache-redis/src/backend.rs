@@ -11,13 +11,14 @@ use cache_core::{
 };
 use deadpool_redis::redis::Value;
 
-use crate::breaker::BreakerSettings;
 use crate::call::{Caller, Way};
 use crate::command;
 use crate::config::{Budgets, RedisBuilder};
+use crate::link::Once;
 use crate::origin::{Doubt, Origin, settle};
 use crate::pool::Pool;
 use crate::reply::{out_of_step, stored, went};
+use crate::shards::WHOLE;
 use crate::slot;
 use crate::stored::{Form, Found};
 
@@ -42,18 +43,10 @@ impl RedisBackend {
         RedisBuilder::default()
     }
 
-    pub(crate) fn new(
-        form: Form,
-        pool: Pool,
-        lanes: usize,
-        breaker: &BreakerSettings,
-        budgets: Budgets,
-        sharded: bool,
-    ) -> Self {
-        let groups = if sharded { usize::from(slot::GROUPS) } else { 1 };
+    pub(crate) fn new(form: Form, pool: Pool, lanes: usize, budgets: Budgets, sharded: bool) -> Self {
         Self {
             form,
-            caller: Caller::new(pool, lanes, groups, breaker),
+            caller: Caller::new(pool, lanes),
             budgets,
             sharded,
             closed: AtomicBool::new(false),
@@ -68,15 +61,15 @@ impl RedisBackend {
 
     async fn alive(&self, way: Way, limit: Duration) -> Result<()> {
         let ask = command::ping();
-        self.caller.call(way, 0, &ask, limit).await.map(drop)
+        self.caller.call(way, WHOLE, &ask, limit).await.map(drop)
     }
 
-    /// Returns the group of slots that a key belongs to.
+    /// Returns the group of the shard that serves a key.
     pub(crate) fn group(&self, key: Key<'_>) -> usize {
         if self.sharded {
-            slot::group(self.slot(key))
+            self.caller.shards.group(self.slot(key))
         } else {
-            0
+            WHOLE
         }
     }
 
@@ -160,10 +153,12 @@ impl RedisBackend {
             return self.delete_one(key).await.map(drop);
         };
         let ask = command::set(self.form.key(key), &sealed.bytes, sealed.millis);
-        let answer = self
-            .caller
-            .call(Way::Write, self.group(key), &ask, self.budgets.write)
-            .await?;
+        let (group, budget) = (self.group(key), self.budgets.write);
+        let answer = if sealed.once {
+            self.caller.call(Way::Write, group, &Once(ask), budget).await?
+        } else {
+            self.caller.call(Way::Write, group, &ask, budget).await?
+        };
         stored(answer.reply, &answer.origin)
     }
 
@@ -254,7 +249,7 @@ impl CacheBackend for RedisBackend {
         let mut connections = ConnectionStats::default();
         connections.open = pool.size as u64;
         connections.max = pool.max_size as u64;
-        connections.breaker_open = self.caller.is_open();
+        connections.breaker_open = self.caller.shards.is_open();
         let mut stats = BackendStats::default();
         self.caller.counters.report(&mut stats, &mut connections);
         if self.check_open().is_err() {

@@ -16,8 +16,8 @@ use crate::failure;
 /// It opens after some failures in a row, or when half of enough calls within a second failed. While it is open, calls
 /// fail within a microsecond, and one call per interval asks the server; if that one succeeds, the breaker closes.
 /// Failures are answers that do not come and servers that say they are not ready; a refused command or a full server is
-/// an answer. Reads and writes have a breaker each, and so has each sixteenth of the slots of a Cluster: one shard that
-/// is down, or a server that takes no writes, does not fail what would succeed. A call on many keys counts once with each.
+/// an answer. Reads and writes have a breaker each, and on a Cluster each shard has both: one that is down, or a server that
+/// takes no writes, does not fail what would succeed. A call on many keys counts once with each.
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until they are given to a builder"]
 pub struct BreakerSettings {
@@ -124,6 +124,15 @@ impl Breaker {
 
     pub(crate) fn is_open(&self) -> bool {
         self.open.load(Relaxed) != 0
+    }
+
+    /// Forgets what was, for another server.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn reset(&self) {
+        let mut state = self.state();
+        state.failures = 0;
+        self.in_a_row.store(0, Relaxed);
+        self.open.store(0, Relaxed);
     }
 
     /// Lets a call through.

@@ -8,15 +8,18 @@ use cache_core::{CacheError, ErrorKind, RejectReason, Result};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::breaker::{Admission, Breaker, BreakerSettings};
+use crate::breaker::Admission;
 use crate::counters::Counters;
 use crate::error;
 use crate::failure::{self, Damage};
 use crate::held::Leased;
 use crate::lane::Lane;
 use crate::link::Ask;
+#[cfg(feature = "cluster")]
+use crate::link::Link;
 use crate::origin::Origin;
 use crate::pool::Pool;
+use crate::shards::Shards;
 
 /// How long a close waits for an attempt to connect that was told to end, which takes no time where its runtime is run.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
@@ -33,17 +36,17 @@ pub(crate) enum Way {
 pub(crate) struct Caller {
     pub(crate) pool: Pool,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) shards: Arc<Shards>,
     reading: Side,
     writing: Side,
 }
 
-/// The lanes and breakers of one way. Reads and writes keep apart: a server that holds back a write (`CLIENT PAUSE
+/// The lanes of one way. Reads and writes keep apart: a server that holds back a write (`CLIENT PAUSE
 /// WRITE`) holds back all that comes behind it on the connection.
 #[derive(Debug)]
 struct Side {
     lanes: Box<[Arc<Lane>]>,
     next: AtomicUsize,
-    breakers: Box<[Breaker]>,
 }
 
 /// An operation that a breaker let through.
@@ -51,6 +54,13 @@ pub(crate) struct Turn<'a> {
     side: &'a Side,
     group: usize,
     pub(crate) admission: Admission<'a>,
+}
+
+impl Turn<'_> {
+    /// Returns the lane for the next request.
+    pub(crate) fn lane(&self) -> &Arc<Lane> {
+        self.side.lane()
+    }
 }
 
 /// The reply to a request, and the connection that brought it.
@@ -62,23 +72,20 @@ pub(crate) struct Answer<'a, R> {
 impl Caller {
     /// Makes what runs requests: so many lanes for reads, and one for writes, which take effect in the order in which
     /// they were sent.
-    pub(crate) fn new(pool: Pool, readers: usize, groups: usize, breaker: &BreakerSettings) -> Self {
+    pub(crate) fn new(pool: Pool, readers: usize) -> Self {
+        let shards = pool.manager().shards();
+        let groups = shards.groups();
         let side = |lanes: usize| Side {
             lanes: (0..lanes).map(|_| Lane::new(pool.clone(), groups)).collect(),
             next: AtomicUsize::new(0),
-            breakers: (0..groups).map(|_| Breaker::new(breaker)).collect(),
         };
         Self {
             reading: side(readers),
             writing: side(1),
             counters: pool.manager().counters(),
+            shards,
             pool,
         }
-    }
-
-    /// Says whether any breaker is open.
-    pub(crate) fn is_open(&self) -> bool {
-        self.sides().flat_map(|side| &side.breakers).any(Breaker::is_open)
     }
 
     fn sides(&self) -> impl Iterator<Item = &Side> {
@@ -87,7 +94,7 @@ impl Caller {
 
     /// Asks the server and returns its answer, at the latest when `budget` has passed.
     ///
-    /// The request may be sent twice, so it must be one that can be.
+    /// The request may be sent twice, so it must be one that can be, or [say](Ask::is_sent_once) that it is not.
     pub(crate) async fn call<A: Ask>(
         &self,
         way: Way,
@@ -112,7 +119,7 @@ impl Caller {
             Way::Read => &self.reading,
             Way::Write => &self.writing,
         };
-        let admission = side.breakers[group].admit(&self.counters)?;
+        let admission = self.shards.breaker(way, group).admit(&self.counters)?;
         Ok(Turn {
             side,
             group,
@@ -127,11 +134,20 @@ impl Caller {
         ask: &A,
         budget: Duration,
     ) -> Result<Answer<'a, A::Reply>> {
+        let lane = turn.side.lane();
         let outcome = self
-            .attempts(turn.side.lane(), &turn.admission, turn.group, ask, budget)
+            .attempts(lane, &turn.admission, turn.group, ask, budget)
             .await;
         if outcome.as_ref().is_err_and(is_failure) {
             turn.admission.note_failure();
+            #[cfg(feature = "cluster")]
+            if let Some(Leased {
+                link: Link::Cluster(cluster),
+                ..
+            }) = lane.ready()
+            {
+                self.shards.learn_again(cluster, budget);
+            }
         }
         outcome
     }
@@ -202,7 +218,7 @@ impl Caller {
                 Damage::Broken => {
                     lane.note_broken(leased.number);
                     limit = deadline.saturating_duration_since(Instant::now());
-                    if retried || limit.is_zero() {
+                    if retried || limit.is_zero() || ask.is_sent_once() {
                         self.counters.note_up(false);
                         return Err(failure::of(&cause));
                     }
@@ -246,7 +262,8 @@ impl Caller {
     /// Ends the connections and tells the attempts to make some to end.
     pub(crate) fn stop(&self) -> Vec<tokio::task::JoinHandle<()>> {
         let lanes = self.sides().flat_map(|side| &side.lanes);
-        lanes.filter_map(|lane| lane.close()).collect()
+        let tasks = lanes.filter_map(|lane| lane.close());
+        tasks.chain(self.shards.close()).collect()
     }
 }
 
@@ -262,7 +279,7 @@ impl Side {
 }
 
 /// Says whether an error speaks against the server, so that others had better not ask it for a while.
-fn is_failure(error: &CacheError) -> bool {
+pub(crate) fn is_failure(error: &CacheError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Exhausted

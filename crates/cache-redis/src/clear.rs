@@ -5,15 +5,15 @@ use std::time::Duration;
 use cache_core::{CacheError, ErrorKind, Result};
 use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
 use deadpool_redis::redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
-use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
+use crate::call::{Turn, Way, is_failure};
 use crate::command;
-use crate::error;
 use crate::failure::{self, Damage};
 use crate::link::{Ask, Link};
 use crate::pool::{Pooled, of_pool};
+use crate::shards::WHOLE;
 
 /// A scan tells where it goes on, and what it has found.
 pub(crate) type Page = (u64, Vec<Vec<u8>>);
@@ -22,9 +22,9 @@ pub(crate) type Page = (u64, Vec<Vec<u8>>);
 pub(crate) enum Failed {
     /// A request failed.
     Request(RedisError),
-    /// A node of a Cluster could not be cleared.
+    /// Nodes of a Cluster could not be cleared, by these names, and how the first failed.
     #[cfg(feature = "cluster")]
-    Node(String, RedisError),
+    Nodes(Vec<String>, RedisError),
     /// Slots of a Cluster moved in every pass over its nodes, so that no pass has seen all keys.
     #[cfg(feature = "cluster")]
     Restless,
@@ -35,13 +35,48 @@ impl Failed {
         Self::Request(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
     }
 
+    /// Says whether the time was not enough.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_timeout(&self) -> bool {
+        match self {
+            Self::Request(cause) | Self::Nodes(_, cause) => cause.is_timeout(),
+            Self::Restless => false,
+        }
+    }
+
     fn damage(&self) -> Damage {
         match self {
             Self::Request(cause) => failure::damage(cause),
             #[cfg(feature = "cluster")]
-            Self::Node(_, cause) => failure::damage(cause),
+            Self::Nodes(_, cause) => failure::damage(cause),
             #[cfg(feature = "cluster")]
             Self::Restless => Damage::None,
+        }
+    }
+}
+
+/// How a clear failed.
+struct Failure {
+    error: CacheError,
+    /// Whether that speaks against the server. A pool without a free connection does not, nor does a node of a Cluster
+    /// against the others, which the next clear reaches.
+    of_server: bool,
+}
+
+impl From<CacheError> for Failure {
+    fn from(error: CacheError) -> Self {
+        Self {
+            error,
+            of_server: true,
+        }
+    }
+}
+
+impl From<Failed> for Failure {
+    fn from(failed: Failed) -> Self {
+        Self {
+            of_server: matches!(failed, Failed::Request(_)),
+            error: failed.into(),
         }
     }
 }
@@ -57,7 +92,7 @@ impl From<Failed> for CacheError {
         match failed {
             Failed::Request(cause) => failure::of(&cause),
             #[cfg(feature = "cluster")]
-            Failed::Node(node, cause) => failure::not_cleared(&node, &cause),
+            Failed::Nodes(nodes, cause) => failure::not_cleared(&nodes, &cause),
             #[cfg(feature = "cluster")]
             Failed::Restless => failure::slots_kept_moving(),
         }
@@ -94,18 +129,23 @@ impl Drop for Lent {
 
 impl RedisBackend {
     pub(crate) async fn clear_all(&self) -> Result<()> {
-        // Timers panic without one.
-        Handle::try_current().map_err(|_| error::no_runtime())?;
+        let turn = self.caller.begin(Way::Write, WHOLE)?;
+        let outcome = self.clear_in(&turn).await;
+        if let Err(failure) = &outcome
+            && failure.of_server
+            && is_failure(&failure.error)
+        {
+            turn.admission.note_failure();
+        }
+        turn.admission.end();
+        outcome.map_err(|failure| failure.error)
+    }
+
+    async fn clear_in(&self, turn: &Turn<'_>) -> std::result::Result<(), Failure> {
         let deadline = Instant::now() + self.budgets.clear;
         let mut retried = false;
         loop {
-            let mut lent = match self.checkout(deadline).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable && !retried => {
-                    retried = true;
-                    continue;
-                }
-                lent => lent?,
-            };
+            let mut lent = self.checkout(turn, deadline).await?;
             let cleared = self.clear_over(&mut lent.link, deadline).await;
             let damage = cleared.as_ref().map_or_else(Failed::damage, |()| Damage::None);
             if damage == Damage::None {
@@ -142,7 +182,8 @@ impl RedisBackend {
         loop {
             let page = command::scan(cursor, self.form.namespace.prefix())
                 .send(link, limit)
-                .await?;
+                .await?
+                .extract_error()?;
             let (next, keys) = Page::from_redis_value(page)?;
             if !keys.is_empty() {
                 let removal = removal(&keys);
@@ -157,38 +198,64 @@ impl RedisBackend {
         }
     }
 
-    /// Takes a connection out of the pool for as long as it is needed. Waiting for one and connecting are one step.
-    async fn checkout(&self, deadline: Instant) -> Result<Lent> {
+    /// Takes a connection out of the pool for as long as it is needed. Waiting for one and connecting are one step. What
+    /// could not connect just before, for a write or for a clear, is not tried again at once.
+    async fn checkout(&self, turn: &Turn<'_>, deadline: Instant) -> std::result::Result<Lent, Failure> {
+        if !turn.admission.is_probe()
+            && let Some(error) = turn.lane().recent_failure()
+        {
+            return Err(error.into());
+        }
         let deadline = deadline.min(Instant::now() + self.budgets.write);
-        let found = timeout_at(deadline, self.wait_for_pooled(deadline)).await;
-        let found = found.unwrap_or_else(|_| Err(failure::no_connection_in_time()));
-        found
-            .inspect_err(|error| {
-                if matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout) {
-                    self.caller.counters.note_wait_timeout();
-                }
-            })
-            .map(Lent::new)
+        let mut found = self.wait_for_pooled(deadline).await;
+        if found.as_ref().is_err_and(broke) {
+            self.caller.counters.note_retry();
+            found = self.wait_for_pooled(deadline).await;
+        }
+        let is_full = matches!(found, Err(PoolError::Timeout(TimeoutType::Wait)));
+        let found = found.map_err(|cause| of_pool(&cause));
+        if !is_full {
+            turn.lane().note_connect_elsewhere(found.as_ref().err());
+        }
+        found.map(Lent::new).map_err(|error| {
+            if matches!(error.kind(), ErrorKind::Exhausted | ErrorKind::Timeout) {
+                self.caller.counters.note_wait_timeout();
+            }
+            Failure {
+                error,
+                of_server: !is_full,
+            }
+        })
     }
 
-    async fn wait_for_pooled(&self, deadline: Instant) -> Result<Pooled> {
+    async fn wait_for_pooled(&self, deadline: Instant) -> std::result::Result<Pooled, PoolError<RedisError>> {
         let pool = &self.caller.pool;
         let mut timeouts = Timeouts {
             wait: Some(Duration::ZERO),
             ..pool.timeouts()
         };
-        let found = match pool.timeout_get(&timeouts).await {
-            Err(PoolError::Timeout(TimeoutType::Wait)) => {
-                let _waiting = self.caller.counters.wait();
-                // A little less than the time left, so that the error is the one that says what was missing.
-                let left = deadline.saturating_duration_since(Instant::now());
-                timeouts.wait = Some(left.mul_f64(0.98));
-                pool.timeout_get(&timeouts).await
+        let found = async {
+            match pool.timeout_get(&timeouts).await {
+                Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                    let _waiting = self.caller.counters.wait();
+                    // A little less than the time left, so that the error is the one that says what was missing.
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    timeouts.wait = Some(left.mul_f64(0.98));
+                    pool.timeout_get(&timeouts).await
+                }
+                found => found,
             }
-            found => found,
         };
-        found.map_err(|cause| of_pool(&cause))
+        let found = timeout_at(deadline, found).await;
+        found.unwrap_or(Err(PoolError::Timeout(TimeoutType::Create)))
     }
+}
+
+/// Says whether a connection broke while it was made, as it may break later: the next one may be well. One that is refused
+/// or not answered is not.
+fn broke(cause: &PoolError<RedisError>) -> bool {
+    matches!(cause, PoolError::Backend(cause)
+        if !cause.is_connection_refusal() && failure::of(cause).kind() == ErrorKind::Unavailable)
 }
 
 /// Makes the removal of keys as a scan has found them. Each has a command of its own: those of a Cluster's node have

@@ -2,6 +2,8 @@
 //! of them, and again if slots have moved: a key that goes from a node whose scan has not come to it to one whose scan is
 //! over is seen by neither.
 
+use std::time::Duration;
+
 use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
@@ -36,9 +38,12 @@ impl RedisBackend {
     ) -> Outcome<()> {
         let mut restless = false;
         loop {
-            match timeout_at(deadline, self.clear_once(cluster)).await {
+            match timeout_at(deadline, self.clear_once(cluster, deadline)).await {
                 Ok(Ok(true)) => return Ok(()),
                 Ok(Ok(false)) => restless = true,
+                Ok(Err(failed)) if restless && Instant::now() >= deadline && failed.is_timeout() => {
+                    return Err(Failed::Restless);
+                }
                 Ok(Err(failed)) => return Err(failed),
                 Err(_) if restless => return Err(Failed::Restless),
                 Err(_) => return Err(Failed::from_timeout()),
@@ -47,13 +52,13 @@ impl RedisBackend {
     }
 
     /// Clears all masters and says whether that must have been all keys.
-    async fn clear_once(&self, cluster: &mut ClusterConnection) -> Outcome<bool> {
-        let before = self.masters(cluster).await?;
-        self.clear_masters(cluster, &before).await?;
+    async fn clear_once(&self, cluster: &mut ClusterConnection, deadline: Instant) -> Outcome<bool> {
+        let before = self.masters(cluster, deadline).await?;
+        self.clear_masters(cluster, &before, deadline).await?;
         if self.check_open().is_err() {
             return Ok(true);
         }
-        if self.masters(cluster).await? != before {
+        if self.masters(cluster, deadline).await? != before {
             return Ok(false);
         }
         if !before.iter().any(Master::is_moving_slots) {
@@ -61,24 +66,51 @@ impl RedisBackend {
         }
         // A key of a slot that is moving may have moved between the scans of the two nodes. It moves once, so it has been
         // at one of them for all of this scan or of the one before.
-        self.clear_masters(cluster, &before).await?;
-        Ok(self.masters(cluster).await? == before)
+        self.clear_masters(cluster, &before, deadline).await?;
+        Ok(self.masters(cluster, deadline).await? == before)
     }
 
-    async fn clear_masters(&self, cluster: &ClusterConnection, masters: &[Master]) -> Outcome<()> {
-        let cleared = masters.iter().map(|master| async {
-            let cleared = self.clear_master(cluster.clone(), master).await;
-            cleared.map_err(|cause| Failed::Node(format!("{}:{}", master.host, master.port), cause))
+    async fn clear_masters(
+        &self,
+        cluster: &ClusterConnection,
+        masters: &[Master],
+        deadline: Instant,
+    ) -> Outcome<()> {
+        // Each has the deadline for itself, so that the error names those that did not keep it.
+        let cleared = masters.iter().map(|master| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            within(left, self.clear_master(cluster.clone(), master))
         });
         // One that fails does not spare the others.
-        join_all(cleared).await.into_iter().collect()
+        let cleared = join_all(cleared).await;
+        let cleared = masters.iter().zip(cleared);
+        let mut failed = cleared.filter_map(|(master, cleared)| Some((master.address(), cleared.err()?)));
+        let Some((first, cause)) = failed.next() else {
+            return Ok(());
+        };
+        let nodes = [first].into_iter().chain(failed.map(|(node, _)| node));
+        Err(Failed::Nodes(nodes.collect(), cause))
     }
 
     /// Asks a node who the masters are, and each of them for its slots. To send something to all of them would leave out,
     /// without a word, those that there is no connection to.
-    async fn masters(&self, cluster: &ClusterConnection) -> RedisResult<Vec<Master>> {
-        let anybody = SingleNodeRoutingInfo::Random;
-        let ranges = self.send(cluster, command::cluster_slots(), anybody).await?;
+    async fn masters(&self, cluster: &ClusterConnection, deadline: Instant) -> RedisResult<Vec<Master>> {
+        // One that does not answer must leave time for the others, and for its own scan to fail, which names it.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let limit = self.budgets.write.min(left / 4);
+        let ask = || {
+            self.send(
+                cluster,
+                command::cluster_slots(),
+                SingleNodeRoutingInfo::Random,
+                limit,
+            )
+        };
+        let ranges = match ask().await {
+            // It is a random one, and another may be well.
+            Err(cause) if cause.is_timeout() || cause.is_io_error() => ask().await?,
+            asked => asked?,
+        };
         // Each range is its first and last slot and its nodes, the master first; a node is its host and its port.
         let ranges: Vec<Vec<Value>> = FromRedisValue::from_redis_value(ranges)?;
         let mut masters = Vec::new();
@@ -99,7 +131,10 @@ impl RedisBackend {
                 port,
                 slots: None,
             };
-            match self.send(cluster, command::cluster_nodes(), master.route()).await {
+            match self
+                .send(cluster, command::cluster_nodes(), master.route(), limit)
+                .await
+            {
                 Ok(nodes) => master.slots = own_slots(&String::from_redis_value(nodes)?),
                 Err(cause) if cause.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
                     return Err(cause);
@@ -116,7 +151,9 @@ impl RedisBackend {
         let mut cursor = 0;
         loop {
             let scan = command::scan(cursor, self.form.namespace.prefix());
-            let page = self.send(&cluster, scan, master.route()).await?;
+            let page = self
+                .send(&cluster, scan, master.route(), self.budgets.write)
+                .await?;
             let (next, keys) = Page::from_redis_value(page)?;
             if !keys.is_empty() {
                 self.remove(&cluster, keys, master.route()).await?;
@@ -161,10 +198,11 @@ impl RedisBackend {
         cluster: &ClusterConnection,
         command: Cmd,
         node: SingleNodeRoutingInfo,
+        limit: Duration,
     ) -> RedisResult<Value> {
         let mut cluster = cluster.clone();
         let asked = cluster.route_command(command, RoutingInfo::SingleNode(node));
-        within(self.budgets.write, asked).await?.extract_error()
+        within(limit, asked).await?.extract_error()
     }
 }
 
@@ -174,6 +212,10 @@ impl Master {
             host: self.host.clone(),
             port: self.port,
         }
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
     }
 
     /// Says whether it gives slots away or takes some in, which it shows in brackets.

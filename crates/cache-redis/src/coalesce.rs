@@ -5,32 +5,59 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::failure::TOO_MANY_CLIENTS;
+use crate::screen::Screen;
 use crate::transport::Transport;
 use crate::wire::Observer;
 
 /// So many bytes are written without waiting for more.
 pub(crate) const ENOUGH: usize = 64 * 1024;
 
-/// A stream to a server whose writes wait for each other.
+/// A stream to a server whose writes wait for each other, and whose replies are [screened](crate::screen).
 pub(crate) struct Coalescing {
     stream: Box<dyn Transport>,
     observer: Observer,
+    screen: Screen,
+    /// Whether the server has said anything yet.
+    is_met: bool,
     /// Whether the write that comes next has waited.
     has_waited: bool,
 }
 
 impl Coalescing {
-    pub(crate) fn new(stream: Box<dyn Transport>, observer: Observer) -> Self {
+    pub(crate) fn new(stream: Box<dyn Transport>, observer: Observer, screen: Screen) -> Self {
         Self {
             stream,
             observer,
+            screen,
+            is_met: false,
             has_waited: false,
         }
     }
+
+    /// Reads what a server has said that takes nothing any more, if it says why.
+    #[cold]
+    fn last_word(&mut self, cx: &mut Context<'_>) -> Option<io::Error> {
+        let mut room = [0; 128];
+        let mut buffer = ReadBuf::new(&mut room);
+        let read = Pin::new(&mut *self.stream).poll_read(cx, &mut buffer);
+        read.is_ready().then(|| turned_away(buffer.filled()))?
+    }
+}
+
+/// Says whether the first words of a server are that it takes no more clients. They answer no request, and the client library
+/// would take them for the answer to one whose answer it ignores.
+fn turned_away(words: &[u8]) -> Option<io::Error> {
+    let says_so = words.starts_with(b"-ERR") && find(words, TOO_MANY_CLIENTS.as_bytes());
+    says_so.then(|| io::Error::other(TOO_MANY_CLIENTS))
+}
+
+fn find(words: &[u8], some: &[u8]) -> bool {
+    words.windows(some.len()).any(|window| window == some)
 }
 
 impl AsyncWrite for Coalescing {
@@ -41,7 +68,14 @@ impl AsyncWrite for Coalescing {
             return Poll::Pending;
         }
         self.has_waited = false;
-        Pin::new(&mut *self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut *self.stream).poll_write(cx, bytes);
+        if let Poll::Ready(Err(_)) = &written
+            && !self.is_met
+            && let Some(word) = self.last_word(cx)
+        {
+            return Poll::Ready(Err(word));
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -59,7 +93,25 @@ impl AsyncRead for Coalescing {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        loop {
+            if self.screen.give(buffer) {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(Pin::new(&mut *self.stream).poll_read(cx, buffer))?;
+            let came = &buffer.filled()[before..];
+            if !self.is_met {
+                self.is_met = true;
+                if let Some(word) = turned_away(came) {
+                    return Poll::Ready(Err(word));
+                }
+            }
+            if came.is_empty() || self.screen.passes(came) {
+                return Poll::Ready(Ok(()));
+            }
+            self.screen.take(came);
+            buffer.set_filled(before);
+        }
     }
 }
 
@@ -87,7 +139,7 @@ mod tests {
     async fn waits(requests: usize) -> usize {
         let (near, mut far) = duplex(16);
         let (observer, _held) = wire::observed(requests);
-        let mut stream = Coalescing::new(Box::new(near), observer);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
         let mut waits = 0;
         poll_fn(|cx| {
             let written = Pin::new(&mut stream).poll_write(cx, b"ab");
@@ -117,9 +169,50 @@ mod tests {
     async fn enough_is_written_at_once() {
         let (near, _far) = duplex(16);
         let (observer, _held) = wire::observed(2);
-        let mut stream = Coalescing::new(Box::new(near), observer);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
         let bytes = vec![0; ENOUGH];
         let written = poll_fn(|cx| Poll::Ready(Pin::new(&mut stream).poll_write(cx, &bytes))).await;
         assert!(written.is_ready());
+    }
+
+    /// A server that takes no more clients says so before it is asked, and ends the connection.
+    const NO_MORE: &[u8] = b"-ERR max number of clients reached\r\n";
+
+    async fn read(stream: &mut Coalescing) -> io::Result<Vec<u8>> {
+        let mut room = [0; 256];
+        let read = stream.read(&mut room).await?;
+        Ok(room[..read].to_vec())
+    }
+
+    #[tokio::test]
+    async fn the_word_of_a_server_that_takes_no_more_clients_is_heard() {
+        let (near, mut far) = duplex(256);
+        let (observer, _held) = wire::observed(1);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
+        far.write_all(NO_MORE).await.unwrap();
+        let error = read(&mut stream).await.unwrap_err();
+        assert_eq!(error.to_string(), TOO_MANY_CLIENTS);
+    }
+
+    #[tokio::test]
+    async fn it_is_heard_too_if_the_connection_has_ended_meanwhile() {
+        let (near, mut far) = duplex(256);
+        let (observer, _held) = wire::observed(1);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
+        far.write_all(NO_MORE).await.unwrap();
+        drop(far);
+        let error = stream.write_all(b"ab").await.unwrap_err();
+        assert_eq!(error.to_string(), TOO_MANY_CLIENTS);
+    }
+
+    #[tokio::test]
+    async fn the_same_words_as_a_later_answer_are_an_answer() {
+        let (near, mut far) = duplex(256);
+        let (observer, _held) = wire::observed(1);
+        let mut stream = Coalescing::new(Box::new(near), observer, Screen::new(0));
+        far.write_all(b"+OK\r\n").await.unwrap();
+        assert_eq!(read(&mut stream).await.unwrap(), b"+OK\r\n");
+        far.write_all(NO_MORE).await.unwrap();
+        assert_eq!(read(&mut stream).await.unwrap(), NO_MORE);
     }
 }

@@ -12,7 +12,8 @@ use crate::breaker::BreakerSettings;
 use crate::error;
 use crate::pool::{self, Connector};
 use crate::secret::Secret;
-use crate::stored::Form;
+use crate::shards::Shards;
+use crate::stored::{Form, longest_stored};
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -200,7 +201,24 @@ impl RedisBuilder {
     pub fn build(self) -> Result<RedisBackend> {
         self.check()?;
         let target = address::target(&self)?;
-        let connector = Connector::new(target, address::connect_limit(&self));
+        #[cfg(feature = "cluster")]
+        let sharded = self.cluster.is_some();
+        #[cfg(not(feature = "cluster"))]
+        let sharded = false;
+        #[cfg(feature = "cluster")]
+        let shards = if sharded {
+            Shards::many(&self.breaker)
+        } else {
+            Shards::one(&self.breaker)
+        };
+        #[cfg(not(feature = "cluster"))]
+        let shards = Shards::one(&self.breaker);
+        let connector = Connector::new(
+            target,
+            address::connect_limit(&self),
+            longest_stored(self.max_value_len),
+            shards,
+        );
         let pool = pool::build(connector, self.max_connections)?;
         let form = Form {
             namespace: Namespace::new(&self.namespace)?,
@@ -211,15 +229,10 @@ impl RedisBuilder {
             #[cfg(feature = "compression")]
             compress_from: self.compress_from.filter(|_| !self.raw),
         };
-        #[cfg(feature = "cluster")]
-        let sharded = self.cluster.is_some();
-        #[cfg(not(feature = "cluster"))]
-        let sharded = false;
         Ok(RedisBackend::new(
             form,
             pool,
             self.connections,
-            &self.breaker,
             self.budgets,
             sharded,
         ))

@@ -38,6 +38,14 @@ pub(crate) fn bad_url() -> CacheError {
     )
 }
 
+pub(crate) fn empty_host() -> CacheError {
+    config("host is empty; give the name or the address of the server, or leave it out for 127.0.0.1")
+}
+
+pub(crate) fn empty_socket() -> CacheError {
+    config("unix_socket is empty; give the path of the socket")
+}
+
 pub(crate) fn insecure_url() -> CacheError {
     config(
         "the URL asks for TLS without verification, which there is not; drop #insecure and set the CA file",

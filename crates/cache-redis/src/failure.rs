@@ -7,6 +7,8 @@ use std::fmt;
 use cache_core::{CacheError, ErrorKind};
 use deadpool_redis::redis::{self, RedisError, ServerErrorKind};
 
+use crate::screen::TOO_LONG;
+
 /// What a failed request means for the connection that it ran on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
@@ -64,7 +66,7 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
         Kind::Io if no_node_for(cause, &["AuthenticationFailed", "WRONGPASS", "NOAUTH"]) => {
             (ErrorKind::Denied, BAD_CREDENTIALS)
         }
-        Kind::Io if no_node_for(cause, &[TOO_MANY_CLIENTS]) => (ErrorKind::Exhausted, NO_CLIENT_MORE),
+        Kind::Io if is_turned_away(cause) => (ErrorKind::Exhausted, NO_CLIENT_MORE),
         Kind::Io => (
             ErrorKind::Unavailable,
             "the server cannot be reached; see whether it runs and whether host, port and TLS settings are right",
@@ -96,9 +98,16 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
 const BAD_CREDENTIALS: &str = "the server refuses these credentials; check user and password";
 
 /// What a server says that has as many clients as it takes.
-const TOO_MANY_CLIENTS: &str = "max number of clients";
+pub(crate) const TOO_MANY_CLIENTS: &str = "max number of clients";
 const NO_CLIENT_MORE: &str =
     "the server has as many clients as it takes; raise its maxclients or use fewer connections";
+
+/// Says whether the stream of the connection ended with that word of the server.
+fn is_turned_away(cause: &RedisError) -> bool {
+    cause
+        .source()
+        .is_some_and(|word| word.to_string() == TOO_MANY_CLIENTS)
+}
 
 /// Says whether no node of a Cluster took the connection, and one for a reason of these words. The client library puts
 /// the reason into the text of its own error.
@@ -146,6 +155,10 @@ fn of_code(cause: &RedisError) -> CacheError {
             ErrorKind::Full,
             "the server has no memory left and may evict nothing; raise maxmemory or set an eviction policy",
         ),
+        TOO_LONG => (
+            ErrorKind::ValueTooLarge,
+            "the stored value is longer than max_value_len and was not read; raise it, or see who wrote the value",
+        ),
         "WRONGTYPE" => (
             ErrorKind::Decode,
             "the key holds another kind of value, such as a list; another program uses this namespace",
@@ -170,9 +183,7 @@ fn of_code(cause: &RedisError) -> CacheError {
 /// Makes an error of an answer that has no code of its own but `ERR`.
 fn of_text(cause: &RedisError) -> CacheError {
     let detail = cause.detail().unwrap_or_default();
-    let (kind, message) = if detail.contains(TOO_MANY_CLIENTS) {
-        (ErrorKind::Exhausted, NO_CLIENT_MORE)
-    } else if detail.contains("DB index") {
+    let (kind, message) = if detail.contains("DB index") {
         (
             ErrorKind::Backend,
             "the server has no database of this number; check db",
@@ -225,12 +236,13 @@ impl fmt::Display for Cause {
 
 impl Error for Cause {}
 
-/// Adds which node was not cleared.
+/// Adds which nodes were not cleared.
 #[cfg(feature = "cluster")]
-pub(crate) fn not_cleared(node: &str, cause: &RedisError) -> CacheError {
+pub(crate) fn not_cleared(nodes: &[String], cause: &RedisError) -> CacheError {
     let error = of(cause);
     let message = format!(
-        "{error}; the node {node} was not cleared, and others may not have been either; clear again when it is well"
+        "{error}; not cleared: {}; clear again when all nodes are well",
+        nodes.join(", ")
     );
     CacheError::new(error.kind(), message).with_source(Cause::of(cause))
 }

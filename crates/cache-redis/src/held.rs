@@ -17,7 +17,7 @@ use crate::pool::Pooled;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause where the server refuses the credentials: it does not come back by itself, and notes each attempt.
-const LONGEST_PAUSE_IF_DENIED: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE_IF_DENIED: Duration = Duration::from_millis(750);
 
 /// A connection is given up once in so long for a value that was not what it must be.
 const DOUBT: Duration = Duration::from_secs(10);
@@ -138,6 +138,21 @@ impl Slot {
 
     /// Notes that the last attempt to connect failed.
     pub(crate) fn fail(&mut self, error: CacheError) {
+        self.pause_after(error, self.attempts);
+    }
+
+    /// Notes that somebody else could not connect. It is not the end of an attempt that is under way.
+    pub(crate) fn fail_elsewhere(&mut self, error: CacheError) {
+        let ended = self.attempts - u64::from(self.connecting.is_some());
+        self.pause_after(error, ended);
+    }
+
+    /// Forgets the failures: somebody else has a connection.
+    pub(crate) fn succeed_elsewhere(&mut self) {
+        self.failure = None;
+    }
+
+    fn pause_after(&mut self, error: CacheError, attempt: u64) {
         let in_a_row = self.failure.as_ref().map_or(0, |failure| failure.in_a_row);
         let longest = if error.kind() == ErrorKind::Denied {
             LONGEST_PAUSE_IF_DENIED
@@ -148,7 +163,7 @@ impl Slot {
         let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.failure = Some(Failure {
             error,
-            attempt: self.attempts,
+            attempt,
             in_a_row: in_a_row.saturating_add(1),
             not_before: Instant::now() + jittered,
         });

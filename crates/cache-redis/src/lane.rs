@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::attempt::Attempt;
 use crate::error;
 use crate::failure;
 use crate::held::{Leased, Ready, Slot};
@@ -40,7 +41,7 @@ pub(crate) struct Lane {
 }
 
 /// How an attempt to connect ended.
-type Outcome = std::result::Result<Pooled, PoolError<RedisError>>;
+pub(crate) type Outcome = std::result::Result<Pooled, PoolError<RedisError>>;
 
 /// What a look at the slot says.
 enum Look {
@@ -127,10 +128,7 @@ impl Lane {
         let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
         let number = slot.begin();
         drop(slot);
-        let attempt = Attempt {
-            lane: Some(Arc::clone(self)),
-            number,
-        };
+        let attempt = Attempt::new(Arc::clone(self), number);
         let pool = self.pool.clone();
         let task = runtime.spawn(async move {
             let result = pool.get().await;
@@ -164,7 +162,7 @@ impl Lane {
     }
 
     /// Takes in how an attempt ended. `None` is one that was stopped.
-    fn settle(&self, attempt: u64, outcome: Option<Outcome>) {
+    pub(crate) fn settle(&self, attempt: u64, outcome: Option<Outcome>) {
         let mut slot = self.slot();
         if !slot.end(attempt) {
             // Another one was begun in its place.
@@ -188,6 +186,22 @@ impl Lane {
         }
         drop(slot);
         self.settled.send_replace(());
+    }
+
+    /// Returns how the last attempt to connect failed, if the next has to wait.
+    pub(crate) fn recent_failure(&self) -> Option<CacheError> {
+        self.slot().recent_failure()
+    }
+
+    /// Notes how somebody else's attempt to connect ended. After a failure the next attempt waits, whoever makes it.
+    pub(crate) fn note_connect_elsewhere(&self, failure: Option<&CacheError>) {
+        let mut slot = self.slot();
+        match failure {
+            None => slot.succeed_elsewhere(),
+            // Several that fail at the same time are one failure.
+            Some(_) if slot.recent_failure().is_some() => {}
+            Some(error) => slot.fail_elsewhere(error.clone()),
+        }
     }
 
     /// Notes that a request was answered.
@@ -267,24 +281,42 @@ impl Lane {
     }
 }
 
-/// An attempt to connect. However it ends, its lane learns of it.
-struct Attempt {
-    lane: Option<Arc<Lane>>,
-    number: u64,
-}
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
 
-impl Attempt {
-    fn end(mut self, outcome: Outcome) {
-        if let Some(lane) = self.lane.take() {
-            lane.settle(self.number, Some(outcome));
-        }
+    use deadpool_redis::redis::IntoConnectionInfo;
+
+    use super::*;
+    use crate::breaker::BreakerSettings;
+    use crate::pool::{self, Connector, Target};
+    use crate::shards::Shards;
+
+    fn lane() -> Arc<Lane> {
+        let nowhere = "redis://127.0.0.1:1".into_connection_info().unwrap();
+        #[cfg(feature = "tls")]
+        let security = None;
+        #[cfg(not(feature = "tls"))]
+        let security = crate::transport::Security;
+        let target = Target::Node(Box::new(nowhere), security);
+        let shards = Shards::one(&BreakerSettings::default());
+        let connector = Connector::new(target, Duration::from_secs(1), 0, shards);
+        Lane::new(pool::build(connector, 3).unwrap(), 1)
     }
-}
 
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let Some(lane) = self.lane.take() {
-            lane.settle(self.number, None);
-        }
+    /// A task with a number came later than another one with a higher number, and a still later one finds that stuck.
+    #[tokio::test]
+    async fn only_the_task_before_the_latest_is_ended() {
+        let lane = lane();
+        let task = || tokio::spawn(pending());
+        let (first, second, third) = (task(), task(), task());
+        let ends = [&first, &second, &third].map(JoinHandle::abort_handle);
+        lane.keep(2, second);
+        lane.keep(1, first);
+        tokio::task::yield_now().await;
+        assert!(!ends[1].is_finished(), "a task was ended for an earlier one");
+        lane.keep(3, third);
+        tokio::task::yield_now().await;
+        assert_eq!(ends.map(|task| task.is_finished()), [false, true, false]);
     }
 }

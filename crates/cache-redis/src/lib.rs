@@ -33,6 +33,7 @@
 //! | `compression` | LZ4 for large values |
 
 mod address;
+mod attempt;
 mod backend;
 mod breaker;
 mod call;
@@ -55,7 +56,9 @@ mod pem;
 mod place;
 mod pool;
 mod reply;
+mod screen;
 mod secret;
+mod shards;
 mod slot;
 mod stored;
 #[cfg(feature = "tls")]

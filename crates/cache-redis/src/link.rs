@@ -69,9 +69,30 @@ pub(crate) trait Ask: Sync {
     /// What comes back.
     type Reply: Send;
 
+    /// Says whether it must not be sent again where it is not known whether the server has done it.
+    fn is_sent_once(&self) -> bool {
+        false
+    }
+
     /// Sends it and waits for the reply, for so long.
     fn send(&self, link: &mut Link, limit: Duration)
     -> impl Future<Output = RedisResult<Self::Reply>> + Send;
+}
+
+/// A command that is sent once. The marker of a tag is written with such ones: done twice, it would undo an invalidation that
+/// came in between.
+pub(crate) struct Once(pub(crate) Cmd);
+
+impl Ask for Once {
+    type Reply = Value;
+
+    fn is_sent_once(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Value> {
+        self.0.send(link, limit).await
+    }
 }
 
 /// One command.
@@ -79,12 +100,16 @@ impl Ask for Cmd {
     type Reply = Value;
 
     async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Value> {
-        match link {
+        let reply = match link {
             Link::Node(node) => node.send(self, limit).await,
             #[cfg(feature = "cluster")]
             Link::Cluster(cluster) => within(limit, cluster.req_packed_command(self)).await,
-        }?
-        .extract_error()
+        }?;
+        match reply {
+            Value::ServerError(refusal) => Err(refusal.into()),
+            // An error in an array is that of one key.
+            reply => Ok(reply),
+        }
     }
 }
 

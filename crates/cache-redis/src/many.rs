@@ -11,7 +11,8 @@ use crate::backend::RedisBackend;
 use crate::call::{Answer, Turn, Way};
 use crate::origin::{Origin, settle};
 use crate::reply::{out_of_step, stored, went};
-use crate::{command, failure, slot};
+use crate::shards::WHOLE;
+use crate::{command, failure};
 
 /// How many keys one request carries. More would keep others waiting at the server.
 const MOST: usize = 1_000;
@@ -211,7 +212,7 @@ impl RedisBackend {
     ) -> BTreeMap<usize, Vec<Request<'a, T>>> {
         let mut groups: BTreeMap<usize, Vec<Request<'a, T>>> = BTreeMap::new();
         if !self.sharded {
-            let requests = groups.entry(0).or_default();
+            let requests = groups.entry(WHOLE).or_default();
             for one in all {
                 match requests.last_mut() {
                     Some(last) if last.len() < MOST => last.push(one),
@@ -225,7 +226,10 @@ impl RedisBackend {
             slots.entry(self.slot(one.key)).or_default().push(one);
         }
         for (slot, request) in slots {
-            groups.entry(slot::group(slot)).or_default().push(request);
+            groups
+                .entry(self.caller.shards.group(slot))
+                .or_default()
+                .push(request);
         }
         groups
     }

@@ -20,20 +20,31 @@ use crate::counters::Counters;
 use crate::error;
 use crate::failure;
 use crate::link::{Ask, Link, within};
+use crate::screen::Screen;
+use crate::shards::Shards;
 use crate::transport::{self, Security};
 use crate::wire::Wire;
 
 pub(crate) type Pool = managed::Pool<Connector>;
 pub(crate) type Pooled = Object<Connector>;
 
-/// After so long without use a connection is asked for a sign of life before it is handed out.
+/// Nothing on the way ends a connection that was used so lately.
 const IDLE: Duration = Duration::from_secs(15);
+
+/// A new connection to a Cluster asks for this part of its time who serves what: a node that is silent must not cost it.
+#[cfg(feature = "cluster")]
+const LEARNING: u32 = 8;
 
 /// What makes connections, and for how long it may try.
 pub(crate) struct Connector {
     target: Target,
     limit: Duration,
+    /// After so long without use a connection is asked for a sign of life before it is handed out.
+    idle: Duration,
+    /// How many bytes a stored value has at most.
+    longest: usize,
     counters: Arc<Counters>,
+    shards: Arc<Shards>,
 }
 
 /// Where connections go.
@@ -50,11 +61,14 @@ pub(crate) enum Target {
 }
 
 impl Connector {
-    pub(crate) fn new(target: Target, limit: Duration) -> Self {
+    pub(crate) fn new(target: Target, limit: Duration, longest: usize, shards: Arc<Shards>) -> Self {
         Self {
             target,
             limit,
+            idle: IDLE,
+            longest,
             counters: Arc::default(),
+            shards,
         }
     }
 
@@ -68,20 +82,31 @@ impl Connector {
         Arc::clone(&self.counters)
     }
 
+    /// Returns what is known of the shards, which a new connection to a Cluster refreshes.
+    pub(crate) fn shards(&self) -> Arc<Shards> {
+        Arc::clone(&self.shards)
+    }
+
     async fn connect(&self) -> Result<Link, RedisError> {
         match &self.target {
-            Target::Node(info, security) => connect(info, security).await.map(Link::Node),
+            Target::Node(info, security) => connect(info, security, self.longest).await.map(Link::Node),
             #[cfg(feature = "cluster")]
-            Target::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
+            Target::Cluster(client) => {
+                let mut cluster = client.get_async_connection().await?;
+                self.shards.learn(&mut cluster, self.limit / LEARNING).await;
+                Ok(Link::Cluster(cluster))
+            }
             #[cfg(feature = "sentinel")]
-            Target::Sentinel(clients, security) => by_sentinels(clients, security).await.map(Link::Node),
+            Target::Sentinel(clients, security) => by_sentinels(clients, security, self.longest)
+                .await
+                .map(Link::Node),
         }
     }
 }
 
-async fn connect(info: &ConnectionInfo, security: &Security) -> Result<Wire, RedisError> {
+async fn connect(info: &ConnectionInfo, security: &Security, longest: usize) -> Result<Wire, RedisError> {
     let stream = transport::open(info.addr(), security).await?;
-    Wire::new(stream, info.redis_settings()).await
+    Wire::new(stream, info.redis_settings(), Screen::new(longest)).await
 }
 
 /// Asks all Sentinels at once and takes the first connection to a master. The library sees whether it is one.
@@ -89,10 +114,11 @@ async fn connect(info: &ConnectionInfo, security: &Security) -> Result<Wire, Red
 async fn by_sentinels(
     clients: &[tokio::sync::Mutex<SentinelClient>],
     security: &Security,
+    longest: usize,
 ) -> Result<Wire, RedisError> {
     let asked = clients.iter().map(|client| async {
         let master = client.lock().await.async_get_client().await?;
-        connect(master.get_connection_info(), security).await
+        connect(master.get_connection_info(), security, longest).await
     });
     let mut asked: FuturesUnordered<_> = asked.collect();
     let mut failure: Option<RedisError> = None;
@@ -121,7 +147,7 @@ impl managed::Manager for Connector {
     /// Checks a connection that was given back. One that was used lately is well: those that broke do not come back.
     /// The manager of deadpool-redis would send two commands each time.
     async fn recycle(&self, link: &mut Link, metrics: &Metrics) -> RecycleResult<RedisError> {
-        if metrics.last_used() < IDLE {
+        if metrics.last_used() < self.idle {
             return Ok(());
         }
         redis::cmd("PING")
@@ -166,5 +192,64 @@ pub(crate) fn of_pool(cause: &PoolError<RedisError>) -> CacheError {
         PoolError::Timeout(_) => failure::no_connection_in_time(),
         PoolError::Closed => CacheError::closed(),
         PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => error::no_runtime(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_testkit::servers::RedisServer;
+    use redis::IntoConnectionInfo;
+
+    use super::*;
+    use crate::breaker::BreakerSettings;
+
+    /// Makes a pool whose connections are asked for a sign of life after so long.
+    fn pool(server: &RedisServer, idle: Duration) -> Pool {
+        #[cfg(feature = "tls")]
+        let security = None;
+        #[cfg(not(feature = "tls"))]
+        let security = Security;
+        let info = server.url().into_connection_info().unwrap();
+        let target = Target::Node(Box::new(info), security);
+        let shards = Shards::one(&BreakerSettings::default());
+        let mut connector = Connector::new(target, Duration::from_secs(20), 0, shards);
+        connector.idle = idle;
+        build(connector, 3).unwrap()
+    }
+
+    fn pings(server: &RedisServer) -> u64 {
+        server.calls().get("ping").copied().unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_idle_is_asked_once_for_a_sign_of_life() {
+        let server = RedisServer::builder().start();
+        let pool = pool(&server, Duration::ZERO);
+        drop(pool.get().await.unwrap());
+        let before = pings(&server);
+        drop(pool.get().await.unwrap());
+        assert_eq!(pings(&server) - before, 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_was_used_lately_is_not() {
+        let server = RedisServer::builder().start();
+        let pool = pool(&server, IDLE);
+        drop(pool.get().await.unwrap());
+        let before = pings(&server);
+        drop(pool.get().await.unwrap());
+        assert_eq!(pings(&server), before);
+    }
+
+    #[tokio::test]
+    async fn a_dead_connection_is_not_handed_out() {
+        let server = RedisServer::builder().start();
+        let pool = pool(&server, Duration::ZERO);
+        drop(pool.get().await.unwrap());
+        server.restart();
+        let mut pooled = pool.get().await.unwrap();
+        let limit = Duration::from_secs(20);
+        redis::cmd("PING").send(&mut pooled, limit).await.unwrap();
+        assert_eq!(pool.status().size, 1);
     }
 }

@@ -1,11 +1,7 @@
-//! Which slot of a Cluster a key lives in, for grouping keys and for telling shards apart.
+//! Which slot of a Cluster a key lives in, for keeping those together that one server answers together.
 
 /// How many slots a Cluster has.
-const SLOTS: u16 = 16_384;
-
-/// How many groups of neighbouring slots are watched one by one. A shard holds ranges of slots, so a shard that is down
-/// fails its own groups and not those of others.
-pub(crate) const GROUPS: u16 = 16;
+pub(crate) const SLOTS: u16 = 16_384;
 
 /// Returns the slot of a stored key: CRC16 (XMODEM) of the key, or of the part between the first `{` and the next `}`
 /// if there is one (Redis Cluster specification, "Key distribution model").
@@ -22,11 +18,6 @@ pub(crate) fn of(prefix: &[u8], key: &[u8]) -> u16 {
         None => crc16(stored()),
     };
     sum % SLOTS
-}
-
-/// Returns the group of a slot.
-pub(crate) fn group(slot: u16) -> usize {
-    usize::from(slot / (SLOTS / GROUPS))
 }
 
 fn crc16(bytes: impl Iterator<Item = u8>) -> u16 {
@@ -55,11 +46,5 @@ mod tests {
         assert_eq!(of(b"user:", b"{foo}.following"), of(b"", b"foo"));
         assert_eq!(of(b"user:{f", b"oo}{bar}"), of(b"", b"foo"));
         assert_ne!(of(b"", b"foo{}{bar}"), of(b"", b"bar"));
-    }
-
-    #[test]
-    fn every_slot_has_a_group() {
-        assert_eq!(group(0), 0);
-        assert_eq!(group(SLOTS - 1), usize::from(GROUPS) - 1);
     }
 }

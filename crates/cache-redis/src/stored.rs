@@ -7,8 +7,8 @@ use bytes::Bytes;
 use cache_core::codec::CodecId;
 use cache_core::envelope::{self, Opened, Rejection};
 use cache_core::{
-    Clock, Codec, Entry, Key, KeyFingerprint, Namespace, Payload, RejectReason, Result, TypeFingerprint,
-    Value,
+    Clock, Codec, Entry, Key, KeyFingerprint, Namespace, Payload, RejectReason, Result, Timestamp,
+    TypeFingerprint, Value,
 };
 
 use crate::command::StoredKey;
@@ -31,6 +31,8 @@ pub(crate) struct Form {
 pub(crate) struct Sealed {
     pub(crate) bytes: Bytes,
     pub(crate) millis: Option<u64>,
+    /// It is the marker of a tag, which must not be stored twice.
+    pub(crate) once: bool,
 }
 
 /// What a stored value turned out to be.
@@ -64,19 +66,29 @@ impl Form {
             return Err(error::no_room_for_tags());
         }
         self.check_len(payload.bytes.len(), self.max_value_len)?;
-        let now = self.clock.now();
-        if entry.is_expired(now) {
+        // Without a header nobody sees that a value is stale, or that there is nothing: the one ends when it would become stale,
+        // the other is not remembered.
+        if self.raw && payload.codec == CodecId::NOT_FOUND {
             return Ok(None);
         }
+        let end = if self.raw {
+            entry.expires_at().min(entry.stale_at())
+        } else {
+            entry.expires_at()
+        };
+        let now = self.clock.now();
+        if now >= end {
+            return Ok(None);
+        }
+        let once = payload.codec == CodecId::TAG;
         let bytes = if self.raw {
             payload.bytes
         } else {
             self.with_header(key, entry, &payload)?
         };
-        let millis = entry
-            .remaining(now)
-            .map(|remaining| millis(remaining).clamp(1, LONGEST));
-        Ok(Some(Sealed { bytes, millis }))
+        let has_end = end != Timestamp::MAX;
+        let millis = has_end.then(|| millis(end.since(now)).clamp(1, LONGEST));
+        Ok(Some(Sealed { bytes, millis, once }))
     }
 
     fn with_header(&self, key: Key<'_>, entry: &Entry, payload: &Payload) -> Result<Bytes> {
@@ -89,7 +101,7 @@ impl Form {
 
     /// Takes a stored value apart.
     pub(crate) fn open(&self, key: Key<'_>, stored: Vec<u8>) -> Result<Found> {
-        self.check_len(stored.len(), self.max_value_len.saturating_add(LARGEST_HEADER))?;
+        self.check_len(stored.len(), longest_stored(self.max_value_len))?;
         if stored.is_empty() && !self.raw {
             return Ok(Found::Over);
         }
@@ -197,6 +209,11 @@ impl Form {
     fn decompress(&self, _: &Entry) -> std::result::Result<Entry, RejectReason> {
         Err(RejectReason::UnknownFlags)
     }
+}
+
+/// Returns how many bytes a stored value has at most, header included.
+pub(crate) fn longest_stored(max_value_len: usize) -> usize {
+    max_value_len.saturating_add(LARGEST_HEADER)
 }
 
 fn millis(duration: Duration) -> u64 {

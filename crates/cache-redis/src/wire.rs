@@ -12,6 +12,7 @@ use deadpool_redis::redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectio
 use tokio::task::AbortHandle;
 
 use crate::coalesce::{Coalescing, ENOUGH};
+use crate::screen::Screen;
 use crate::transport::Transport;
 
 /// How many requests may wait for the task that writes. It writes all that are there at a time.
@@ -34,14 +35,18 @@ struct Shared {
 type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Wire {
-    /// Says hello over a new stream: user, password, database, protocol.
-    pub(crate) async fn new(stream: Box<dyn Transport>, info: &RedisConnectionInfo) -> RedisResult<Self> {
+    /// Says hello over a new stream: user, password, database, protocol. What comes back goes through a screen.
+    pub(crate) async fn new(
+        stream: Box<dyn Transport>,
+        info: &RedisConnectionInfo,
+        screen: Screen,
+    ) -> RedisResult<Self> {
         let shared = Arc::new(Shared::default());
         let observer = Observer(Arc::downgrade(&shared));
         let config = AsyncConnectionConfig::new()
             .set_pipeline_buffer_size(QUEUE)
             .set_write_backpressure_boundary(ENOUGH);
-        let stream = Coalescing::new(stream, observer);
+        let stream = Coalescing::new(stream, observer, screen);
         let (connection, driver) = MultiplexedConnection::new_with_config(info, stream, config).await?;
         *shared.driver() = Some(Box::pin(driver));
         let task = tokio::spawn(Drive(Arc::downgrade(&shared)));

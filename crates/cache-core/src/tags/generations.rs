@@ -5,13 +5,15 @@
 //! the other one. While that one serves, the first comes to its end, so by the time it is made anew no entry goes by it any
 //! more, unless the lives of the entries of a tag differ by more than about a factor of two. Such entries are a miss then.
 
+use futures_util::future::join_all;
+
 use super::backend::TaggedBackend;
 use super::marker::Marker;
 use super::tag::Tag;
 use crate::backend::CacheBackend;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::key::Key;
 
 /// How often a caller takes its turn or waits for another one. It takes more than one only if the markers go again meanwhile, or
@@ -92,26 +94,34 @@ impl TaggedBackend {
             .collect())
     }
 
-    /// Makes the markers that are missing, with one write.
+    /// Makes the markers that are missing, at the same time.
     async fn make(&self, names: &[&str], slots: &mut [Slots], until: Timestamp) -> Result<()> {
+        let lacking = names
+            .iter()
+            .zip(slots)
+            .filter(|(_, slots)| slots.covering(until).is_none());
+        let made = join_all(lacking.map(|(name, slots)| async move {
+            let slot = slots.spare();
+            slots.0[usize::from(slot)] = Some(self.make_one(name, slot, until).await?);
+            Ok(())
+        }));
+        made.await.into_iter().collect()
+    }
+
+    /// Makes one marker. A backend does not repeat such a write when its connection breaks, so that is done here, with another
+    /// generation.
+    async fn make_one(&self, name: &str, slot: u8, until: Timestamp) -> Result<Marker> {
         let now = self.clock().now();
-        let mut made: Vec<(Tag, Marker)> = Vec::new();
-        for (name, slots) in names.iter().zip(slots.iter_mut()) {
-            if slots.covering(until).is_none() {
-                let slot = slots.spare();
-                let marker = Marker::new(end_of_marker(now, until));
-                slots.0[usize::from(slot)] = Some(marker);
-                made.push((Tag::new(name, slot, marker.generation)?, marker));
+        let tag = Tag::new(name, slot, 0)?;
+        let mut retried = false;
+        loop {
+            let marker = Marker::new(end_of_marker(now, until));
+            match self.inner().set(tag.marker(), marker.entry(now)).await {
+                Ok(()) => return Ok(marker),
+                Err(error) if error.kind() == ErrorKind::Unavailable && !retried => retried = true,
+                Err(error) => return Err(error),
             }
         }
-        if made.is_empty() {
-            return Ok(());
-        }
-        let entries = made
-            .iter()
-            .map(|(tag, marker)| (tag.marker(), marker.entry(now)))
-            .collect();
-        self.inner().set_many(entries).await?.into_iter().collect()
     }
 
     /// Gives an entry the generations of its tags that it does not have yet.

@@ -192,7 +192,7 @@ async fn a_write_whose_markers_cannot_be_made_leaves_the_older_value() {
     let failing = Arc::new(FailingBackend::new(map().0));
     let cache = cache_on(Arc::clone(&failing));
     cache.set("key", 1_u64).await.unwrap();
-    failing.fail(Operation::SetMany, ErrorKind::Full);
+    failing.fail(Operation::Set, ErrorKind::Full);
     assert_eq!(
         cache.set("key", 2_u64).tags(&["a"]).await.unwrap_err().kind(),
         ErrorKind::Full

@@ -283,7 +283,7 @@ async fn a_backend_that_fails_does_not_fail_a_load_with_tags() {
         .layer(Hearing(Arc::clone(&ear)))
         .build()
         .unwrap();
-    for operation in [Operation::Get, Operation::GetMany, Operation::SetMany] {
+    for operation in [Operation::Get, Operation::GetMany, Operation::Set] {
         failing.fail(operation, ErrorKind::Unavailable);
         assert_eq!(load(&cache, &["a"], 1).await.unwrap(), 1, "{operation}");
         failing.heal();

@@ -12,7 +12,7 @@ use crate::machine::Watch;
 pub(crate) const BUDGET: Duration = Duration::from_millis(200);
 
 /// How much longer a call may take, beside the time by which the machine is seen to hold up everybody.
-const SLACK: Duration = Duration::from_millis(50);
+pub(crate) const SLACK: Duration = Duration::from_millis(50);
 
 /// The keys that are there before a fault begins, with [`value_of`] each.
 pub(crate) const KEYS: [&str; 3] = ["a", "b", "c"];
@@ -83,13 +83,23 @@ impl Call {
         matches!(self, Self::GetOrLoad | Self::Load | Self::GetOrLoadMany)
     }
 
-    /// Returns how long it may take by what was promised: a load reads, and stores what it has loaded.
-    fn budget(self) -> Duration {
+    /// Returns how often it may ask the server: a load reads, and stores what it has loaded.
+    fn steps(self) -> u32 {
         if self.loads() || self == Self::StrictGetOrLoad {
-            2 * BUDGET
+            2
         } else {
-            BUDGET
+            1
         }
+    }
+
+    /// Returns how long it may take by what was promised.
+    fn budget(self) -> Duration {
+        self.steps() * BUDGET
+    }
+
+    /// Returns how long it may take where nobody listens, by what was promised.
+    pub(crate) fn at_once(self) -> Duration {
+        self.steps() * Duration::from_millis(5)
     }
 
     /// Runs the call on [`KEYS`].
@@ -104,9 +114,10 @@ impl Call {
         let outcome = Outcome {
             call: self,
             took: start.elapsed(),
+            held_up: watch.held_up(),
             answers,
         };
-        let latest = self.budget() + SLACK + watch.held_up();
+        let latest = self.budget() + SLACK + outcome.held_up;
         assert!(
             outcome.took <= latest,
             "it takes longer than {latest:?}: {outcome:?}"
@@ -197,11 +208,25 @@ pub(crate) fn is_right(key: &str, value: Option<&str>) -> bool {
     value.is_some()
 }
 
+/// Runs a call that may take so long, and panics if it takes longer.
+pub(crate) async fn in_time<T>(budget: Duration, call: impl IntoFuture<Output = T>) -> T {
+    let (start, watch) = (Instant::now(), Watch::start());
+    let ended = call.await;
+    let (took, latest) = (start.elapsed(), budget + SLACK + watch.held_up());
+    assert!(
+        took <= latest,
+        "it takes {took:?}, which is longer than {latest:?}"
+    );
+    ended
+}
+
 /// How a call ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     call: Call,
     pub(crate) took: Duration,
+    /// For how long the machine held up everybody meanwhile.
+    pub(crate) held_up: Duration,
     pub(crate) answers: Vec<Result<bool>>,
 }
 

@@ -7,13 +7,25 @@ use std::time::Duration;
 use cache_core::{Cache, ErrorKind, Namespace};
 use cache_testkit::servers::{RedisCluster, RedisServer, Reply};
 
-use crate::bench::{NAMESPACE, cache_of, recovers, settings};
+use crate::bench::{NAMESPACE, cache_of, ends_clean_on, recovers, recovers_among_others, settings, tasks};
 use crate::call::{Call, Column, Outcome, value_of};
 
 /// How long it may take after a new primary is there.
 const RECOVERY: Duration = Duration::from_secs(2);
 
 const UNREADY: [ErrorKind; 2] = [ErrorKind::Unavailable, ErrorKind::Timeout];
+
+/// The calls that go on while a primary is replaced.
+const FAILOVER: [Call; 8] = [
+    Call::Get,
+    Call::Set,
+    Call::GetMany,
+    Call::SetMany,
+    Call::Delete,
+    Call::Clear,
+    Call::GetOrLoad,
+    Call::GetOrLoadMany,
+];
 
 /// Makes a test of each cell of a row, as `row!` does. Each waits for its turn before it begins.
 macro_rules! cluster_row {
@@ -58,6 +70,7 @@ cluster_row!(a_slot_that_moved, moved);
 cluster_row!(a_slot_that_is_moving, moving);
 cluster_row!(a_shard_that_is_down, shard_down);
 cluster_row!(a_cluster_that_is_down, cluster_down);
+cluster_row!(a_shard_that_is_frozen, shard_frozen);
 
 /// A Cluster, and the right to harm it.
 type Turn = MutexGuard<'static, Option<RedisCluster>>;
@@ -91,14 +104,18 @@ struct ClusterBench<'a> {
     cache: Cache,
     /// A key of each primary.
     keys: [String; 3],
+    /// Tasks that there were before the cache.
+    tasks: usize,
 }
 
 impl<'a> ClusterBench<'a> {
     async fn new(turn: &'a Turn) -> Self {
         let cluster = turn.as_ref().unwrap();
+        let tasks = tasks();
         let cache = cache_of(settings().cluster(cluster.urls()));
         recovers(&cache, RECOVERY).await;
         let bench = Self {
+            tasks,
             keys: keys(cluster),
             cluster,
             cache,
@@ -130,6 +147,19 @@ impl<'a> ClusterBench<'a> {
         self.cluster.slot(&stored(&self.keys[0]))
     }
 
+    /// Stores a key of the same primary as the first and of another slot.
+    async fn other_key_of_the_first(&self) -> String {
+        let home = self.cluster.primary(self.slot()).port();
+        let keys = (1_000..).map(|n| format!("{{{n}}}"));
+        let is_there = |key: &String| {
+            let slot = self.cluster.slot(&stored(key));
+            slot != self.slot() && self.cluster.primary(slot).port() == home
+        };
+        let key = { keys }.find(is_there).unwrap();
+        self.cache.set(&key, value_of(&key)).await.unwrap();
+        key
+    }
+
     /// Returns a primary that the first key does not belong to.
     fn other(&self) -> &'a RedisServer {
         self.cluster.primary(self.cluster.slot(&stored(&self.keys[1])))
@@ -137,7 +167,7 @@ impl<'a> ClusterBench<'a> {
 
     async fn ends(self) {
         recovers(&self.cache, RECOVERY).await;
-        self.cache.close().await.unwrap();
+        ends_clean_on(self.cache, self.cluster.nodes(), self.tasks).await;
     }
 }
 
@@ -204,7 +234,9 @@ async fn shard_down(column: Column, bench: ClusterBench<'_>) {
             assert_eq!(outcome.answers[0].is_ok(), call.loads(), "{outcome:?}");
             assert!(others.clone().all(Result::is_ok), "{outcome:?}");
             outcome.fails_at_most_with(&UNREADY);
-            if *call != Call::Clear {
+            if *call == Call::Clear {
+                names(&outcome, &dead[..1]);
+            } else {
                 bench.ask_others(*call).await.has_no_error();
             }
         }
@@ -221,6 +253,14 @@ async fn shard_down(column: Column, bench: ClusterBench<'_>) {
     }
     bench.cluster.wait_until_well();
     bench.ends().await;
+}
+
+/// Checks that the error of a clear names these nodes.
+fn names(outcome: &Outcome, nodes: &[&RedisServer]) {
+    for error in outcome.errors() {
+        let says = |node: &&RedisServer| error.to_string().contains(&format!("127.0.0.1:{}", node.port()));
+        assert!(nodes.iter().all(says), "{error}");
+    }
 }
 
 /// A slot belongs to nobody, and all nodes refuse to serve any.
@@ -253,6 +293,39 @@ async fn cluster_down(column: Column, bench: ClusterBench<'_>) {
     bench.ends().await;
 }
 
+/// The primary of the first key stands still. Its replica takes its place after a while, or it goes on before.
+async fn shard_frozen(column: Column, bench: ClusterBench<'_>) {
+    let (old, new) = (
+        bench.cluster.primary(bench.slot()),
+        bench.cluster.replica(bench.slot()),
+    );
+    old.freeze();
+    for call in column.calls() {
+        for _ in 0..2 {
+            let outcome = bench.ask(*call).await;
+            let others = outcome.answers.iter().skip(1);
+            // By now a slow machine may have got so far that there is a new primary.
+            let is_over = tokio::task::block_in_place(|| new.is_primary());
+            assert!(
+                is_over || outcome.answers[0].is_ok() == call.loads(),
+                "{outcome:?}"
+            );
+            assert!(others.clone().all(Result::is_ok), "{outcome:?}");
+            outcome.fails_at_most_with(&UNREADY);
+            if *call != Call::Clear {
+                bench.ask_others(*call).await.has_no_error();
+            }
+        }
+    }
+    tokio::task::block_in_place(|| {
+        new.wait_until("it does not become the primary", RedisServer::is_primary);
+    });
+    recovers(&bench.cache, RECOVERY).await;
+    old.thaw();
+    bench.cluster.wait_until_whole();
+    bench.ends().await;
+}
+
 /// A read of several keys of a slot of which some have moved cannot be answered now, and others can.
 #[test]
 fn keys_of_a_slot_that_is_moving_in_parts_fail_for_now_and_other_slots_do_not() {
@@ -272,7 +345,10 @@ fn keys_of_a_slot_that_is_moving_in_parts_fail_for_now_and_other_slots_do_not() 
         let after = Call::GetMany.run_on(&bench.cache, &keys).await;
         bench.cluster.move_slot(slot, home);
         outcome.fails_at_most_with(&UNREADY);
-        assert!(matches!(outcome.answers[2], Ok(true)), "{outcome:?}");
+        assert!(
+            matches!(outcome.answers[..], [Err(_), Err(_), Ok(true)]),
+            "{outcome:?}"
+        );
         after.is_well();
         bench.ends().await;
     });
@@ -285,7 +361,7 @@ fn after_a_primary_has_died_calls_succeed_as_soon_as_there_is_a_new_one() {
         let bench = ClusterBench::new(&turn).await;
         let slot = bench.slot();
         let old = bench.cluster.primary(slot);
-        let callers: Vec<_> = [Call::Get, Call::Set, Call::GetMany, Call::SetMany]
+        let callers: Vec<_> = FAILOVER
             .into_iter()
             .map(|call| {
                 let (cache, keys) = (bench.cache.clone(), bench.keys.clone());
@@ -299,7 +375,7 @@ fn after_a_primary_has_died_calls_succeed_as_soon_as_there_is_a_new_one() {
             })
             .collect();
         tokio::task::block_in_place(|| bench.cluster.failover(slot));
-        recovers(&bench.cache, RECOVERY).await;
+        recovers_among_others(&bench.cache, RECOVERY).await;
         for caller in callers {
             caller.abort();
             assert!(
@@ -375,6 +451,95 @@ fn a_shard_that_is_down_costs_no_connection_to_the_others() {
     });
 }
 
+/// The breaker of the dead shard is open, and its slots begin right beside those of one that is well.
+#[test]
+fn a_shard_that_is_down_harms_no_neighbour_slot() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let (dead, neighbour) = ("{24}", "{2}");
+        let [slot, beside] = [dead, neighbour].map(|key| bench.cluster.slot(&stored(key)));
+        assert_eq!((slot, beside), (5_408, 5_649));
+        bench.cache.set(neighbour, value_of(neighbour)).await.unwrap();
+        let nodes = [bench.cluster.primary(slot), bench.cluster.replica(slot)];
+        for node in nodes {
+            node.kill();
+        }
+        for call in [Call::Get, Call::Set] {
+            for _ in 0..10 {
+                call.run_on(&bench.cache, &[dead]).await.fails_with(&UNREADY);
+            }
+            assert!(bench.cache.stats().connections.unwrap().breaker_open);
+            for _ in 0..10 {
+                call.run_on(&bench.cache, &[neighbour]).await.is_well();
+            }
+        }
+        for node in nodes {
+            node.start();
+        }
+        bench.cluster.wait_until_well();
+        bench.ends().await;
+    });
+}
+
+/// Slots move, and the calls that fail after the move are those of the shard that they are at now.
+#[test]
+fn a_slot_that_moved_does_not_fail_with_the_shard_that_it_was_at() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let (moved, stays) = (bench.keys[0].as_str(), bench.other_key_of_the_first().await);
+        let (home, replica) = (
+            bench.cluster.primary(bench.slot()),
+            bench.cluster.replica(bench.slot()),
+        );
+        bench.cluster.move_slot(bench.slot(), bench.other());
+        home.kill();
+        replica.kill();
+        for _ in 0..10 {
+            Call::Get
+                .run_on(&bench.cache, &[&stays])
+                .await
+                .fails_with(&UNREADY);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(bench.cache.stats().connections.unwrap().breaker_open);
+        for _ in 0..10 {
+            Call::Get.run_on(&bench.cache, &[moved]).await.is_well();
+        }
+        for node in [home, replica] {
+            node.start();
+        }
+        bench.cluster.wait_until_well();
+        bench.cluster.move_slot(bench.slot(), home);
+        bench.ends().await;
+    });
+}
+
+/// What is left of the Cluster cannot serve, and a clear says which nodes it could not reach.
+#[test]
+fn a_clear_names_all_nodes_that_are_down() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let slots = [&bench.keys[0], &bench.keys[1]].map(|key| bench.cluster.slot(&stored(key)));
+        let dead = slots.map(|slot| bench.cluster.primary(slot));
+        let replicas = slots.map(|slot| bench.cluster.replica(slot));
+        for node in replicas.iter().chain(&dead) {
+            node.kill();
+        }
+        let outcome = bench.ask(Call::Clear).await;
+        outcome.fails_with(&UNREADY);
+        names(&outcome, &dead);
+        // A replica is there when it is in step.
+        for node in dead.iter().chain(&replicas) {
+            node.start();
+        }
+        bench.cluster.wait_until_well();
+        bench.ends().await;
+    });
+}
+
 /// It asks for hundreds of slots, and all of them are late. That is one failure and not hundreds.
 #[test]
 fn one_call_on_many_keys_that_is_late_opens_no_breaker() {
@@ -400,8 +565,10 @@ fn one_call_on_many_keys_that_is_late_opens_no_breaker() {
 fn credentials_that_are_wrong_are_an_error_that_says_so_and_does_not_show_them() {
     let turn = turn();
     crate::cell::run(async {
+        let cluster = turn.as_ref().unwrap();
+        let tasks = tasks();
         let wrong = settings()
-            .cluster(turn.as_ref().unwrap().urls())
+            .cluster(cluster.urls())
             .user("nobody")
             .password("canary");
         let cache = cache_of(wrong);
@@ -410,6 +577,6 @@ fn credentials_that_are_wrong_are_an_error_that_says_so_and_does_not_show_them()
             outcome.fails_with(&[ErrorKind::Denied]);
             assert!(!format!("{outcome:?}").contains("canary"), "{outcome:?}");
         }
-        cache.close().await.unwrap();
+        ends_clean_on(cache, cluster.nodes(), tasks).await;
     });
 }

@@ -6,7 +6,7 @@ use cache_core::ErrorKind;
 use tokio::time::{Instant, sleep_until};
 
 use crate::bench::Bench;
-use crate::call::{BUDGET, Column};
+use crate::call::Column;
 
 row!(a_server_that_is_frozen, frozen);
 row!(a_server_that_pauses_all_clients, paused);
@@ -15,22 +15,14 @@ row!(a_server_that_pauses_writes, writes_paused);
 const LATE: [ErrorKind; 2] = [ErrorKind::Timeout, ErrorKind::Unavailable];
 
 async fn frozen(column: Column) {
-    let bench = Bench::new().await;
-    bench.server.freeze();
-    let [first, rest @ ..] = column.calls() else {
-        return;
-    };
-    let outcome = bench.ask(*first).await;
-    outcome.fails_with(&[ErrorKind::Timeout]);
-    assert!(outcome.took >= BUDGET / 2, "it gave up early: {outcome:?}");
-    for call in [first].into_iter().chain(rest) {
-        for _ in 0..6 {
-            bench.ask(*call).await.fails_with(&LATE);
-        }
+    for call in column.calls() {
+        let bench = Bench::new().await;
+        bench.server.freeze();
+        bench.is_late(*call).await;
+        bench.server.thaw();
+        bench.recovers().await;
+        bench.ends_clean().await;
     }
-    bench.server.thaw();
-    bench.recovers().await;
-    bench.ends_clean().await;
 }
 
 async fn paused(column: Column) {

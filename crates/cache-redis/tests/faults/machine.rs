@@ -9,6 +9,10 @@ use tokio::task::AbortHandle;
 
 const NAP: Duration = Duration::from_millis(2);
 
+/// By how much more the task may be late than the thread, so that code which keeps the runtime from running does not excuse
+/// itself: a worker that has much to do is late by less.
+const BUSY: Duration = Duration::from_millis(50);
+
 /// The timers of the runtime are a millisecond coarse, which is nobody's fault.
 const COARSE: Duration = Duration::from_millis(1);
 
@@ -100,7 +104,7 @@ impl Watch {
     /// Returns for how long everybody was held up since the start.
     pub(crate) fn held_up(&self) -> Duration {
         let thread = thread().late().saturating_sub(self.thread_before);
-        thread.max(self.task.late())
+        self.task.late().clamp(thread, thread + BUSY)
     }
 }
 
@@ -108,4 +112,24 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.ends.abort();
     }
+}
+
+#[test]
+fn code_that_blocks_the_runtime_is_not_excused() {
+    const BLOCKED: Duration = Duration::from_millis(500);
+    crate::cell::run(async {
+        let watch = Watch::start();
+        let before = thread().late();
+        let blockers: Vec<_> = (0..2)
+            .map(|_| tokio::spawn(async { thread::sleep(BLOCKED) }))
+            .collect();
+        for blocker in blockers {
+            blocker.await.unwrap();
+        }
+        let (excused, late) = (watch.held_up(), thread().late().saturating_sub(before));
+        assert!(
+            excused <= BUSY + late,
+            "{excused:?}, of which the machine {late:?}"
+        );
+    });
 }

@@ -6,7 +6,7 @@ use cache_core::{Cache, ErrorKind};
 use cache_redis::{RedisBuilder, Tls};
 use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer};
 
-use crate::bench::{cache_of, recovers, settings};
+use crate::bench::{cache_of, ends_clean_on, recovers, settings, tasks};
 use crate::call::{BUDGET, Call};
 
 /// How long it may take after a new primary is there.
@@ -33,7 +33,7 @@ fn on_sentinel(all: &RedisSentinel) -> RedisBuilder {
 }
 
 /// No command reaches servers that are not those that were meant.
-async fn is_refused(cache: Cache, nodes: &[RedisServer]) {
+async fn is_refused(cache: Cache, nodes: &[RedisServer], tasks: usize) {
     for call in [
         Call::Get,
         Call::Exists,
@@ -53,7 +53,7 @@ async fn is_refused(cache: Cache, nodes: &[RedisServer]) {
             "{calls:?}"
         );
     }
-    cache.close().await.unwrap();
+    ends_clean_on(cache, nodes, tasks).await;
 }
 
 #[test]
@@ -61,8 +61,9 @@ fn a_cluster_with_certificates_of_another_authority() {
     crate::cell::run(async {
         let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&HOSTS));
         let files = cluster.nodes()[0].certificates();
+        let tasks = tasks();
         let cache = cache_of(trusting(on_cluster(&cluster), &files.other_ca));
-        is_refused(cache, cluster.nodes()).await;
+        is_refused(cache, cluster.nodes(), tasks).await;
     });
 }
 
@@ -71,8 +72,25 @@ fn a_cluster_with_certificates_for_another_host() {
     crate::cell::run(async {
         let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&["elsewhere.example"]));
         let files = cluster.nodes()[0].certificates();
+        let tasks = tasks();
         let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
-        is_refused(cache, cluster.nodes()).await;
+        is_refused(cache, cluster.nodes(), tasks).await;
+    });
+}
+
+#[test]
+fn a_cluster_that_wants_client_certificates() {
+    crate::cell::run(async {
+        let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_client_certificates(&HOSTS));
+        let files = cluster.nodes()[0].certificates();
+        let tasks = tasks();
+        let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
+        is_refused(cache, cluster.nodes(), tasks).await;
+        let tls = Tls::new().ca_file(&files.ca);
+        let shown = tls.client_certificate(&files.client, &files.client_key);
+        let cache = cache_of(on_cluster(&cluster).tls(shown));
+        recovers(&cache, 5 * RECOVERY).await;
+        ends_clean_on(cache, cluster.nodes(), tasks).await;
     });
 }
 
@@ -81,6 +99,7 @@ fn a_node_of_a_cluster_with_tls_that_was_killed_and_came_back() {
     crate::cell::run(async {
         let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&HOSTS));
         let files = cluster.nodes()[0].certificates();
+        let tasks = tasks();
         let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
         recovers(&cache, 5 * RECOVERY).await;
         let slot = cluster.slot("faults:a");
@@ -95,7 +114,7 @@ fn a_node_of_a_cluster_with_tls_that_was_killed_and_came_back() {
         node.start();
         tokio::task::block_in_place(|| cluster.wait_until_well());
         recovers(&cache, RECOVERY).await;
-        cache.close().await.unwrap();
+        ends_clean_on(cache, cluster.nodes(), tasks).await;
     });
 }
 
@@ -104,12 +123,13 @@ fn after_a_primary_of_a_cluster_with_tls_has_died_calls_succeed_as_soon_as_there
     crate::cell::run(async {
         let cluster = tokio::task::block_in_place(|| RedisCluster::start_with_tls(&HOSTS));
         let files = cluster.nodes()[0].certificates();
+        let tasks = tasks();
         let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
         recovers(&cache, 5 * RECOVERY).await;
         let slot = cluster.slot("faults:a");
         tokio::task::block_in_place(|| cluster.failover(slot));
         recovers(&cache, RECOVERY).await;
-        cache.close().await.unwrap();
+        ends_clean_on(cache, cluster.nodes(), tasks).await;
     });
 }
 
@@ -118,8 +138,9 @@ fn sentinels_with_certificates_of_another_authority() {
     crate::cell::run(async {
         let all = tokio::task::block_in_place(|| RedisSentinel::start_with_tls(&HOSTS));
         let files = all.nodes()[0].certificates();
+        let tasks = tasks();
         let cache = cache_of(trusting(on_sentinel(&all), &files.other_ca));
-        is_refused(cache, all.nodes()).await;
+        is_refused(cache, all.nodes(), tasks).await;
     });
 }
 
@@ -129,8 +150,9 @@ fn a_primary_behind_sentinels_with_a_certificate_for_another_host() {
     crate::cell::run(async {
         let all = tokio::task::block_in_place(|| RedisSentinel::start_with_tls(&["localhost"]));
         let files = all.nodes()[0].certificates();
+        let tasks = tasks();
         let cache = cache_of(trusting(on_sentinel(&all), &files.ca));
-        is_refused(cache, all.nodes()).await;
+        is_refused(cache, all.nodes(), tasks).await;
     });
 }
 
@@ -139,12 +161,13 @@ fn after_a_primary_behind_sentinels_with_tls_has_died_calls_succeed_as_soon_as_t
     crate::cell::run(async {
         let all = tokio::task::block_in_place(|| RedisSentinel::start_with_tls(&HOSTS));
         let files = all.nodes()[0].certificates();
+        let tasks = tasks();
         let cache = cache_of(trusting(on_sentinel(&all), &files.ca));
         recovers(&cache, 5 * RECOVERY).await;
         tokio::task::block_in_place(|| all.failover());
         recovers(&cache, RECOVERY).await;
         Call::Set.run(&cache).await.is_well();
         assert!(all.primary().command(["DBSIZE"]).integer() > 0);
-        cache.close().await.unwrap();
+        ends_clean_on(cache, all.nodes(), tasks).await;
     });
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::{Cache, ErrorKind};
 use cache_testkit::servers::RedisSentinel;
 
-use crate::bench::{cache_of, recovers, settings};
+use crate::bench::{cache_of, clients, ends_clean_on, recovers, recovers_among_others, settings, tasks};
 use crate::call::Call;
 
 /// How long it may take after a new primary is there.
@@ -25,24 +25,41 @@ async fn filled_cache_on(all: &RedisSentinel) -> Cache {
     cache
 }
 
+/// Checks that nothing is left behind, at the Sentinels neither.
+async fn ends_clean(cache: Cache, all: &RedisSentinel, tasks: usize) {
+    ends_clean_on(cache, all.nodes(), tasks).await;
+    for sentinel in all.sentinels().iter().filter(|sentinel| sentinel.is_running()) {
+        assert_eq!(clients(sentinel), 0);
+    }
+}
+
 /// Runs calls of each kind while the primary changes, and checks that they succeed again soon.
 async fn goes_on(change: impl FnOnce(&RedisSentinel)) {
     let all = tokio::task::block_in_place(RedisSentinel::start);
+    let tasks = tasks();
     let cache = filled_cache_on(&all).await;
-    let callers: Vec<_> = [Call::Get, Call::Set, Call::Delete, Call::GetMany, Call::SetMany]
-        .into_iter()
-        .map(|call| {
-            let cache = cache.clone();
-            tokio::spawn(async move {
-                loop {
-                    call.run(&cache).await.fails_at_most_with(&UNREADY);
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            })
+    let callers: Vec<_> = [
+        Call::Get,
+        Call::Set,
+        Call::Delete,
+        Call::Clear,
+        Call::GetMany,
+        Call::SetMany,
+        Call::GetOrLoad,
+    ]
+    .into_iter()
+    .map(|call| {
+        let cache = cache.clone();
+        tokio::spawn(async move {
+            loop {
+                call.run(&cache).await.fails_at_most_with(&UNREADY);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
         })
-        .collect();
+    })
+    .collect();
     tokio::task::block_in_place(|| change(&all));
-    recovers(&cache, RECOVERY).await;
+    recovers_among_others(&cache, RECOVERY).await;
     for caller in callers {
         caller.abort();
         assert!(
@@ -50,10 +67,11 @@ async fn goes_on(change: impl FnOnce(&RedisSentinel)) {
             "a call took too long or was wrong"
         );
     }
+    recovers(&cache, RECOVERY).await;
     // It is the new primary that has it.
     Call::Set.run(&cache).await.is_well();
     assert!(all.primary().command(["DBSIZE"]).integer() > 0);
-    cache.close().await.unwrap();
+    ends_clean(cache, &all, tasks).await;
 }
 
 #[test]
@@ -74,13 +92,14 @@ fn after_a_primary_became_a_replica_calls_go_to_the_new_one() {
 fn sentinels_that_die_after_the_connection_was_made_harm_nobody() {
     crate::cell::run(async {
         let all = tokio::task::block_in_place(RedisSentinel::start);
+        let tasks = tasks();
         let cache = filled_cache_on(&all).await;
         Call::GetMany.run(&cache).await.is_well();
         for sentinel in all.sentinels() {
             sentinel.kill();
         }
         Call::GetMany.run(&cache).await.is_well();
-        cache.close().await.unwrap();
+        ends_clean(cache, &all, tasks).await;
     });
 }
 
@@ -88,6 +107,7 @@ fn sentinels_that_die_after_the_connection_was_made_harm_nobody() {
 fn without_a_sentinel_calls_fail_within_their_budget() {
     crate::cell::run(async {
         let all = tokio::task::block_in_place(RedisSentinel::start);
+        let tasks = tasks();
         let cache = cache_on(&all);
         for sentinel in all.sentinels() {
             sentinel.kill();
@@ -99,7 +119,7 @@ fn without_a_sentinel_calls_fail_within_their_budget() {
             sentinel.start();
         }
         recovers(&cache, RECOVERY).await;
-        cache.close().await.unwrap();
+        ends_clean(cache, &all, tasks).await;
     });
 }
 
@@ -108,6 +128,7 @@ fn without_a_sentinel_calls_fail_within_their_budget() {
 fn a_sentinel_that_is_silent_does_not_keep_the_others_from_naming_the_new_primary() {
     crate::cell::run(async {
         let all = tokio::task::block_in_place(RedisSentinel::start);
+        let tasks = tasks();
         let cache = cache_on(&all);
         Call::SetMany.run(&cache).await.is_well();
         let (old, new) = (all.primary(), all.replica());
@@ -121,6 +142,6 @@ fn a_sentinel_that_is_silent_does_not_keep_the_others_from_naming_the_new_primar
         });
         recovers(&cache, RECOVERY).await;
         all.sentinels()[0].thaw();
-        cache.close().await.unwrap();
+        ends_clean(cache, &all, tasks).await;
     });
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::{Cache, ErrorKind, Namespace};
 use cache_testkit::servers::{RedisCluster, RedisServer};
 
-use crate::bench::{NAMESPACE, cache_of, settings};
+use crate::bench::{NAMESPACE, cache_of, ends_clean_on, settings, tasks};
 use crate::call::value_of;
 
 /// So many keys of others make the scan of a node take a while.
@@ -18,6 +18,7 @@ struct Scene {
     tag: String,
     slot: u16,
     to: u16,
+    tasks: usize,
 }
 
 impl Scene {
@@ -32,6 +33,7 @@ impl Scene {
             .write_budget(long)
             .read_budget(long)
             .connect_timeout(long);
+        let tasks = tasks();
         let cache = cache_of(settings.clear_budget(clear_budget).cluster(cluster.urls()));
         let home = |tag: &String| cluster.primary(cluster.slot(&stored(tag))).port();
         let tags = || (0..).map(|n| format!("{{{n}}}"));
@@ -53,6 +55,7 @@ impl Scene {
             tag,
             slot,
             to,
+            tasks,
         }
     }
 
@@ -71,6 +74,10 @@ impl Scene {
             to.wait_until("it is not scanned", |to| to.calls().contains_key("scan"));
         });
         clear
+    }
+
+    async fn ends(self) {
+        ends_clean_on(self.cache, self.cluster.nodes(), self.tasks).await;
     }
 
     /// Returns how many keys of the cache there are.
@@ -95,7 +102,7 @@ fn keys_of_a_slot_that_moves_behind_the_scan_are_removed() {
         assert!(!clear.is_finished(), "the slot moved too late for this test");
         clear.await.unwrap().unwrap();
         assert_eq!(scene.left(), 0);
-        scene.cache.close().await.unwrap();
+        scene.ends().await;
     });
 }
 
@@ -111,7 +118,7 @@ fn keys_that_move_behind_the_scan_before_their_slot_does_are_removed() {
         assert!(!clear.is_finished(), "the keys moved too late for this test");
         clear.await.unwrap().unwrap();
         assert_eq!(scene.left(), 0);
-        scene.cache.close().await.unwrap();
+        scene.ends().await;
     });
 }
 
@@ -136,6 +143,6 @@ fn a_clear_says_so_if_slots_never_rest() {
         let error = clear.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.to_string().contains("moving"), "{error}");
-        scene.cache.close().await.unwrap();
+        scene.ends().await;
     });
 }

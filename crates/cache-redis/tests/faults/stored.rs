@@ -1,8 +1,13 @@
 //! What is stored is not what the cache stores: other programs, newer libraries, damage, malice.
 
-use cache_core::{ErrorKind, RejectReason};
+use cache_core::codec::CodecId;
+use cache_core::{
+    Entry, ErrorKind, Key, KeyFingerprint, Namespace, Payload, RejectReason, SystemClock, TypeFingerprint,
+    Value, envelope,
+};
+use cache_testkit::servers::RedisServer;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, NAMESPACE};
 use crate::call::{Call, Column, KEYS, value_of};
 
 row!(a_key_that_holds_a_list, list);
@@ -11,19 +16,28 @@ row!(a_value_of_a_newer_version, newer);
 row!(a_value_that_was_damaged, damaged);
 row!(a_value_that_was_cut_off, cut_off);
 row!(a_value_of_another_key, moved);
+row!(a_value_of_version_0, older);
 row!(a_value_that_is_nested_deeply, nested);
+row!(a_value_that_decompresses_to_512_mib, bomb);
+row!(a_value_that_is_too_long, too_long);
 row!(a_server_that_was_flushed, flushed);
+
+/// How long a value may be.
+const MOST: usize = 4 << 20;
 
 /// What a get sees.
 #[derive(Clone, Copy)]
 enum Sees {
     Miss(RejectReason),
-    Error,
+    Error(ErrorKind),
 }
 
 /// Puts something in the place of the first key and runs the calls. Only reads of that key notice, and a set mends it.
 async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
-    let bench = Bench::new().await;
+    let bench = Bench::on(RedisServer::builder().start(), |settings| {
+        settings.max_value_len(MOST)
+    })
+    .await;
     let stored = bench.stored_key(KEYS[0]);
     for call in column.calls() {
         bench.fill().await;
@@ -34,19 +48,23 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
                 assert!(matches!(outcome.answers[..], [Ok(false)]), "{outcome:?}");
                 assert_eq!(bench.cache.stats().rejected.unwrap().get(reason), 1);
             }
-            (Call::Get, Sees::Error) => outcome.fails_with(&[ErrorKind::Decode]),
+            (Call::Get, Sees::Error(kind)) => outcome.fails_with(&[kind]),
             (Call::GetMany, Sees::Miss(_)) => {
                 assert!(
                     matches!(outcome.answers[..], [Ok(false), Ok(true), Ok(true)]),
                     "{outcome:?}"
                 );
             }
-            (Call::GetMany, Sees::Error) => {
+            (Call::GetMany, Sees::Error(kind)) => {
                 assert!(
                     matches!(outcome.answers[..], [Err(_), Ok(true), Ok(true)]),
                     "{outcome:?}"
                 );
-                outcome.fails_at_most_with(&[ErrorKind::Decode]);
+                outcome.fails_at_most_with(&[kind]);
+            }
+            // It is not known what it is, so it is as if the server had failed.
+            (Call::StrictGetOrLoad, Sees::Error(kind @ ErrorKind::ValueTooLarge)) => {
+                outcome.fails_with(&[kind]);
             }
             // A load is stored in the place of what was there.
             (Call::GetOrLoad | Call::StrictGetOrLoad, _) => {
@@ -84,7 +102,7 @@ async fn list(column: Column) {
 }
 
 async fn undecodable(column: Column) {
-    replaced(column, Sees::Error, |bench, stored| {
+    replaced(column, Sees::Error(ErrorKind::Decode), |bench, stored| {
         bench.server.command(["SET", stored, "{ no JSON"]);
     })
     .await;
@@ -97,6 +115,16 @@ async fn newer(column: Column) {
         column,
         Sees::Miss(RejectReason::UnknownVersion),
         |bench, stored| change(bench, stored, newer),
+    )
+    .await;
+}
+
+async fn older(column: Column) {
+    let older = |bytes: &mut Vec<u8>| bytes[3] = 0;
+    replaced(
+        column,
+        Sees::Miss(RejectReason::UnknownVersion),
+        |bench, stored| change(bench, stored, older),
     )
     .await;
 }
@@ -129,8 +157,43 @@ async fn moved(column: Column) {
 
 async fn nested(column: Column) {
     let bomb = "[".repeat(1_000_000);
-    replaced(column, Sees::Error, |bench, stored| {
+    replaced(column, Sees::Error(ErrorKind::Decode), |bench, stored| {
         bench.server.command(["SET", stored, &bomb]);
+    })
+    .await;
+}
+
+/// Two MiB, of which LZ4 makes 512: how much memory they take is measured where nobody else takes any
+/// (`tests/redis/compression.rs`).
+async fn bomb(column: Column) {
+    const LENGTH: usize = 512 << 20;
+    // One literal, then copies of it: 4 and 15 in the token, and 255 for each full byte that follows.
+    let copies = LENGTH - 1 - 5 - 4 - 15;
+    let mut block = u32::try_from(LENGTH).unwrap().to_le_bytes().to_vec();
+    block.extend([0x1F, b'a', 1, 0]);
+    block.extend(std::iter::repeat_n(0xFF, copies / 255));
+    block.push(u8::try_from(copies % 255).unwrap());
+    block.extend_from_slice(b"\x50aaaaa");
+    let payload = Payload {
+        bytes: block.into(),
+        codec: CodecId::JSON,
+        type_fingerprint: TypeFingerprint::UNKNOWN,
+    };
+    let entry = Entry::new(Value::from_payload(payload.clone()), SystemClock::shared().now());
+    let namespace = Namespace::new(NAMESPACE).unwrap();
+    let fingerprint = KeyFingerprint::new(&namespace, Key::new(KEYS[0]).unwrap());
+    let sealed = envelope::seal_compressed(&entry, &payload, fingerprint).unwrap();
+    replaced(column, Sees::Miss(RejectReason::Compression), |bench, stored| {
+        bench.server.command([b"SET", stored.as_bytes(), &sealed]);
+    })
+    .await;
+}
+
+/// Another program wrote more than the cache takes into its memory.
+async fn too_long(column: Column) {
+    let text = "1".repeat(2 * MOST);
+    replaced(column, Sees::Error(ErrorKind::ValueTooLarge), |bench, stored| {
+        bench.server.command(["SET", stored, &text]);
     })
     .await;
 }

@@ -30,10 +30,17 @@ async fn read_only(column: Column) {
     for call in column.calls() {
         bench.fill().await;
         bench.server.command(["REPLICAOF", "127.0.0.1", NOBODY]);
+        let before = bench.cache.stats().connections.unwrap();
         if call.writes() {
             let outcome = bench.ask(*call).await;
             outcome.fails_with(&[ErrorKind::Unavailable]);
             assert!(outcome.errors().all(cache_core::CacheError::is_transient));
+            let after = bench.cache.stats().connections.unwrap();
+            assert_eq!(
+                (after.connects - before.connects, after.retries - before.retries),
+                (1, 1),
+                "one new connection and one repetition"
+            );
         } else {
             bench.ask(*call).await.is_well();
         }

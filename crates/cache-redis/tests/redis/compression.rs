@@ -1,10 +1,14 @@
 //! Compressed values: smaller on the server, the same for readers, bounded for those who read hostile ones.
 
-use cache_core::{Cache, CacheBackend, RejectReason};
+use cache_core::codec::CodecId;
+use cache_core::{
+    Cache, CacheBackend, Entry, Key, KeyFingerprint, Namespace, Payload, RejectReason, TypeFingerprint,
+    Value, envelope,
+};
 use cache_redis::RedisBuilder;
 use cache_testkit::servers::{RedisServer, Reply};
 
-use crate::support::{namespace, patient};
+use crate::support::{in_a_process_of_its_own, namespace, patient, peak_memory};
 
 fn cache(namespace: &str, configure: fn(RedisBuilder) -> RedisBuilder) -> Cache {
     let builder = patient().url(RedisServer::shared().url()).namespace(namespace);
@@ -45,12 +49,12 @@ async fn a_small_value_and_one_that_does_not_shrink_are_stored_as_they_are() {
     let namespace = namespace();
     let cache = cache(&namespace, |builder| builder.compress_from(100));
     cache.set("small", "x".repeat(50)).await.unwrap();
-    let noise: Vec<u64> = (1..200_u64)
-        .map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15))
-        .collect();
+    let mut rng = fastrand::Rng::with_seed(7);
+    let noise: String = (0..500).map(|_| rng.alphanumeric()).collect();
     cache.set("noise", noise.clone()).await.unwrap();
     assert_eq!(stored(&namespace, "small")[5], 0);
-    assert_eq!(cache.get::<Vec<u64>>("noise").await.unwrap(), Some(noise));
+    assert_eq!(stored(&namespace, "noise")[5], 0, "compressed it would be longer");
+    assert_eq!(cache.get::<String>("noise").await.unwrap(), Some(noise));
 }
 
 #[tokio::test]
@@ -74,26 +78,58 @@ async fn a_bomb_is_a_counted_miss() {
     assert_eq!(reader.stats().rejected.unwrap().get(RejectReason::Compression), 1);
 }
 
+/// Stores a block of LZ4 as a value that says of itself how long it becomes.
+fn store(namespace: &str, length: u32, block: &[u8]) {
+    let name = Namespace::new(namespace).unwrap();
+    let fingerprint = KeyFingerprint::new(&name, Key::new("key").unwrap());
+    let payload = Payload {
+        bytes: [&length.to_le_bytes(), block].concat().into(),
+        codec: CodecId::JSON,
+        type_fingerprint: TypeFingerprint::UNKNOWN,
+    };
+    let now = patient().build().unwrap().clock().now();
+    let entry = Entry::new(Value::from_payload(payload.clone()), now);
+    let sealed = envelope::seal_compressed(&entry, &payload, fingerprint).unwrap();
+    RedisServer::shared().command([b"SET", format!("{namespace}:key").as_bytes(), &sealed]);
+}
+
+/// A block of 2 MiB that becomes 512 MiB, read with the default limit. In a process of its own, whose memory is its own.
+#[test]
+fn a_bomb_of_512_mib_takes_no_memory() {
+    const MIB: usize = 1 << 20;
+    const LENGTH: usize = 512 * MIB;
+    /// One value of the largest size that is allowed, and something for all else.
+    const MOST: usize = (64 + 16) * MIB;
+    let test = "compression::a_bomb_of_512_mib_takes_no_memory";
+    in_a_process_of_its_own(test, || async {
+        let namespace = namespace();
+        let reader = cache(&namespace, |builder| builder);
+        assert_eq!(reader.get::<String>("key").await.unwrap(), None);
+        // One literal, then copies of it: 4 and 15 in the token, and 255 for each full byte that follows.
+        let copies = LENGTH - 1 - 5 - 4 - 15;
+        let mut block = vec![0x1F, b'a', 1, 0];
+        block.extend(std::iter::repeat_n(0xFF, copies / 255));
+        block.push(u8::try_from(copies % 255).unwrap());
+        block.extend_from_slice(b"\x50aaaaa");
+        for (round, length) in (1..).zip([LENGTH, 60 * MIB]) {
+            store(&namespace, u32::try_from(length).unwrap(), &block);
+            let before = peak_memory();
+            assert_eq!(reader.get::<String>("key").await.unwrap(), None, "{length}");
+            let grown = peak_memory() - before;
+            assert!(grown < MOST, "{length}: the memory grew by {grown} bytes");
+            let rejected = reader.stats().rejected.unwrap();
+            assert_eq!(rejected.get(RejectReason::Compression), round);
+        }
+    });
+}
+
 #[tokio::test]
 async fn a_length_that_lies_is_a_counted_miss() {
-    use cache_core::codec::CodecId;
-    use cache_core::{Entry, Key, KeyFingerprint, Namespace, Payload, TypeFingerprint, Value, envelope};
-
     let namespace = namespace();
     let reader = cache(&namespace, |builder| builder);
-    let fingerprint = KeyFingerprint::new(&Namespace::new(&namespace).unwrap(), Key::new("key").unwrap());
-    let now = patient().build().unwrap().clock().now();
+    let block = lz4_flex::block::compress(b"\"a value of some length\"");
     for (round, length) in (1..).zip([u32::MAX, 60 << 20, 3, 0]) {
-        let mut bytes = length.to_le_bytes().to_vec();
-        bytes.extend(lz4_flex::block::compress(b"\"a value of some length\""));
-        let payload = Payload {
-            bytes: bytes.into(),
-            codec: CodecId::JSON,
-            type_fingerprint: TypeFingerprint::UNKNOWN,
-        };
-        let entry = Entry::new(Value::from_payload(payload.clone()), now);
-        let sealed = envelope::seal_compressed(&entry, &payload, fingerprint).unwrap();
-        RedisServer::shared().command([b"SET", format!("{namespace}:key").as_bytes(), &sealed]);
+        store(&namespace, length, &block);
         assert_eq!(reader.get::<String>("key").await.unwrap(), None, "{length}");
         assert_eq!(
             reader.stats().rejected.unwrap().get(RejectReason::Compression),

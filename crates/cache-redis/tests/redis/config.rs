@@ -78,6 +78,19 @@ fn two_places_are_refused() {
 }
 
 #[test]
+fn a_server_has_an_address() {
+    assert_refused(builder().host(""), ErrorKind::InvalidConfig, "host is empty");
+    assert_refused(
+        builder().unix_socket(""),
+        ErrorKind::InvalidConfig,
+        "unix_socket is empty",
+    );
+    for url in ["unix://", "redis+unix://", "unix://?db=1"] {
+        assert_refused(builder().url(url), ErrorKind::InvalidConfig, "redis://");
+    }
+}
+
+#[test]
 fn nodes_need_an_address() {
     assert_refused(
         builder().cluster(Vec::<String>::new()),

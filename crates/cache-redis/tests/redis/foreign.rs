@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_core::{Cache, ErrorKind, Expiration, RejectReason};
+use cache_core::{Cache, ErrorKind, Expiration, LoadContext, LoadOptions, Loaded, RejectReason};
 use cache_redis::RedisBuilder;
 use cache_testkit::servers::{RedisServer, Reply};
 
@@ -87,6 +87,35 @@ async fn raw_mode_stores_what_other_programs_read() {
         .command(["PTTL", &format!("{}:key", stage.namespace)])
         .integer();
     assert!((1..=60_000).contains(&ttl), "{ttl}");
+}
+
+/// Nobody could tell that it is stale.
+#[tokio::test]
+async fn raw_mode_never_gives_a_value_beyond_its_ttl() {
+    let stage = Stage::new(|builder| builder.raw(true));
+    let options = LoadOptions::new()
+        .ttl(Duration::from_secs(30))
+        .stale_if_error(Duration::from_secs(600));
+    let load = || async { Ok::<i64, String>(1) };
+    let loaded = stage.cache.get_or_load("key", load).options(&options).await;
+    assert_eq!(loaded.unwrap(), 1);
+    let ttl = stage
+        .server
+        .command(["PTTL", &format!("{}:key", stage.namespace)])
+        .integer();
+    assert!((1..=30_000).contains(&ttl), "{ttl}");
+}
+
+/// Without a header no bytes stand for it that could not be a value.
+#[tokio::test]
+async fn raw_mode_does_not_remember_that_there_is_nothing() {
+    let stage = Stage::new(|builder| builder.raw(true));
+    for _ in 0..2 {
+        let nothing = |_: LoadContext<i64>| async { Ok::<_, String>(Loaded::not_found()) };
+        assert_eq!(stage.cache.get_or_load("key", nothing).await.unwrap(), None);
+        assert_eq!(stage.cache.get::<i64>("key").await.unwrap(), None);
+        assert!(!stage.cache.exists("key").await.unwrap());
+    }
 }
 
 #[tokio::test]

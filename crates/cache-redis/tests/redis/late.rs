@@ -3,7 +3,7 @@
 //! The peer is not a server: it has to stop reading without a word, and to tell what reached it.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -11,20 +11,10 @@ use std::time::Duration;
 use cache_core::Cache;
 use cache_redis::RedisBackend;
 
+use crate::support::{greeted, patient};
+
 /// More than a socket takes on its way.
 const LEN: usize = 8 * 1024 * 1024;
-
-/// Takes a connection and answers what a client says to begin with.
-fn greeted(listener: &TcpListener) -> TcpStream {
-    let (mut stream, _) = listener.accept().unwrap();
-    let (mut said, mut buffer) = (Vec::new(), [0; 512]);
-    while !said.ends_with(concat!(env!("CARGO_PKG_VERSION"), "\r\n").as_bytes()) {
-        let read = stream.read(&mut buffer).unwrap();
-        said.extend_from_slice(&buffer[..read]);
-    }
-    stream.write_all(b"+OK\r\n+OK\r\n").unwrap();
-    stream
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_not_sent_when_the_next_connection_is_used_never_is() {
@@ -67,4 +57,48 @@ async fn what_was_not_sent_when_the_next_connection_is_used_never_is() {
         ErrorKind::ConnectionReset,
         "what had been written came to its end"
     );
+}
+
+/// The clear has found keys and is about to remove them. Whoever gave it up may set them again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clear_that_was_given_up_removes_nothing_later() {
+    /// So many keys of so many bytes are more than a socket takes on its way.
+    const KEYS: usize = 1_000;
+    const KEY: usize = LEN / KEYS;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (found, scanned) = channel();
+    let (go_on, given_up) = channel::<()>();
+    let peer = thread::spawn(move || {
+        let mut stream = greeted(&listener);
+        let (mut said, mut buffer) = (Vec::new(), [0; 512]);
+        while !said.ends_with(b"$4\r\n1000\r\n") {
+            let read = stream.read(&mut buffer).unwrap();
+            said.extend_from_slice(&buffer[..read]);
+        }
+        let mut page = format!("*2\r\n$1\r\n0\r\n*{KEYS}\r\n");
+        page += &format!("${KEY}\r\n{}\r\n", "k".repeat(KEY)).repeat(KEYS);
+        stream.write_all(page.as_bytes()).unwrap();
+        // Some of the removal has come, and the rest waits.
+        stream.read_exact(&mut buffer).unwrap();
+        found.send(()).unwrap();
+        given_up.recv().unwrap();
+        let mut came = Vec::new();
+        (stream.read_to_end(&mut came), came.len())
+    });
+    let cache = Cache::builder(patient().port(port).build().unwrap())
+        .build()
+        .unwrap();
+    let clearing = cache.clone();
+    let clear = tokio::spawn(async move { clearing.clear().await });
+    tokio::task::block_in_place(|| scanned.recv().unwrap());
+    let open = || cache.stats().connections.unwrap().open;
+    assert_eq!(open(), 1);
+    clear.abort();
+    assert!(clear.await.unwrap_err().is_cancelled());
+    assert_eq!(open(), 0);
+    go_on.send(()).unwrap();
+    let (ended, came) = peer.join().unwrap();
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(came < LEN, "all of it came");
 }

@@ -12,6 +12,7 @@ mod foreign;
 mod late;
 mod lifetime;
 mod limits;
+mod metrics;
 mod reconnect;
 mod rights;
 mod secrets;

@@ -54,13 +54,7 @@ fn the_documentation_lists_the_rights_of_the_tests() {
         .filter(|word| word.starts_with('+'))
         .collect();
     assert_eq!(listed, RIGHTS.split(' ').collect());
-    for further in [
-        "+exists",
-        "+select",
-        "+hello",
-        "+cluster|slots +cluster|nodes",
-        "+role",
-    ] {
+    for further in ["+exists", "+select", "+cluster|slots +cluster|nodes", "+role"] {
         assert!(DOCUMENTATION.contains(&format!("`{further}`")), "{further}");
     }
 }
@@ -95,12 +89,30 @@ async fn each_of_them_is_needed() {
 }
 
 #[tokio::test]
-async fn raw_mode_databases_and_resp3_need_one_more_each() {
+async fn raw_mode_and_databases_need_one_more_each() {
     let server = RedisServer::shared();
     let with = |right: &str| confined(&[server], &format!("{RIGHTS} {right}")).url(server.url());
     works(with("+exists").raw(true)).await;
     works(with("+select").db(5)).await;
-    works(with("+hello").resp3(true)).await;
+}
+
+/// Everybody may say hello, as everybody may log in.
+#[tokio::test]
+async fn resp3_needs_no_more() {
+    let server = RedisServer::shared();
+    works(confined(&[server], RIGHTS).url(server.url()).resp3(true)).await;
+}
+
+#[tokio::test]
+async fn without_that_one_they_are_refused() {
+    let server = RedisServer::shared();
+    let without = || confined(&[server], RIGHTS).url(server.url());
+    let raw = Cache::builder(without().raw(true).connect().await.unwrap())
+        .build()
+        .unwrap();
+    let error = raw.exists("key").await.unwrap_err();
+    assert_eq!(error.kind(), cache_core::ErrorKind::Denied, "+exists");
+    assert!(without().db(5).connect().await.is_err(), "+select is not needed");
 }
 
 #[tokio::test]
@@ -109,6 +121,10 @@ async fn a_cluster_needs_its_slots_and_for_a_clear_its_nodes() {
     let nodes: Vec<_> = cluster.nodes().iter().collect();
     let with = |rights: &str| confined(&nodes, &format!("{RIGHTS} {rights}")).cluster(cluster.urls());
     works(with("+cluster|slots +cluster|nodes")).await;
+    assert!(
+        with("+cluster|nodes").connect().await.is_err(),
+        "slots are not needed"
+    );
     let cache = Cache::builder(with("+cluster|slots").connect().await.unwrap())
         .build()
         .unwrap();
@@ -122,5 +138,45 @@ async fn a_cluster_needs_its_slots_and_for_a_clear_its_nodes() {
 async fn a_master_behind_sentinels_needs_its_role() {
     let all = RedisSentinel::shared();
     let nodes: Vec<_> = all.nodes().iter().collect();
-    works(confined(&nodes, &format!("{RIGHTS} +role")).sentinel(RedisSentinel::SERVICE, all.urls())).await;
+    let with = |rights: &str| confined(&nodes, rights).sentinel(RedisSentinel::SERVICE, all.urls());
+    works(with(&format!("{RIGHTS} +role"))).await;
+    assert!(with(RIGHTS).connect().await.is_err(), "+role is not needed");
+}
+
+/// Makes a user of all Sentinels who may do only this, and returns the settings of a cache that asks as that one.
+fn watched_by(all: &RedisSentinel, user: &str, rights: &str) -> RedisBuilder {
+    for sentinel in all.sentinels() {
+        let rules = format!("reset on >watch -@all {rights}");
+        let words = ["ACL", "SETUSER", user].into_iter().chain(rules.split(' '));
+        assert_eq!(
+            sentinel.command(words.filter(|word| !word.is_empty())).text(),
+            "OK"
+        );
+    }
+    patient()
+        .sentinel(RedisSentinel::SERVICE, all.urls())
+        .sentinel_credentials(user, "watch")
+}
+
+#[tokio::test]
+async fn sentinels_need_what_the_page_says() {
+    const NEEDED: [&str; 2] = ["+role", "+sentinel|masters"];
+    let all = RedisSentinel::shared();
+    assert!(DOCUMENTATION.contains(&format!("`{}`", NEEDED.join(" "))));
+    works(watched_by(all, "watcher", &NEEDED.join(" "))).await;
+    for missing in NEEDED {
+        let rest = NEEDED.into_iter().find(|right| *right != missing).unwrap();
+        let error = watched_by(all, "watcher-of-less", rest).connect().await;
+        assert!(error.is_err(), "{missing} is not needed");
+    }
+}
+
+#[tokio::test]
+async fn sentinels_refuse_a_wrong_password_by_name() {
+    let all = RedisSentinel::shared();
+    let right = watched_by(all, "watcher-with-a-password", "+role +sentinel|masters");
+    let wrong = right.sentinel_credentials("watcher-with-a-password", "canary");
+    let error = wrong.connect().await.unwrap_err();
+    assert_eq!(error.kind(), cache_core::ErrorKind::Denied, "{error}");
+    assert!(!format!("{error:?}").contains("canary"), "{error:?}");
 }

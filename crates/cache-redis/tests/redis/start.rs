@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cache_core::{CacheBackend, CacheError, ErrorKind};
+use cache_core::{Cache, CacheBackend, CacheError, ErrorKind};
 use cache_redis::{RedisBuilder, Tls};
 use cache_testkit::proxy::SilentAddress;
 use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer};
@@ -29,6 +29,25 @@ async fn every_kind_of_server_starts() {
         patient().sentinel(RedisSentinel::SERVICE, RedisSentinel::shared().urls()),
     ] {
         builder.connect().await.unwrap().ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_server_speaks_the_newer_protocol() {
+    let tls = Tls::new().ca_file(&secured().certificates().ca);
+    for builder in [
+        patient().url(secured().url()).tls(tls).password("of-the-admin"),
+        patient().cluster(RedisCluster::shared().urls()),
+        patient().sentinel(RedisSentinel::SERVICE, RedisSentinel::shared().urls()),
+    ] {
+        let backend = builder.resp3(true).connect().await.unwrap();
+        let cache = Cache::builder(backend).build().unwrap();
+        cache.set("key", 1_i64).await.unwrap();
+        assert_eq!(cache.get::<i64>("key").await.unwrap(), Some(1));
+        let many = cache.get_many::<i64>(&["key", "none"]).await;
+        assert!(matches!(many[..], [Ok(Some(1)), Ok(None)]), "{many:?}");
+        cache.clear().await.unwrap();
+        assert!(!cache.exists("key").await.unwrap());
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_core::{Cache, ErrorKind, Tag};
+use cache_core::codec::CodecId;
+use cache_core::{Cache, CacheBackend, Entry, ErrorKind, Key, Payload, Tag, TypeFingerprint, Value};
 use cache_testkit::servers::{RedisServer, Reply};
 
 use crate::support::{namespace, patient};
@@ -144,4 +145,38 @@ async fn tags_do_not_count_against_the_limit_of_a_value() {
     let tags: Vec<&str> = names.iter().map(String::as_str).collect();
     cache.set("key", "x".repeat(90)).tags(&tags).await.unwrap();
     assert_eq!(cache.get::<String>("key").await.unwrap().unwrap().len(), 90);
+}
+
+/// The first one may have arrived, and another process may have invalidated the tag since.
+#[tokio::test]
+async fn the_write_of_a_marker_is_not_repeated_when_its_connection_breaks() {
+    let server = RedisServer::builder().start();
+    let backend = patient().url(server.url()).connect().await.unwrap();
+    let entry = |codec| {
+        let payload = Payload {
+            bytes: 7_u64.to_le_bytes().to_vec().into(),
+            codec,
+            type_fingerprint: TypeFingerprint::UNKNOWN,
+        };
+        Entry::new(Value::from_payload(payload), backend.clock().now())
+    };
+    let break_connections = || server.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+    let key = Key::new("key").unwrap();
+    break_connections();
+    backend.set(key, entry(CodecId::JSON)).await.unwrap();
+    break_connections();
+    let error = backend.set(key, entry(CodecId::TAG)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+}
+
+/// It is made anew, with another number.
+#[tokio::test]
+async fn a_write_with_tags_survives_a_broken_connection() {
+    let (server, cache) = alone().await;
+    for round in 0..5_i64 {
+        server.command(["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        let tag = round.to_string();
+        cache.set("key", round).tags(&[&tag]).await.unwrap();
+        assert_eq!(cache.get("key").await.unwrap(), Some(round));
+    }
 }

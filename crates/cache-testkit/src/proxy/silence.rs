@@ -1,9 +1,12 @@
 //! An address where nobody answers, not even to say no.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 /// Longer than a connection on this machine takes.
@@ -15,8 +18,9 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 /// It listens, but its queue is full and nobody takes from it. Systems other than Linux may refuse instead.
 #[derive(Debug)]
 pub struct SilentAddress {
-    listener: TcpListener,
-    _queue: Vec<TcpStream>,
+    listener: Arc<TcpListener>,
+    queue: Vec<TcpStream>,
+    answers: Option<JoinHandle<()>>,
 }
 
 impl SilentAddress {
@@ -37,9 +41,16 @@ impl SilentAddress {
             queue.push(stream);
         }
         Self {
-            listener,
-            _queue: queue,
+            listener: Arc::new(listener),
+            queue,
+            answers: None,
         }
+    }
+
+    /// Begins to take connections and to pass them on to a server.
+    pub fn answer(&mut self, server: SocketAddr) {
+        self.queue.clear();
+        self.answers = Some(tokio::spawn(pass_on(Arc::clone(&self.listener), server)));
     }
 
     /// Returns the address.
@@ -50,5 +61,30 @@ impl SilentAddress {
     )]
     pub fn address(&self) -> SocketAddr {
         self.listener.local_addr().expect("a listener has an address")
+    }
+}
+
+impl Drop for SilentAddress {
+    fn drop(&mut self) {
+        if let Some(answers) = &self.answers {
+            answers.abort();
+        }
+    }
+}
+
+async fn pass_on(listener: Arc<TcpListener>, server: SocketAddr) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((mut client, _)) = listener.accept() => {
+                connections.spawn(async move {
+                    // One that breaks has ended, like one that is closed.
+                    if let Ok(mut server) = TcpStream::connect(server).await {
+                        let _ = copy_bidirectional(&mut client, &mut server).await;
+                    }
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
     }
 }

@@ -72,10 +72,11 @@ impl RedisServerBuilder {
     }
 
     /// Serves TLS with files that other servers have too, and speaks it with them.
-    pub(super) fn tls_among(self, files: &Certificates) -> Self {
+    pub(super) fn tls_among(self, files: &Certificates, asks_clients: bool) -> Self {
         let mut new = self.tls().line("tls-replication yes").line("tls-cluster yes");
         if let Some(tls) = &mut new.tls {
             tls.files = Some(files.clone());
+            tls.asks_clients = asks_clients;
         }
         new
     }

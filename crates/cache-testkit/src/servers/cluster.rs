@@ -33,6 +33,12 @@ impl RedisCluster {
         Self::start_with(SharedTls::for_hosts(hosts))
     }
 
+    /// Starts nodes that speak TLS with those only who show a certificate.
+    #[track_caller]
+    pub fn start_with_client_certificates(hosts: &[&str]) -> Self {
+        Self::start_with(SharedTls::for_hosts(hosts).asking_clients())
+    }
+
     #[track_caller]
     fn start_with(tls: SharedTls) -> Self {
         let node = || {

@@ -314,3 +314,15 @@ async fn a_silent_address_neither_takes_nor_refuses_a_connection() {
         assert!(attempt.is_err(), "{attempt:?}");
     }
 }
+
+#[tokio::test]
+async fn a_silent_address_that_answers_passes_on_to_a_server() {
+    let mut silent = SilentAddress::new().await;
+    let address = silent.address();
+    silent.answer(echo().await);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"there").await.unwrap();
+    let mut came = [0; 5];
+    client.read_exact(&mut came).await.unwrap();
+    assert_eq!(&came, b"there");
+}

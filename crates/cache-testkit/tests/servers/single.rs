@@ -168,3 +168,34 @@ fn a_command_whose_reply_is_not_awaited_keeps_the_server_busy() {
 fn a_server_that_does_not_start_panics_with_the_end_of_its_log() {
     RedisServer::builder().line("no-such-directive 1").start();
 }
+
+/// The program is one of ours, which says that it was run and becomes the server.
+#[test]
+fn the_program_is_the_one_that_the_environment_names() {
+    const MARK: &str = "CACHE_TEST_PROGRAM_MARK";
+    const PROGRAM: &str = "CACHE_TEST_REDIS_SERVER";
+    if std::env::var_os(MARK).is_some() {
+        RedisServer::builder().start();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (mark, script) = (folder.path().join("mark"), folder.path().join("script"));
+    let program = std::env::var(PROGRAM).unwrap_or_else(|_| "redis-server".to_owned());
+    let text = format!("#!/bin/sh\n: >\"${MARK}\"\nexec {program} \"$@\"\n");
+    std::fs::write(&script, text).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&script, executable).unwrap();
+    let name = "single::the_program_is_the_one_that_the_environment_names";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact"])
+        .env(MARK, &mark)
+        .env(PROGRAM, &script)
+        .output()
+        .unwrap();
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stdout)
+    );
+    assert!(mark.exists(), "another program was run");
+}
