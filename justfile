@@ -6,9 +6,9 @@ set positional-arguments
 _list:
     @just --list
 
-# Runs the example on memory; arguments go on to it: just run-example --rate 200
+# Runs the example on memory; arguments go on to it, with or without `--` before them: just run-example --rate 200
 run-example *args:
-    cargo run -p using-cache -- "$@"
+    @if [ "${1:-}" = "--" ]; then shift; fi; cargo run -p using-cache -- "$@"
 
 # Starts Prometheus, Grafana and the example in containers, and waits until all is well. `host` scrapes an example on this machine; `alerting` adds an Alertmanager.
 [no-exit-message]

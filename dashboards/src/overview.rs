@@ -83,12 +83,13 @@ fn traffic() -> [Panel; 4] {
         )
         .wide(12)
         .query("{{cache_name}}", hit_ratio("cache_name")),
-        Panel::lines("Operations by kind", Unit::PerSecond, "Lookups that hit and missed, values stored, entries deleted.")
+        Panel::lines("Operations by kind", Unit::PerSecond, "Lookups that hit and missed, values stored, entries deleted, tags invalidated.")
             .wide(12)
             .query("hits", sum_rate("hits_total"))
             .query("misses", sum_rate("misses_total"))
             .query("sets", sum_rate("sets_total"))
-            .query("deletes", sum_rate("deletes_total")),
+            .query("deletes", sum_rate("deletes_total"))
+            .query("tags invalidated", sum_rate("tag_invalidations_total")),
         Panel::lines(
             "Errors by kind",
             Unit::PerSecond,

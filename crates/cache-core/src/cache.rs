@@ -131,7 +131,8 @@ impl Cache {
         }
     }
 
-    /// Says whether a get would return a value. It is neither a hit nor a miss, and no use for eviction.
+    /// Says whether a get would return a value. It is neither a hit nor a miss, and no use for eviction unless
+    /// [tags](crate::CacheBuilder::tags) are on.
     ///
     /// What [`get_or_load`](Self::get_or_load) left may differ: a stale value and the remembered answer that there is
     /// nothing exist for the backend, and a get returns neither.

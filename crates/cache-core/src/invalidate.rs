@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::Cache;
 use crate::error::{CacheError, Result};
 use crate::future::CacheFuture;
-use crate::loading::patience;
+use crate::loading::{Ended, Within, patience};
 use crate::operation::Operation;
 use crate::tags::{self, Tag, TaggedBackend};
 use crate::value::Value;
@@ -15,7 +15,7 @@ use crate::value::Value;
 impl Cache {
     /// Makes every value that carries this tag a miss, however many there are and whichever process stored them.
     ///
-    /// It takes one short command, since it is not the values that are touched: they stay where they are and are given no
+    /// It takes a few short commands, since it is not the values that are touched: they stay where they are and are given no
     /// more. Loads that are under way and carry the tag give their value to those who asked before and do not store it.
     /// The cache has to be built with [`tags`](crate::CacheBuilder::tags).
     ///
@@ -56,7 +56,14 @@ impl Cache {
                 return CacheFuture::ready(Err(self.report(Operation::InvalidateTags, None, error)));
             }
         };
-        CacheFuture::boxed(async move {
+        let follower = self
+            .shared()
+            .follower
+            .as_ref()
+            .filter(|follower| follower.listens());
+        let scope = follower.and_then(|follower| follower.call(Operation::InvalidateTags, None, names.len()));
+        let tags = names.len();
+        let work = async move {
             let done = tagged.invalidate(&names).await;
             // Who found a stale value before has to look again before it is given. What is just being stored is out of date
             // already; it is waited for so that it is not in the way of what is loaded from now on.
@@ -68,6 +75,13 @@ impl Cache {
                 observer.invalidated(names.len());
             }
             Ok(())
+        };
+        CacheFuture::boxed(async move {
+            let Some(scope) = scope else { return work.await };
+            let done = Within::new(&scope, work).await;
+            let each = done.as_ref().map(|()| Some("invalidated"));
+            scope.end(Ended::of((0..tags).map(|_| each)));
+            done
         })
     }
 

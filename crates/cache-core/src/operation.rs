@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// An operation of a [`Cache`](crate::Cache). All but the last three are also those of a
+/// An operation of a [`Cache`](crate::Cache). All but [`Build`](Self::Build) and the last three are also those of a
 /// [`CacheBackend`](crate::CacheBackend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -112,6 +112,13 @@ pub(crate) fn check_cache(
             "is 0, so no key would be short enough; give the longest key in bytes",
         );
     }
+    let is_raw = filled.redis.as_ref().is_some_and(|redis| redis.raw == Some(true));
+    if filled.tags == Some(true) && is_raw {
+        told.of(
+            "tags",
+            "is true and so is redis.raw, which leaves no room for tags; drop one of them",
+        );
+    }
     check_layers(&mut told, own, filled);
     for fault in faults(filled, "loading", loading::check) {
         told.fault("loading", &fault);

@@ -48,6 +48,8 @@ section! {
         /// Whether the cache must answer when it is opened, and whether the service counts as unready while it does
         /// not. Off: a cache that does not answer is opened all the same and recovers by itself.
         required: bool,
+        /// Whether values may carry tags, by which they are invalidated together. Off.
+        tags: bool,
         /// Whether the cache is measured. On if the program has metrics.
         metrics: bool,
         /// Whether the cache tells of itself in spans and log events. On if the program has tracing.

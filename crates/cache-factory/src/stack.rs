@@ -15,9 +15,10 @@ impl Factory {
     /// Makes a cache of a backend with all that this factory puts around it. From the inside out:
     ///
     /// 1. **The backend**, where entries live.
-    /// 2. **Metrics**, next to it, so that they count and time exactly what the backend does and nothing else.
-    /// 3. **Spans and events**, around the metrics, so that a span covers all that an operation costs.
-    /// 4. **The handle**, [`Cache`], which checks keys, decodes values and loads what is not there. It stands above the
+    /// 2. **Tags**, if they are on, so that to all that stands above a value whose tag was invalidated is a miss.
+    /// 3. **Metrics**, next to it, so that they count and time what the backend does and nothing else.
+    /// 4. **Spans and events**, around the metrics, so that a span covers all that an operation costs.
+    /// 5. **The handle**, [`Cache`], which checks keys, decodes values and loads what is not there. It stands above the
     ///    layers, so each caller counts and is told of, and the load that they share once.
     ///
     /// `Debug` of the cache prints the stack in this order, the outermost first:
@@ -59,7 +60,7 @@ pub(crate) fn plain(name: &str, backend: impl CacheBackend, config: &CacheConfig
     if let Some(loading) = &config.loading {
         cache = loading::configure(cache, loading);
     }
-    Ok(cache)
+    Ok(cache.tags(config.tags == Some(true)))
 }
 
 /// Returns the layer of spans and events as a cache wants it.

@@ -33,6 +33,8 @@ pub(crate) struct Instruments {
     waits: PoolWaits,
     /// Hits of the backend that were none to the caller, who could not read what was found.
     unreadable: AtomicU64,
+    /// Lookups of loads for callers that had counted before, those that layers took for hits and those for misses.
+    again: [AtomicU64; 2],
     cache_name: Arc<str>,
     names: Names,
     latencies: Box<[Latency]>,
@@ -123,6 +125,7 @@ impl Instruments {
             loading: Loading::new(&names),
             waits: PoolWaits::new(&names),
             unreadable: AtomicU64::new(0),
+            again: [const { AtomicU64::new(0) }; 2],
             backend,
             cache_name: Arc::clone(cache_name),
             latencies,
@@ -220,12 +223,18 @@ impl Instruments {
 
     fn value(&self, source: Source, stats: &BackendStats, server: &[ServerCounter]) -> u64 {
         match source {
-            // The unreadable ones first: each was counted as a hit before.
+            // What is taken off first: each was counted by the stripes before.
             Source::Hits => {
-                let unreadable = self.unreadable.load(Ordering::Acquire);
-                self.stripes.sum(Event::Hit).saturating_sub(unreadable)
+                let taken_off =
+                    self.unreadable.load(Ordering::Acquire) + self.again[0].load(Ordering::Acquire);
+                self.stripes.sum(Event::Hit).saturating_sub(taken_off)
             }
-            Source::Misses => self.unreadable.load(Ordering::Acquire) + self.stripes.sum(Event::Miss),
+            Source::Misses => {
+                let (again, unreadable) = (&self.again[1], &self.unreadable);
+                let taken_off = again.load(Ordering::Acquire);
+                let added = unreadable.load(Ordering::Acquire);
+                (added + self.stripes.sum(Event::Miss)).saturating_sub(taken_off)
+            }
             Source::Sets => self.stripes.sum(Event::Set),
             Source::Deletes => self.stripes.sum(Event::Delete),
             Source::Evictions(place) => stats.evictions.unwrap_or_default().get(EvictionCause::ALL[place]),
@@ -243,11 +252,20 @@ impl Observer for Instruments {
     }
 
     fn load(&self, _: Key<'_>, event: LoadEvent) {
-        if event == LoadEvent::Unreadable {
-            self.unreadable.fetch_add(1, Ordering::Release);
+        match event {
+            LoadEvent::Unreadable => add(&self.unreadable),
+            LoadEvent::LookedAgain { hit } => add(&self.again[usize::from(!hit)]),
+            other => self.loading.count(other),
         }
-        self.loading.count(event);
     }
+
+    fn invalidated(&self, tags: usize) {
+        self.loading.count_invalidated(tags);
+    }
+}
+
+fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Release);
 }
 
 /// Returns the place of the counter of an operation and a kind of error.

@@ -1,4 +1,4 @@
-//! What is measured of loads: counted when it happens, since a load costs far more than an atomic, and sent as the
+//! What is measured of loads, and of invalidations of tags: counted when it happens, since a load costs far more than an atomic, and sent as the
 //! difference since the last time, so that caches of one name add up.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +29,7 @@ pub(crate) struct Loading {
     negative_hits: AtomicU64,
     store_failures: AtomicU64,
     refused: AtomicU64,
+    tag_invalidations: AtomicU64,
     sent: Mutex<Vec<Sent>>,
 }
 
@@ -48,6 +49,7 @@ impl Loading {
             names::NEGATIVE_HITS,
             names::LOAD_STORE_FAILURES,
             names::LOADS_REFUSED,
+            names::TAG_INVALIDATIONS,
         ];
         let keys = results(names::LOADS)
             .into_iter()
@@ -68,6 +70,7 @@ impl Loading {
             negative_hits: AtomicU64::new(0),
             store_failures: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            tag_invalidations: AtomicU64::new(0),
             sent: Mutex::new(keys.map(|keys| Sent { keys, value: 0 }).collect()),
         }
     }
@@ -103,6 +106,12 @@ impl Loading {
         }
     }
 
+    /// Counts tags that were invalidated.
+    pub(crate) fn count_invalidated(&self, tags: usize) {
+        self.tag_invalidations
+            .fetch_add(u64::try_from(tags).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Sends what changed to the recorder.
     pub(crate) fn send(&self, recorder: &dyn Recorder) {
         self.duration.connect(recorder);
@@ -118,6 +127,7 @@ impl Loading {
                 value(&self.negative_hits),
                 value(&self.store_failures),
                 value(&self.refused),
+                value(&self.tag_invalidations),
             ]);
         for (sent, now) in sent.iter_mut().zip(counters) {
             let now = now.max(sent.value);

@@ -38,6 +38,7 @@
 //! | `negative_hits_total` | counter | | a caller got the remembered answer that there is nothing; it is a hit too |
 //! | `load_store_failures_total` | counter | | a loaded value could not be stored; its callers got it |
 //! | `loads_refused_total` | counter | | the limit of concurrent loads refused a load |
+//! | `tag_invalidations_total` | counter | | a tag was invalidated, once for each tag of a call |
 //! | `build_info` | gauge | `version` | always 1 |
 //!
 //! The first seven are those of the source system. It also shows them with the backend in the name and `cache_name` as
@@ -57,7 +58,7 @@ use metrics::Unit;
 pub use self::load::LOAD_BUCKETS;
 pub(crate) use self::load::{
     COALESCED, COALESCED_WAITING, LOAD_DURATION, LOAD_STORE_FAILURES, LOADS, LOADS_IN_FLIGHT, LOADS_REFUSED,
-    NEGATIVE_HITS, REFRESHES, STALE_SERVED,
+    NEGATIVE_HITS, REFRESHES, STALE_SERVED, TAG_INVALIDATIONS,
 };
 pub use self::metric::{Metric, MetricKind};
 use self::metric::{aliased, counter, gauge};
@@ -114,7 +115,7 @@ pub(crate) const BUILD_INFO: Metric = Metric {
 };
 
 /// Every metric, in the order of the table.
-pub const ALL: [Metric; 34] = [
+pub const ALL: [Metric; 35] = [
     HITS,
     MISSES,
     SETS,
@@ -148,6 +149,7 @@ pub const ALL: [Metric; 34] = [
     NEGATIVE_HITS,
     LOAD_STORE_FAILURES,
     LOADS_REFUSED,
+    TAG_INVALIDATIONS,
     BUILD_INFO,
 ];
 

@@ -1,4 +1,4 @@
-//! Spans of calls that load and of their loads, which stand above all layers. What such a call asks of the backend is
+//! Spans of calls that load and of their loads, and of invalidations of tags, which stand above all layers. What such a call asks of the backend is
 //! below its span, and so is the load that it leads, though that runs in a task of its own.
 
 use std::cell::RefCell;
@@ -114,7 +114,7 @@ impl Scope for Call {
     fn end(&self, ended: Ended<'_>) {
         let hit = match ended.result {
             "hit" => Some(true),
-            "error" | "mixed" => None,
+            "error" | "mixed" | "invalidated" => None,
             _ => Some(false),
         };
         let outcome = Outcome {

@@ -28,8 +28,8 @@
 //! |---|---|---|
 //! | `cache.name`, `cache.backend`, `cache.operation` | all | as the labels of the metrics |
 //! | `cache.key` | operations on one key | its length and hash, or [the key](Keys::Shown) |
-//! | `cache.keys`, `cache.found` | operations on several keys | how many were asked for, and how many of them were there |
-//! | `cache.result` | operations | `hit`, `miss`, `stored`, `deleted`, `present`, `absent`, `cleared`, `up`, `closed`, `error`; `mixed` if several keys differ; of `get_or_load` also `loaded`, `coalesced`, `stale`; of loads a word of the metric `loads_total` |
+//! | `cache.keys`, `cache.found` | operations on several keys | how many were asked for, and how many of them were there; of `invalidate_tags` how many tags |
+//! | `cache.result` | operations | `hit`, `miss`, `stored`, `deleted`, `present`, `absent`, `cleared`, `up`, `closed`, `invalidated`, `error`; `mixed` if several keys differ; of `get_or_load` also `loaded`, `coalesced`, `stale`; of loads a word of the metric `loads_total` |
 //! | `cache.hit` | lookups, of several keys if they agree | whether there was a live entry |
 //! | `elapsed_us` | events of operations | how long the operation took, in microseconds |
 //! | `refresh` | loads | whether it ran in the background |

@@ -106,6 +106,7 @@ impl Scene {
             Close => "cache.close",
             GetOrLoad => "cache.get_or_load",
             GetOrLoadMany => "cache.get_or_load_many",
+            InvalidateTags => "cache.invalidate_tags",
         }, _ => "cache.operation");
         match subject {
             Subject::Key(key) => {

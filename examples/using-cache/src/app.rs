@@ -16,7 +16,7 @@ use tokio::time;
 use tracing::{info, warn};
 
 use crate::args::{Args, Command};
-use crate::caches::{Caches, product_life};
+use crate::caches::{Caches, life};
 use crate::catalogue::Catalogue;
 use crate::failure::Failure;
 use crate::generator::{self, Traffic};
@@ -90,7 +90,7 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
     let catalogue = Arc::new(Catalogue::new(
         source,
         caches,
-        product_life(&config).unwrap_or(Duration::MAX),
+        life(&config, "products").unwrap_or(Duration::MAX),
     ));
     if let Some(trace) = &trace {
         info!("replaying {} accesses of {}", trace.len(), trace.name());

@@ -82,7 +82,7 @@ pub struct Args {
     #[arg(value_parser = values::life)]
     pub(crate) ttl: Option<Duration>,
 
-    /// How long after that a product may still be given while the source is down; 0s for not at all [default: 10m]
+    /// How long after its life a product or a search may still be given while the source is down; 0s for not at all [default: 10m]
     #[arg(long, value_name = "DURATION", env = "CACHE_EXAMPLE_STALE_FOR")]
     #[arg(value_parser = values::duration)]
     pub(crate) stale_for: Option<Duration>,

@@ -54,9 +54,9 @@ impl Caches {
     }
 }
 
-/// Returns how long products live by the configuration, unless they live for ever.
-pub(crate) fn product_life(config: &Config) -> Option<Duration> {
-    let ttl = config.caches.get("products").and_then(|products| products.ttl);
+/// Returns how long the values of a cache live by the configuration, unless they live for ever.
+pub(crate) fn life(config: &Config, name: &str) -> Option<Duration> {
+    let ttl = config.caches.get(name).and_then(|cache| cache.ttl);
     match ttl?.0 {
         Expiration::After(ttl) => Some(ttl),
         _ => None,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use cache_factory::{Config, Draft};
 
 use crate::args::Args;
-use crate::caches::product_life;
+use crate::caches::life;
 use crate::failure::Failure;
 
 /// What the variables of the caches begin with.
@@ -41,21 +41,23 @@ pub(crate) fn draft(args: &Args) -> Result<Draft, Failure> {
     })
 }
 
-/// How long products may be given stale unless it is told, counted from the end of their life.
+/// How long products and searches may be given stale unless it is told, counted from the end of their life.
 const STALE_FOR: Duration = Duration::from_secs(600);
 
-/// Says up to which age products may be given while the source is down. The age counts from the load, so it is the TTL
+/// Says up to which age products and searches may be given while the source is down. The age counts from the load, so it is the TTL
 /// and what comes after it.
 fn stale(args: &Args, draft: &Draft) -> Draft {
     let mut stale = Draft::default();
     let stale_for = args.stale_for.unwrap_or(STALE_FOR);
-    let life = Config::read(draft).ok().and_then(|config| product_life(&config));
-    if let Some(life) = life.filter(|_| !stale_for.is_zero()) {
-        let age = life.saturating_add(stale_for);
-        stale.set(
-            "caches.products.loading.stale_if_error",
-            format!("{}ms", age.as_millis()),
-        );
+    let config = Config::read(draft).ok().filter(|_| !stale_for.is_zero());
+    for name in CACHES {
+        if let Some(life) = config.as_ref().and_then(|config| life(config, name)) {
+            let age = life.saturating_add(stale_for);
+            stale.set(
+                &format!("caches.{name}.loading.stale_if_error"),
+                format!("{}ms", age.as_millis()),
+            );
+        }
     }
     stale.origin("--stale-for and the TTL")
 }

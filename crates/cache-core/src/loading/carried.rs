@@ -1,7 +1,7 @@
 //! The tags that a load carries: those of the call that leads it, and those that come to light when it ends.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::flight::Flight;
 use crate::cache::Cache;
@@ -14,6 +14,8 @@ use crate::tags::Tag;
 pub(crate) struct Carried {
     /// How many invalidations there were before it began.
     began: u64,
+    /// How many there were when its loader began to run, [`NOT_YET`] before.
+    ran: AtomicU64,
     /// As the entry is to carry them.
     call: Box<[Tag]>,
     /// Those that its loader gave, and those of the older entry whose value it keeps.
@@ -21,6 +23,9 @@ pub(crate) struct Carried {
     /// Whether the markers say at its end that one was invalidated.
     outdated: AtomicBool,
 }
+
+/// The loader does not run yet, so what it brings is newer than all invalidations until now.
+const NOT_YET: u64 = u64::MAX;
 
 /// How many invalidations there were when a caller asked.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +48,7 @@ impl Carried {
         cache.shared().tagged.as_ref()?;
         Some(Self {
             began: count(cache),
+            ran: AtomicU64::new(NOT_YET),
             // The call was refused if they are not well formed.
             call: Tag::wanted(call.iter().copied()).unwrap_or_default(),
             found: OnceLock::new(),
@@ -65,16 +71,30 @@ impl Carried {
 
     /// Says whether one that came to light in the end was invalidated by this process since the load began.
     pub(crate) fn found_is_outdated(&self, cache: &Cache) -> bool {
-        self.any_invalidated(cache, self.found().iter())
-    }
-
-    fn any_invalidated<'t>(&self, cache: &Cache, tags: impl Iterator<Item = &'t Tag>) -> bool {
         let tagged = cache.shared().tagged.as_ref();
-        tagged.is_some_and(|tagged| tagged.invalidations().any_since(self.began, tags.map(Tag::name)))
+        let names = self.found().iter().map(Tag::name);
+        tagged.is_some_and(|tagged| tagged.invalidations().any_since(self.began, names))
     }
 }
 
+/// Says whether this process has begun to invalidate one of these tags since then.
+fn any_begun(cache: &Cache, since: u64, tags: &[Tag]) -> bool {
+    let tagged = cache.shared().tagged.as_ref();
+    tagged.is_some_and(|tagged| {
+        tagged
+            .invalidations()
+            .any_begun_since(since, tags.iter().map(Tag::name))
+    })
+}
+
 impl Flight {
+    /// Notes that the loader begins to run.
+    pub(crate) fn runs(&self, cache: &Cache) {
+        if let Some(carried) = self.carried() {
+            carried.ran.store(count(cache), Ordering::Release);
+        }
+    }
+
     /// Takes the tags that came to light: those that the loader gave, and of `kept`, the older entry if its value is what
     /// the loader brought.
     ///
@@ -102,11 +122,13 @@ impl Flight {
         all.any(|tag| names.contains(&tag.name()))
     }
 
-    /// Says whether a caller may not join it: a tag that is known to be its own was invalidated since it began, and the caller
+    /// Says whether a caller may not join it: a tag of the call was invalidated since its loader began to run, and the caller
     /// asked after that.
     pub(crate) fn is_closed_to(&self, cache: &Cache, asked: AskedAt) -> bool {
-        self.carried()
-            .is_some_and(|carried| asked.0 > carried.began && carried.any_invalidated(cache, carried.all()))
+        self.carried().is_some_and(|carried| {
+            let ran = carried.ran.load(Ordering::Acquire);
+            asked.0 > ran && any_begun(cache, ran, &carried.call)
+        })
     }
 
     /// Says whether a caller that joined it must not have what it brought. Of the tags of the call that was asked when the
@@ -126,7 +148,8 @@ impl Flight {
             return;
         };
         // What this process invalidated is known to the moment.
-        if tags.is_empty() || !self.was_joined() || carried.any_invalidated(cache, tags.iter()) {
+        let ran = carried.ran.load(Ordering::Acquire);
+        if tags.is_empty() || !self.was_joined() || any_begun(cache, ran, tags) {
             return;
         }
         if let Ok(current) = tagged.current(tags).await

@@ -22,6 +22,7 @@ mod handle;
 mod landing;
 mod loader;
 mod loads;
+mod look;
 #[cfg(test)]
 mod model;
 mod options;
@@ -50,4 +51,5 @@ pub use self::loader::{Choosing, Form, Loadable, Loaded, Loader, Plain};
 pub(crate) use self::loads::{LoadSettings, Loads};
 pub use self::options::{Abandon, LoadOptions};
 pub use self::random::Random;
+pub(crate) use self::scope::Within;
 pub use self::scope::{Ended, Follower, Scope};

@@ -18,6 +18,7 @@ use super::flight::{Flight, Landed};
 use super::freshness::spread;
 use super::landing::Landing;
 use super::loader::{Brought, Outcome, Unread};
+use super::look::{Looked, look};
 use super::options::LoadOptions;
 use super::publish;
 use super::scope::{Scope, Within};
@@ -28,7 +29,6 @@ use crate::entry::Entry;
 use crate::error::{CacheError, Result};
 use crate::expiration::Expiration;
 use crate::key::Key;
-use crate::operation::Operation;
 
 /// A loader that runs, whatever its type.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Brought, BoxError>> + Send>>;
@@ -111,6 +111,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
         };
     }
     let generations = stamp::generations(cache, flight, &options, ttl, failed).await;
+    flight.runs(cache);
     let loader = work(cache, &flight.key, older.clone());
     let (brought, elapsed, run) = match run(cache, flight, refresh, &options, loader).await {
         Ok(done) => done,
@@ -144,48 +145,6 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
         }
         Err(error) => fail(cache, flight, &options, Fault::Failed, error),
     }
-}
-
-/// What the second look in the backend found.
-pub(crate) enum Looked {
-    /// An answer: somebody stored it in the meantime.
-    Here(Landed),
-    /// None, but perhaps an older value.
-    Older(Option<Entry>),
-}
-
-async fn look(cache: &Cache, flight: &Flight, unread: Unread) -> Looked {
-    let Ok(key) = Key::new(&flight.key) else {
-        return Looked::Older(None);
-    };
-    looked(cache, key, cache.shared().backend.get(key).await, unread)
-}
-
-/// Tells that the backend was asked once more. A failure is neither a hit nor a miss.
-pub(crate) fn tell_again(cache: &Cache, key: &str, found: &Result<Option<Entry>>) {
-    if let Ok(found) = found {
-        let hit = found.as_ref().is_some_and(|entry| !cache.is_stale(entry));
-        cache.tell(key, LoadEvent::LookedAgain { hit });
-    }
-}
-
-/// Says what was found. What does not read as what the caller asks for is loaded again and written over.
-pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, unread: Unread) -> Looked {
-    tell_again(cache, key.as_str(), &found);
-    let Ok(Some(entry)) = found else {
-        return Looked::Older(None);
-    };
-    if entry.value().is_not_found() && !cache.is_stale(&entry) {
-        return Looked::Here(Landed::NotFound);
-    }
-    if let Some(error) = unread(&entry, cache) {
-        cache.report(Operation::GetOrLoad, Some(key), error);
-        return Looked::Older(None);
-    }
-    if cache.is_stale(&entry) {
-        return Looked::Older(Some(entry));
-    }
-    Looked::Here(Landed::Found { entry, loaded: false })
 }
 
 /// Runs a loader up to the hard timeout. Who gets its output says how it ended.

@@ -15,9 +15,10 @@ use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
 use super::landing::Landing;
 use super::loader::{Brought, Outcome, Unread};
+use super::look::{Looked, looked};
 use super::options::LoadOptions;
 use super::publish::{self, Change};
-use super::run::{Looked, catch, fail, looked, run, scope};
+use super::run::{catch, fail, run, scope};
 use super::scope::{Scope, Within};
 use super::stamp::{self, Draft, Generations};
 use crate::cache::Cache;
@@ -99,6 +100,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     }
     // The call gave all keys the same tags.
     let generations = stamp::generations(cache, first, &options, ttl, failed).await;
+    parts.iter().for_each(|part| part.flight.runs(cache));
     let keys = parts.iter().map(|part| part.flight.key.to_string()).collect();
     let (brought, elapsed, run) = match run(cache, first, refresh, &options, work(keys)).await {
         Ok(done) => done,

@@ -17,8 +17,9 @@ pub trait Follower: Send + Sync {
     /// `false`, [`call`](Self::call) is not asked; [`load`](Self::load) still is.
     fn listens(&self) -> bool;
 
-    /// A call begins: [`GetOrLoad`](Operation::GetOrLoad) with its key, unless that is empty, or
-    /// [`GetOrLoadMany`](Operation::GetOrLoadMany) with the number of its different keys. `None` if nobody follows it.
+    /// A call begins: [`GetOrLoad`](Operation::GetOrLoad) with its key, unless that is empty,
+    /// [`GetOrLoadMany`](Operation::GetOrLoadMany) with the number of its different keys, or
+    /// [`InvalidateTags`](Operation::InvalidateTags) with that of its tags. `None` if nobody follows it.
     fn call(&self, operation: Operation, key: Option<Key<'_>>, keys: usize) -> Option<Arc<dyn Scope>>;
 
     /// A load of a key is about to run in a task of its own; the caller that leads it is the one that calls. A batch is
@@ -41,9 +42,9 @@ pub trait Scope: Send + Sync {
 #[non_exhaustive]
 pub struct Ended<'a> {
     /// One word: that of the [`Source`](crate::Source) of the value, `miss` where there is none, `error`, or `mixed` for
-    /// several keys that differ.
+    /// several keys that differ; `invalidated` of tags.
     pub result: &'static str,
-    /// How many of the keys have a value.
+    /// How many of the keys have a value, or how many tags were invalidated.
     pub found: usize,
     /// The error of the call, or one of them if all its keys have one.
     pub error: Option<&'a CacheError>,

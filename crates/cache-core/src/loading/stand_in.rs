@@ -5,7 +5,7 @@ use super::answer::{Source, StaleReason};
 use super::error::Fault;
 use super::event::LoadEvent;
 use super::loader::Unread;
-use super::run::tell_again;
+use super::look::tell_again;
 use super::settle::{Ask, Settled};
 use crate::entry::Entry;
 use crate::error::{CacheError, Result};

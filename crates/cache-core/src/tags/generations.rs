@@ -155,7 +155,7 @@ impl TaggedBackend {
 
     /// Removes the markers of tags: no entry that carries one of them counts any more.
     pub(crate) async fn invalidate(&self, names: &[&str]) -> Result<()> {
-        self.invalidations().note(names.iter().copied());
+        self.invalidations().begin(names);
         let tags = all_slots(names)?;
         // The two slots do not go at the same moment. What was stored in between by a marker that was made after the one went and
         // before the other did goes with the second removal.
@@ -164,8 +164,7 @@ impl TaggedBackend {
             let went = self.inner().delete_many(keys).await?;
             went.into_iter().try_for_each(|went| went.map(drop))?;
         }
-        // A load that began in between is told from one that begins from now on.
-        self.invalidations().note(names.iter().copied());
+        self.invalidations().end(names);
         Ok(())
     }
 }

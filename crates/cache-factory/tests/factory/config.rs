@@ -169,6 +169,21 @@ async fn bytes_are_those_of_the_key_and_of_the_value_as_json() {
     assert_eq!(pages.stats().weight, Some(3 + 7));
 }
 
+#[tokio::test]
+async fn tags_are_on_where_the_configuration_says_so() {
+    let caches = build(
+        "defaults.backend = 'memory'\ncaches.pages = { tags = true, memory.max_bytes = '1KiB' }\ncaches.users = {}",
+    );
+    let pages = caches.get("pages").unwrap();
+    pages.set("key", 1_i64).tags(&["a"]).await.unwrap();
+    assert_eq!(pages.get("key").await.unwrap(), Some(1_i64));
+    pages.invalidate_tag("a").await.unwrap();
+    assert_eq!(pages.get::<i64>("key").await.unwrap(), None);
+    let users = caches.get("users").unwrap();
+    let refused = users.set("key", 1_i64).tags(&["a"]).await.unwrap_err();
+    assert!(refused.to_string().contains("`tags = true`"), "{refused}");
+}
+
 #[test]
 fn defaults_for_a_backend_bind_only_the_caches_on_it() {
     let registered = factory()

@@ -51,6 +51,8 @@ pub(crate) const LOADS_REFUSED: Metric = counter(
     "loads_refused_total",
     "Loads that the limit of concurrent loads refused.",
 );
+pub(crate) const TAG_INVALIDATIONS: Metric =
+    counter("tag_invalidations_total", "Tags whose values were invalidated.");
 /// Upper bounds of the buckets of `load_duration_seconds`, in seconds: 1 ms, below which nothing is worth a cache, to
 /// 30 s, the hard timeout unless it is told.
 pub const LOAD_BUCKETS: [f64; 14] = [

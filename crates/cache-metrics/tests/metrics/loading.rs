@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, Loaded, Operation};
-use cache_testkit::{FailingBackend, ManualClock, eventually};
+use cache_testkit::{FailingBackend, ManualClock, SlowBackend, eventually};
 use tokio::sync::Semaphore;
 
 use crate::support::{Watched, memory};
@@ -165,6 +165,59 @@ async fn a_stale_value_is_a_miss_and_counted_by_reason() {
         [0.0, 3.0]
     );
     assert_eq!([loads(&watched, "success"), loads(&watched, "error")], [2.0, 1.0]);
+}
+
+/// A write came in between, so the backend was asked twice for the one caller.
+#[tokio::test]
+async fn a_second_look_is_no_second_miss() {
+    let watched = Watched::new(|builder| builder);
+    let slow = Arc::new(SlowBackend::new(memory(&ManualClock::new()).build().unwrap()));
+    let cache = watched.cache(Arc::clone(&slow));
+    let write = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.delete("key").await }
+    });
+    slow.arrived(1).await;
+    let caller = tokio::spawn({
+        let cache = cache.clone();
+        async move { load(&cache, "key", Ok(1)).await }
+    });
+    slow.arrived(2).await;
+    slow.release(1);
+    assert!(!write.await.unwrap().unwrap());
+    slow.release(1);
+    // It looks again, then it stores.
+    slow.arrived(3).await;
+    slow.release(2);
+    assert_eq!(caller.await.unwrap().unwrap(), 1);
+    assert_eq!(
+        [
+            watched.users("misses_total"),
+            watched.users("hits_total"),
+            loads(&watched, "success")
+        ],
+        [1.0, 0.0, 1.0]
+    );
+}
+
+#[tokio::test]
+async fn a_value_whose_tag_was_invalidated_is_a_miss_and_the_tag_is_counted() {
+    let watched = Watched::new(|builder| builder);
+    let backend = memory(&ManualClock::new()).build().unwrap();
+    let builder = Cache::builder(backend).name("users").tags(true);
+    let cache = builder.layer(watched.metrics.layer()).build().unwrap();
+    cache.set("key", 1_i64).tags(&["a", "b"]).await.unwrap();
+    assert_eq!(cache.get("key").await.unwrap(), Some(1_i64));
+    cache.invalidate_tags(&["a", "c"]).await.unwrap();
+    assert_eq!(cache.get::<i64>("key").await.unwrap(), None);
+    let counted = [
+        "tag_invalidations_total",
+        "hits_total",
+        "misses_total",
+        "sets_total",
+        "deletes_total",
+    ];
+    assert_eq!(counted.map(|name| watched.users(name)), [2.0, 1.0, 1.0, 1.0, 0.0]);
 }
 
 #[tokio::test]

@@ -61,6 +61,7 @@ async fn each_result_has_its_word() {
     cache.delete("a").await.unwrap();
     cache.exists("a").await.unwrap();
     cache.delete("a").await.unwrap();
+    cache.invalidate_tag("t").await.unwrap();
     cache.ping().await.unwrap();
     cache.clear().await.unwrap();
     cache.close().await.unwrap();
@@ -72,7 +73,16 @@ async fn each_result_has_its_word() {
     assert_eq!(
         words,
         [
-            "miss", "stored", "present", "deleted", "absent", "absent", "up", "cleared", "closed"
+            "miss",
+            "stored",
+            "present",
+            "deleted",
+            "absent",
+            "absent",
+            "invalidated",
+            "up",
+            "cleared",
+            "closed"
         ]
     );
 }

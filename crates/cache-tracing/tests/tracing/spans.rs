@@ -21,6 +21,7 @@ async fn each_operation_has_a_span_of_its_name() {
     cache.set_many([("a", 1)]).await;
     cache.get_many::<i32>(&["a"]).await;
     cache.delete_many(&["a"]).await;
+    cache.invalidate_tag("t").await.unwrap();
     cache.clear().await.unwrap();
     cache.ping().await.unwrap();
     cache.close().await.unwrap();

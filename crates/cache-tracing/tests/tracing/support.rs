@@ -154,6 +154,7 @@ impl Visit for Reader<'_> {
 /// A cache called `users` with the layer on it.
 pub(crate) fn traced(backend: impl CacheBackend, tracing: Tracing) -> Cache {
     Cache::builder(backend)
+        .tags(true)
         .name("users")
         .layer(tracing)
         .build()

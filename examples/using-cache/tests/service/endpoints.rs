@@ -215,9 +215,12 @@ fn bad_requests_are_told_what_to_do() {
 
 /// The acceptance of stale values: the source goes, the service goes on, and the metrics say so.
 #[test]
-fn while_the_source_is_stopped_products_are_given_stale() {
-    let service = Service::start(&["--rate", "0", "--source-delay", "0ms", "--ttl", "300ms"]);
+fn while_the_source_is_stopped_products_and_searches_are_given_stale() {
+    let settings = [("CACHE_EXAMPLE__CACHES__SEARCHES__TTL", "300ms")];
+    let flags = ["--rate", "0", "--source-delay", "0ms", "--ttl", "300ms"];
+    let service = Service::start_with(&flags, &settings);
     assert_eq!(service.get("/products/7").header("x-cache"), Some("miss"));
+    assert_eq!(service.get("/search?q=oak").header("x-cache"), Some("miss"));
     let stopped = service.call("POST", "/source/stop", "");
     assert_eq!(
         (stopped.status, stopped.body.as_str()),
@@ -227,16 +230,20 @@ fn while_the_source_is_stopped_products_are_given_stale() {
     let stale = service.get("/products/7");
     assert_eq!((stale.status, stale.header("x-cache")), (200, Some("stale")));
     assert_eq!(service.get("/products?ids=7,7").header("x-cache"), Some("stale"));
+    let search = service.get("/search?q=oak");
+    assert_eq!((search.status, search.header("x-cache")), (200, Some("stale")));
     let unknown = service.get("/products/8");
     assert_eq!(unknown.status, 503, "{}", unknown.body);
     assert!(unknown.body.contains("the source is stopped"), "{}", unknown.body);
     let metrics = service.get("/metrics").body;
-    let value = |start: &str, label: &str| {
+    let value_of = |cache: &str, start: &str, label: &str| {
         let line = metrics
             .lines()
-            .find(|line| line.starts_with(start) && line.contains("products") && line.contains(label));
+            .find(|line| line.starts_with(start) && line.contains(cache) && line.contains(label));
         line.unwrap().rsplit(' ').next().unwrap().parse::<f64>().unwrap()
     };
+    let value = |start: &str, label: &str| value_of("products", start, label);
+    assert!(value_of("searches", "gofr_cache_stale_served_total", r#"reason="error""#) >= 1.0);
     assert!(value("gofr_cache_stale_served_total", r#"reason="error""#) >= 2.0);
     assert!(value("gofr_cache_loads_total", r#"result="error""#) >= 2.0);
     service.call("POST", "/source/start", "");
