@@ -100,7 +100,9 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     }
     // The call gave all keys the same tags.
     let generations = stamp::generations(cache, first, &options, ttl, failed).await;
-    parts.iter().for_each(|part| part.flight.runs(cache));
+    for part in &parts {
+        part.flight.runs(cache);
+    }
     let keys = parts.iter().map(|part| part.flight.key.to_string()).collect();
     let (brought, elapsed, run) = match run(cache, first, refresh, &options, work(keys)).await {
         Ok(done) => done,

@@ -5,6 +5,7 @@
 //! get the generations of the end of the load. Of those, invalidations of this process are known
 //! ([`Invalidations`](crate::tags::Invalidations)); those of others are not, as with writes of a single key.
 
+use super::carried::Carried;
 use super::flight::Flight;
 use super::options::LoadOptions;
 use crate::cache::Cache;
@@ -150,7 +151,7 @@ pub(crate) async fn stamp(
 
 /// Returns what was known of a tag of the call before its loader ran.
 fn of_call<'g>(generations: &'g Generations, flight: &Flight, tag: &Tag) -> Result<Option<&'g Held>> {
-    let mut call = flight.carried().into_iter().flat_map(|carried| carried.call());
+    let mut call = flight.carried().into_iter().flat_map(Carried::call);
     if call.all(|call| call.name() != tag.name()) {
         return Ok(None);
     }
