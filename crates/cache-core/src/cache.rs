@@ -42,7 +42,8 @@ use crate::value::Value;
 /// # Ok(()) }
 /// ```
 ///
-/// The value that is set belongs to the cache from then on; nothing that the caller does later changes it. Errors say
+/// The value that is set belongs to the cache from then on; nothing that the caller does later changes it, unless it is a
+/// type that can be changed through a shared reference, such as a `Mutex`, and the caller keeps an `Arc` of it. Errors say
 /// the operation, the name of the cache and a short form of the key.
 #[derive(Clone)]
 pub struct Cache(Arc<Shared>);

@@ -137,12 +137,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn coarse_never_leads_and_lags_little() {
+    fn coarse_never_leads() {
         for _ in 0..10_000 {
             let coarse = SystemClock.coarse();
             let now = SystemClock.now();
             assert!(coarse <= now, "{coarse:?} leads {now:?}");
         }
+    }
+
+    /// Of many looks the best one counts: between the two of a pair the machine may do something else.
+    #[test]
+    fn coarse_lags_by_some_milliseconds_at_most() {
+        let lag = |_| {
+            let now = SystemClock.now();
+            now.since(SystemClock.coarse())
+        };
+        let least = (0..1_000).map(lag).min();
+        assert!(least < Some(Duration::from_millis(20)), "{least:?}");
     }
 
     #[test]

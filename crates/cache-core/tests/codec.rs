@@ -205,6 +205,21 @@ fn bytes_of_an_unknown_codec_are_a_decode_error_that_names_it() {
 }
 
 #[test]
+fn what_does_not_encode_or_decode_is_told_with_what_to_do() {
+    let keys_are_no_text = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let error = Codec::json().encode(&keys_are_no_text).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Encode);
+    assert!(error.to_string().contains("; change the type"), "{error}");
+    let cut = payload::<User>(&Codec::json(), b"{");
+    let error = Codec::json().decode::<User>(&cut).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(
+        error.to_string().contains("; delete the key or store it again"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_custom_codec_that_decodes_nothing_is_a_decode_error() {
     let codec = Codec::custom(Positional).unwrap();
     assert_eq!(

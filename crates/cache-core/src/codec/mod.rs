@@ -132,7 +132,8 @@ impl Codec {
     pub fn encode<T: Serialize>(&self, value: &T) -> Result<Payload> {
         let bytes = self.format.encode(value).map_err(|cause| {
             let message = format!(
-                "a value of type {} does not encode as {}",
+                "a value of type {} does not encode as {}; change the type (the cause says what is in the way) or set a \
+                 codec that can",
                 type_name::<T>(),
                 self.id()
             );
@@ -162,7 +163,8 @@ impl Codec {
         format.decode(&payload.bytes).map_err(|cause| {
             if same_type {
                 let message = format!(
-                    "the stored {} does not decode as {}",
+                    "the stored {} does not decode as {}; delete the key or store it again, the type has changed or \
+                     the bytes are damaged",
                     payload.codec,
                     type_name::<T>()
                 );

@@ -2,10 +2,11 @@
 //! across an await or a call of foreign code.
 
 use std::collections::HashMap;
+use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use xxhash_rust::xxh3::xxh3_64;
+use rustc_hash::FxHasher;
 
 use super::failures::{Failure, Failures};
 use super::fences::{Boarding, Fences, Flying};
@@ -35,12 +36,21 @@ pub(crate) struct Place<'a> {
     pub(crate) hash: u64,
 }
 
+/// Hashes a key, as each hit of a call that may load does: with no more quality than shards and a comparison of the writes under
+/// way need, for a few instructions.
+#[inline]
+fn hash(key: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(key);
+    hasher.finish()
+}
+
 impl<'a> Place<'a> {
     #[inline]
     pub(crate) fn of(key: &'a str) -> Self {
         Self {
             key,
-            hash: xxh3_64(key.as_bytes()),
+            hash: hash(key.as_bytes()),
         }
     }
 
