@@ -45,6 +45,23 @@ impl Bench {
             ear,
         }
     }
+
+    /// On a backend that the test keeps hold of.
+    pub(crate) fn keeping<B: CacheBackend>(
+        wrap: impl FnOnce(MapBackend) -> B,
+        change: impl FnOnce(CacheBuilder) -> CacheBuilder,
+    ) -> (Self, Arc<B>) {
+        let mut kept = None;
+        let bench = Self::on(
+            |map| {
+                let backend = Arc::new(wrap(map));
+                kept = Some(Arc::clone(&backend));
+                backend
+            },
+            change,
+        );
+        (bench, kept.unwrap())
+    }
 }
 
 /// Chance that is none.
