@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use cache_core::{Abandon, Cache, ErrorKind, LoadEvent, LoadOptions, LoadResult};
+use cache_core::{Abandon, Cache, ErrorKind, LoadEvent, LoadOptions, LoadResult, Source};
 use cache_testkit::SlowBackend;
 use tokio::task::JoinSet;
 
@@ -90,7 +90,11 @@ async fn a_leader_may_go_while_its_load_waits_for_a_permit() {
     other_gate.reached(1).await;
     let leader = ask(&bench.cache, &gate);
     settle().await;
-    let other = ask(&bench.cache, &gate);
+    let (cache, passed) = (bench.cache.clone(), gate.clone());
+    let other = tokio::spawn(async move {
+        let load = || async move { Ok::<_, Down>(passed.pass().await) };
+        cache.get_or_load("key", load).detailed().await.unwrap()
+    });
     one_has_joined(&bench).await;
     assert_eq!(gate.runs(), 0);
     assert!(!leader.is_finished());
@@ -99,8 +103,9 @@ async fn a_leader_may_go_while_its_load_waits_for_a_permit() {
     assert!(leader.is_finished() && !other.is_finished());
     other_gate.let_all_through();
     busy.await.unwrap().unwrap_err();
-    assert_eq!((other.await.unwrap().unwrap(), gate.runs()), (0, 1));
-    assert_eq!(bench.cache.loads_in_flight(), 0);
+    let answer = other.await.unwrap();
+    assert_eq!((answer.value, answer.source), (0, Source::Coalesced));
+    assert_eq!((gate.runs(), bench.cache.loads_in_flight()), (1, 0));
 }
 
 #[tokio::test]

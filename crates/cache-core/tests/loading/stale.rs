@@ -102,7 +102,7 @@ async fn a_hundred_ask(bench: &Bench, source: Source) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_callers_at_once_of_a_stale_value_one_starts_the_renewal() {
-    for _ in 0..20 {
+    for _ in 0..300 {
         let bench = with(options().stale_while_revalidate(60 * SECOND));
         load(&bench.cache, Ok(1)).await.unwrap();
         bench.clock.advance(10 * SECOND);
@@ -112,7 +112,7 @@ async fn of_a_hundred_callers_at_once_of_a_stale_value_one_starts_the_renewal() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_hundred_callers_at_once_of_a_value_that_is_due_one_renews_it_ahead() {
-    for _ in 0..20 {
+    for _ in 0..300 {
         let certain = Arc::new(Fixed(0.999));
         let (bench, map) = Bench::keeping(
             |map: MapBackend| map,
