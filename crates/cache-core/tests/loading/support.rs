@@ -193,7 +193,8 @@ impl Observer for Ear {
     }
 }
 
-struct Hearing(Arc<Ear>);
+/// Lets an ear hear what the observers of a cache hear.
+pub(crate) struct Hearing(pub(crate) Arc<Ear>);
 
 impl Layer for Hearing {
     fn layer(
