@@ -66,8 +66,15 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
             (Call::StrictGetOrLoad, Sees::Error(kind @ ErrorKind::ValueTooLarge)) => {
                 outcome.fails_with(&[kind]);
             }
+            (Call::StrictGetOrLoadMany, Sees::Error(kind @ ErrorKind::ValueTooLarge)) => {
+                assert!(
+                    matches!(outcome.answers[..], [Err(_), Ok(true), Ok(true)]),
+                    "{outcome:?}"
+                );
+                outcome.fails_at_most_with(&[kind]);
+            }
             // A load is stored in the place of what was there.
-            (Call::GetOrLoad | Call::StrictGetOrLoad, _) => {
+            (Call::GetOrLoad | Call::StrictGetOrLoad | Call::StrictGetOrLoadMany, _) => {
                 outcome.is_well();
                 bench.ask(Call::Get).await.is_well();
             }
