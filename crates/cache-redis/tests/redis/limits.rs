@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use cache_core::{
-    Cache, CacheBackend, Codec, ErrorKind, Key, Layer, LayerContext, LoadEvent, Observer, Result,
+    Cache, CacheBackend, CacheError, Codec, ErrorKind, Key, Layer, LayerContext, LoadEvent, Observer,
+    Operation, Result,
 };
 use cache_testkit::servers::RedisServer;
 
@@ -47,6 +48,8 @@ async fn a_value_at_the_limit_works() {
 struct Unstored(AtomicUsize);
 
 impl Observer for Unstored {
+    fn failed(&self, _: Operation, _: &CacheError) {}
+
     fn load(&self, _: Key<'_>, event: LoadEvent) {
         if event == LoadEvent::StoreFailed {
             self.0.fetch_add(1, Ordering::Relaxed);
