@@ -158,7 +158,7 @@ impl World {
         let key = "key";
         if look_again && let Some(found) = self.found() {
             self.fences.lock().unwrap().end(key, ship.id);
-            ship.land(Some(found));
+            ship.land(found);
             return Some(found);
         }
         if ship.is_gone() {
@@ -187,7 +187,7 @@ impl World {
                 fences.end_store(key, ship.id);
             }
         }
-        ship.land(Some(value));
+        ship.land(value);
         Some(value)
     }
 

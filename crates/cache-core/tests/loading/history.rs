@@ -168,13 +168,13 @@ async fn call(cache: &Cache, seen: &Seen, chance: &mut Chance, sets: bool) {
     }
 }
 
-async fn round(seed: u64, cache: &Cache, sets: bool) {
+async fn round(number: u64, cache: &Cache, sets: bool) {
     let seen = Arc::new(Seen::default());
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let (cache, seen) = (cache.clone(), Arc::clone(&seen));
         tasks.spawn(async move {
-            let mut chance = Chance(seed * 1_000 + task);
+            let mut chance = Chance(number * 1_000 + task);
             for _ in 0..if sets { CALLS } else { CALLS / 2 } {
                 call(&cache, &seen, &mut chance, sets).await;
                 if chance.below(3) == 0 {
@@ -187,7 +187,7 @@ async fn round(seed: u64, cache: &Cache, sets: bool) {
     // A store that is under way when its last caller goes is finished.
     eventually("no load is left", || cache.loads_in_flight() == 0).await;
     if let Err(text) = seen.check() {
-        panic!("round {seed}: {text}");
+        panic!("round {number}: {text}");
     }
 }
 

@@ -55,7 +55,8 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
                     "{outcome:?}"
                 );
             }
-            (Call::GetMany, Sees::Error(kind)) => {
+            (Call::GetMany, Sees::Error(kind))
+            | (Call::StrictGetOrLoadMany, Sees::Error(kind @ ErrorKind::ValueTooLarge)) => {
                 assert!(
                     matches!(outcome.answers[..], [Err(_), Ok(true), Ok(true)]),
                     "{outcome:?}"
@@ -65,13 +66,6 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
             // It is not known what it is, so it is as if the server had failed.
             (Call::StrictGetOrLoad, Sees::Error(kind @ ErrorKind::ValueTooLarge)) => {
                 outcome.fails_with(&[kind]);
-            }
-            (Call::StrictGetOrLoadMany, Sees::Error(kind @ ErrorKind::ValueTooLarge)) => {
-                assert!(
-                    matches!(outcome.answers[..], [Err(_), Ok(true), Ok(true)]),
-                    "{outcome:?}"
-                );
-                outcome.fails_at_most_with(&[kind]);
             }
             // A load is stored in the place of what was there.
             (Call::GetOrLoad | Call::StrictGetOrLoad | Call::StrictGetOrLoadMany, _) => {

@@ -12,12 +12,17 @@ pub(super) struct Ship {
     state: Arc<(Mutex<State>, Condvar)>,
 }
 
+#[derive(Clone, Copy)]
+enum Landed {
+    Brought(u64),
+    GivenUp,
+}
+
 #[derive(Default)]
 struct State {
     waiting: usize,
     gone: bool,
-    /// How it ended: with a value, or given up.
-    landed: Option<Option<u64>>,
+    landed: Option<Landed>,
 }
 
 impl Flying for Ship {
@@ -47,25 +52,32 @@ impl Ship {
     }
 
     /// The first end counts.
-    pub(super) fn land(&self, value: Option<u64>) {
-        self.state.0.lock().unwrap().landed.get_or_insert(value);
+    pub(super) fn land(&self, value: u64) {
+        self.end(Landed::Brought(value));
+    }
+
+    fn end(&self, landed: Landed) {
+        self.state.0.lock().unwrap().landed.get_or_insert(landed);
         self.state.1.notify_all();
     }
 
     pub(super) fn give_up(&self) {
         self.state.0.lock().unwrap().gone = true;
-        self.land(None);
+        self.end(Landed::GivenUp);
     }
 
     pub(super) fn is_gone(&self) -> bool {
         self.state.0.lock().unwrap().gone
     }
 
+    /// Waits for its end. Returns nothing if it was given up.
     pub(super) fn wait(&self) -> Option<u64> {
         let mut state = self.state.0.lock().unwrap();
         loop {
-            if let Some(landed) = state.landed {
-                return landed;
+            match state.landed {
+                Some(Landed::Brought(value)) => return Some(value),
+                Some(Landed::GivenUp) => return None,
+                None => {}
             }
             state = self.state.1.wait(state).unwrap();
         }
