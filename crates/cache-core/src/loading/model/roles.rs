@@ -8,6 +8,7 @@ use shuttle::{check_pct, check_random, thread};
 use super::{LeftOut, World};
 
 const ORDERS: usize = 1_000;
+const TRIES: usize = 10;
 
 type Role = fn(&Arc<World>);
 
@@ -140,10 +141,13 @@ fn where_nobody_writes_the_loader_runs_once() {
     );
 }
 
-/// Says that the checker notices what is left out.
+/// Says that the checker notices what is left out. Chance may miss the few orders that show it once, but not each time.
 fn assert_needed(left_out: LeftOut, roles: &'static [Role]) {
-    let noticed = catch_unwind(AssertUnwindSafe(|| run(left_out, roles))).is_err();
-    assert!(noticed, "nobody notices that {left_out:?} is left out");
+    let is_noticed = |_| catch_unwind(AssertUnwindSafe(|| run(left_out, roles))).is_err();
+    assert!(
+        (0..TRIES).any(is_noticed),
+        "nobody notices that {left_out:?} is left out"
+    );
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn fencing_at_the_end_is_needed() {
 
 #[test]
 fn holding_back_during_a_clear_is_needed() {
-    assert_needed(LeftOut::HoldingBackDuringAClear, &[LOAD_TWICE, LOAD_TWICE, CLEAR]);
+    assert_needed(LeftOut::HoldingBackDuringAClear, &[LOAD, CLEAR]);
 }
 
 #[test]
