@@ -225,6 +225,11 @@ macro_rules! __for_each_case {
                 callers_that_go_leave_nothing_behind,
                 calls_are_linearizable,
             }
+            stale_loads {
+                a_stale_value_is_given_if_the_load_fails,
+                a_stale_value_that_is_deleted_is_not_given,
+                a_stale_value_that_is_cleared_is_not_given,
+            }
             tags {
                 a_value_with_tags_is_there,
                 an_invalidated_tag_makes_its_values_misses,

@@ -3,15 +3,16 @@
 //!
 //! Each step that the rules of [`fences`](super::fences) ask for is also left out once, and the checker must notice.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod roles;
+mod ship;
 
 use cache_testkit::{Act, History};
-use shuttle::sync::{Arc, Condvar, Mutex};
-use shuttle::{check_pct, check_random, thread};
+use shuttle::sync::{Arc, Mutex};
+use shuttle::thread;
 
-use super::fences::{Boarding, Fences, Flying};
+use self::ship::Ship;
+use super::fences::{Boarding, Fences};
 
-const ORDERS: usize = 1_000;
 const HASH: u64 = 7;
 
 /// A step that is left out, to see that it is needed.
@@ -26,44 +27,32 @@ enum LeftOut {
     LookingAgain,
     /// A write fences when it begins, and no more when it ends.
     FencingAtTheEnd,
+    /// A flight may begin to store while a clear is under way.
+    HoldingBackDuringAClear,
+    /// A flight that nobody waits for is given up, also while it stores.
+    KeepingWhatStores,
+    /// A caller joins whatever flight there is.
+    LookingBeforeItJoins,
 }
 
-#[derive(Clone)]
-struct Ship {
-    id: u64,
-    landed: Arc<(Mutex<Option<u64>>, Condvar)>,
-}
-
-impl Flying for Ship {
-    fn id(&self) -> u64 {
-        self.id
-    }
-}
-
-impl Ship {
-    fn land(&self, value: u64) {
-        *self.landed.0.lock().unwrap() = Some(value);
-        self.landed.1.notify_all();
-    }
-
-    fn wait(&self) -> u64 {
-        let mut landed = self.landed.0.lock().unwrap();
-        while landed.is_none() {
-            landed = self.landed.1.wait(landed).unwrap();
-        }
-        landed.unwrap()
-    }
-}
-
-/// One key of a cache.
+/// One key of a cache, whose loaded values carry a tag.
 struct World {
     left_out: LeftOut,
     fences: Mutex<Fences<Ship>>,
-    /// The backend. Each access is a round trip of its own.
-    register: Mutex<Option<u64>>,
+    /// The backend: a value with the generation of its tag. Each access is a round trip of its own.
+    register: Mutex<Option<(u64, u64)>>,
+    /// What the tag has to be at. What has an older one is a miss.
+    generation: Mutex<u64>,
     next: Mutex<u64>,
     loads: Mutex<usize>,
     history: History,
+}
+
+/// How a caller came to its flight.
+enum Boarded {
+    Found(u64),
+    Joined(Ship),
+    Leads { ship: Ship, look_again: bool },
 }
 
 impl World {
@@ -72,6 +61,7 @@ impl World {
             left_out,
             fences: Mutex::new(Fences::default()),
             register: Mutex::new(None),
+            generation: Mutex::new(0),
             next: Mutex::new(1),
             loads: Mutex::new(0),
             history: History::default(),
@@ -84,57 +74,136 @@ impl World {
         *next
     }
 
+    fn generation(&self) -> u64 {
+        *self.generation.lock().unwrap()
+    }
+
+    fn found(&self) -> Option<u64> {
+        let register = self.register.lock().unwrap();
+        let generation = self.generation();
+        register.and_then(|(value, of)| (of == generation).then_some(value))
+    }
+
     fn get(&self) -> Option<u64> {
         let begin = self.history.begin();
-        let found = *self.register.lock().unwrap();
+        let found = self.found();
         self.history.end(begin, Act::Get(found));
         found
     }
 
     fn get_or_load(&self) -> u64 {
         let begin = self.history.begin();
-        let got = self.read_or_load();
+        let got = match self.board() {
+            Boarded::Found(found) => found,
+            // Somebody waits, so it is not given up.
+            Boarded::Joined(ship) => ship.wait().unwrap(),
+            Boarded::Leads { ship, look_again } => self.fly(&ship, look_again).unwrap(),
+        };
         self.history.end(begin, Act::Load(got));
         got
     }
 
-    fn read_or_load(&self) -> u64 {
-        let key = "key".into();
-        let seen = self.fences.lock().unwrap().changes();
-        if let Some(found) = *self.register.lock().unwrap() {
-            return found;
-        }
-        let ship = Ship {
-            id: self.number(),
-            landed: Arc::new((Mutex::new(None), Condvar::new())),
+    /// A caller that goes as soon as its load is under way. That is a task of its own, which goes on if others wait for it.
+    fn load_and_go(self: &Arc<Self>) {
+        let begin = self.history.begin();
+        let (ship, look_again) = match self.board() {
+            Boarded::Found(found) => return self.history.end(begin, Act::Load(found)),
+            Boarded::Joined(ship) => return self.leave(&ship),
+            Boarded::Leads { ship, look_again } => (ship, look_again),
         };
-        let boarding = self
-            .fences
-            .lock()
-            .unwrap()
-            .board(&key, seen, |_| true, || ship.clone());
-        let look_again = match boarding {
-            Boarding::Joined(other) => return other.wait(),
-            Boarding::Leads { look_again } => look_again && self.left_out != LeftOut::LookingAgain,
-            Boarding::Closed => unreachable!("nobody closes"),
-        };
-        if look_again {
-            let found = *self.register.lock().unwrap();
-            if let Some(found) = found {
-                self.fences.lock().unwrap().end(&key, ship.id);
-                ship.land(found);
-                return found;
+        let (world, flies) = (Arc::clone(self), ship.clone());
+        let task = thread::spawn(move || {
+            if let Some(value) = world.fly(&flies, look_again) {
+                world.history.end(begin, Act::Load(value));
             }
+        });
+        self.leave(&ship);
+        task.join().unwrap();
+    }
+
+    /// Looks, and joins a flight or makes one.
+    fn board(&self) -> Boarded {
+        let seen = self.fences.lock().unwrap().changes();
+        if let Some(found) = self.found() {
+            return Boarded::Found(found);
+        }
+        let (asked, id) = (self.generation(), self.number());
+        let mut own = None;
+        let mut fences = self.fences.lock().unwrap();
+        let joins = |ship: &Ship| ship.began >= asked || self.left_out == LeftOut::LookingBeforeItJoins;
+        let boarding = fences.board(&"key".into(), seen, joins, || {
+            let ship = Ship::new(id, self.generation());
+            own = Some(ship.clone());
+            ship
+        });
+        match boarding {
+            Boarding::Joined(other) => {
+                other.join();
+                Boarded::Joined(other)
+            }
+            Boarding::Leads { look_again } => {
+                let ship = own.unwrap();
+                ship.join();
+                Boarded::Leads {
+                    ship,
+                    look_again: look_again && self.left_out != LeftOut::LookingAgain,
+                }
+            }
+            Boarding::Closed => unreachable!("nobody closes"),
+        }
+    }
+
+    /// What a load does. Returns the value, nothing if it was given up and has stored nothing.
+    fn fly(&self, ship: &Ship, look_again: bool) -> Option<u64> {
+        let key = "key";
+        if look_again && let Some(found) = self.found() {
+            self.fences.lock().unwrap().end(key, ship.id);
+            ship.land(found);
+            return Some(found);
+        }
+        if ship.is_gone() {
+            return None;
         }
         *self.loads.lock().unwrap() += 1;
         let value = self.number();
-        let may = self.fences.lock().unwrap().begin_store(&key, HASH, ship.id);
+        let may = {
+            let mut fences = self.fences.lock().unwrap();
+            if ship.is_gone() {
+                return None;
+            }
+            // What its tag says is out of date is not stored.
+            if ship.began == self.generation() {
+                fences.begin_store(key, HASH, ship.id)
+            } else {
+                fences.end(key, ship.id);
+                false
+            }
+        };
         if may || self.left_out == LeftOut::AskingToStore {
-            *self.register.lock().unwrap() = Some(value);
-            self.fences.lock().unwrap().end_store(&key, ship.id);
+            // It is on its way, whatever becomes of the task.
+            *self.register.lock().unwrap() = Some((value, ship.began));
+            let mut fences = self.fences.lock().unwrap();
+            if !ship.is_gone() {
+                fences.end_store(key, ship.id);
+            }
         }
         ship.land(value);
-        value
+        Some(value)
+    }
+
+    /// Takes a caller away, and gives the flight up if it was the last one.
+    fn leave(&self, ship: &Ship) {
+        let mut fences = self.fences.lock().unwrap();
+        if !ship.leave() {
+            return;
+        }
+        if self.left_out == LeftOut::KeepingWhatStores {
+            // The task ends, and with it what it holds.
+            fences.end_store("key", ship.id);
+            ship.give_up();
+        } else if fences.abandon("key", ship.id) {
+            ship.give_up();
+        }
     }
 
     fn write(&self, value: Option<u64>) {
@@ -145,148 +214,47 @@ impl World {
         {
             ship.wait();
         }
+        let register = value.map(|value| (value, self.generation()));
         if self.left_out == LeftOut::FencingAtTheEnd {
             // The end of the write as it would be without its fence: before what it writes is there.
             self.fences.lock().unwrap().end_write("key", HASH);
-            *self.register.lock().unwrap() = value;
+            *self.register.lock().unwrap() = register;
         } else {
-            *self.register.lock().unwrap() = value;
+            *self.register.lock().unwrap() = register;
             self.fences.lock().unwrap().end_write("key", HASH);
         }
         self.history.end(begin, value.map_or(Act::Delete, Act::Set));
     }
-}
 
-type Role = fn(&World);
-
-/// Runs the roles, a thread each, in thousands of orders, and then looks at what is there. Half of the orders are left to
-/// chance; the others let one thread run on and interrupt it at few points, which finds what chance rarely does.
-fn run(left_out: LeftOut, roles: &'static [Role]) {
-    let order = move || {
-        let world = World::new(left_out);
-        let threads: Vec<_> = roles
-            .iter()
-            .map(|role| {
-                let world = Arc::clone(&world);
-                thread::spawn(move || role(&world))
-            })
-            .collect();
-        for thread in threads {
-            thread.join().unwrap();
+    fn clear(&self) {
+        let begin = self.history.begin();
+        let holds_back = self.left_out != LeftOut::HoldingBackDuringAClear;
+        let storing = self.fences.lock().unwrap().begin_clear();
+        for ship in storing {
+            ship.wait();
         }
-        let _ = world.get();
-        if let Err(history) = world.history.check() {
-            panic!("{history}");
+        if !holds_back {
+            self.fences.lock().unwrap().end_clear();
         }
-        assert_eq!(world.fences.lock().unwrap().flights(), 0, "a flight is left");
-    };
-    check_random(order, ORDERS);
-    check_pct(order, ORDERS, 3);
-}
-
-const LOAD_TWICE: Role = |world| {
-    let _ = (world.get_or_load(), world.get_or_load());
-};
-const DELETE: Role = |world| {
-    world.write(None);
-    let _ = (world.get(), world.get_or_load());
-};
-/// Changes the source, whose answers are ever larger numbers, and then deletes: nothing older may be seen afterwards.
-const UPDATE: Role = |world| {
-    let version = world.number();
-    world.write(None);
-    if let Some(found) = world.get() {
-        assert!(
-            found > version,
-            "a get after the delete found what was loaded before it"
-        );
+        *self.register.lock().unwrap() = None;
+        let mut fences = self.fences.lock().unwrap();
+        if !holds_back {
+            // Only its fence at the end is left of it.
+            fences.begin_clear();
+        }
+        fences.end_clear();
+        drop(fences);
+        self.history.end(begin, Act::Delete);
     }
-    assert!(
-        world.get_or_load() > version,
-        "a caller after the delete got what was loaded before it"
-    );
-};
-const SET: Role = |world| {
-    let value = world.number();
-    world.write(Some(value));
-    let _ = world.get();
-};
-const CLEAR: Role = |world| {
-    let begin = world.history.begin();
-    let storing = world.fences.lock().unwrap().begin_clear();
-    for ship in storing {
-        ship.wait();
+
+    /// Makes what carries the tag a miss.
+    fn invalidate(&self) {
+        let begin = self.history.begin();
+        *self.generation.lock().unwrap() += 1;
+        let storing: Vec<_> = self.fences.lock().unwrap().note_change().cloned().collect();
+        for ship in storing {
+            ship.wait();
+        }
+        self.history.end(begin, Act::Delete);
     }
-    *world.register.lock().unwrap() = None;
-    world.fences.lock().unwrap().end_clear();
-    world.history.end(begin, Act::Delete);
-    let _ = world.get();
-};
-
-#[test]
-fn loads_and_deletes_are_linearizable() {
-    run(LeftOut::Nothing, &[LOAD_TWICE, LOAD_TWICE, DELETE, DELETE]);
-}
-
-#[test]
-fn after_a_delete_nobody_sees_what_was_loaded_before_it() {
-    run(LeftOut::Nothing, &[LOAD_TWICE, LOAD_TWICE, UPDATE, UPDATE]);
-}
-
-#[test]
-fn loads_and_sets_are_linearizable() {
-    run(LeftOut::Nothing, &[LOAD_TWICE, LOAD_TWICE, SET, SET]);
-}
-
-#[test]
-fn loads_and_all_writes_are_linearizable() {
-    run(LeftOut::Nothing, &[LOAD_TWICE, LOAD_TWICE, SET, DELETE, CLEAR]);
-}
-
-#[test]
-fn where_nobody_writes_the_loader_runs_once() {
-    check_random(
-        || {
-            let world = World::new(LeftOut::Nothing);
-            let callers: Vec<_> = (0..4)
-                .map(|_| {
-                    let world = Arc::clone(&world);
-                    thread::spawn(move || {
-                        let _ = world.get_or_load();
-                    })
-                })
-                .collect();
-            for caller in callers {
-                caller.join().unwrap();
-            }
-            assert_eq!(*world.loads.lock().unwrap(), 1);
-        },
-        ORDERS,
-    );
-}
-
-/// Says that the checker notices what is left out.
-fn assert_needed(left_out: LeftOut, roles: &'static [Role]) {
-    let noticed = catch_unwind(AssertUnwindSafe(|| run(left_out, roles))).is_err();
-    assert!(noticed, "nobody notices that {left_out:?} is left out");
-}
-
-#[test]
-fn asking_to_store_is_needed() {
-    assert_needed(LeftOut::AskingToStore, &[LOAD_TWICE, UPDATE]);
-}
-
-#[test]
-fn waiting_for_the_store_is_needed() {
-    assert_needed(LeftOut::WaitingForTheStore, &[LOAD_TWICE, UPDATE]);
-}
-
-#[test]
-fn looking_again_is_needed() {
-    assert_needed(LeftOut::LookingAgain, &[LOAD_TWICE, SET]);
-}
-
-#[test]
-fn fencing_at_the_end_is_needed() {
-    assert_needed(LeftOut::FencingAtTheEnd, &[LOAD_TWICE, SET]);
 }

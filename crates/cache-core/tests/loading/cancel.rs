@@ -4,7 +4,8 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use cache_core::{Abandon, Cache, ErrorKind, LoadOptions, LoadResult};
+use cache_core::{Abandon, Cache, ErrorKind, LoadEvent, LoadOptions, LoadResult, Source};
+use cache_testkit::SlowBackend;
 use tokio::task::JoinSet;
 
 use crate::support::{Bench, Down, Gate, settle};
@@ -30,6 +31,130 @@ async fn the_leader_may_go_and_the_others_get_the_value() {
     settle().await;
     gate.let_all_through();
     assert_eq!((other.await.unwrap().unwrap(), gate.runs()), (0, 1));
+}
+
+/// Waits until a caller has joined a load.
+async fn one_has_joined(bench: &Bench) {
+    cache_testkit::eventually("a caller has joined", || {
+        bench.ear.count(|event| *event == LoadEvent::Joined) == 1
+    })
+    .await;
+}
+
+/// Lets the leader go at this point, which is over for all others, and looks at what the caller gets that joined.
+async fn the_leader_goes(
+    bench: &Bench,
+    leader: &tokio::task::JoinHandle<cache_core::Result<usize>>,
+    goes_on: impl FnOnce(),
+    other: tokio::task::JoinHandle<cache_core::Result<usize>>,
+) {
+    assert!(!leader.is_finished());
+    leader.abort();
+    settle().await;
+    assert!(leader.is_finished() && !other.is_finished());
+    goes_on();
+    assert_eq!(other.await.unwrap().unwrap(), 0);
+    assert_eq!(bench.ear.results(), [LoadResult::Success]);
+    settle().await;
+    assert_eq!(bench.cache.loads_in_flight(), 0);
+    assert_eq!(bench.cache.get::<usize>("key").await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn of_a_leader_that_goes_while_it_looks_nothing_is_left_and_the_next_caller_loads() {
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder);
+    let gate = Gate::open();
+    let leader = ask(&bench.cache, &gate);
+    slow.arrived(1).await;
+    leader.abort();
+    settle().await;
+    assert!(leader.is_finished());
+    assert_eq!((bench.cache.loads_in_flight(), gate.runs()), (0, 0));
+    slow.open();
+    assert_eq!(ask(&bench.cache, &gate).await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_leader_may_go_while_its_load_waits_for_a_permit() {
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder.max_concurrent_loads(1));
+    slow.open();
+    let (gate, other_gate) = (Gate::open(), Gate::shut());
+    let (cache, held) = (bench.cache.clone(), other_gate.clone());
+    let busy = tokio::spawn(async move {
+        let load = |_: cache_core::LoadContext<usize>| async move {
+            held.pass().await;
+            Err::<cache_core::Loaded<usize>, _>(Down(1))
+        };
+        cache.get_or_load("busy", load).await
+    });
+    other_gate.reached(1).await;
+    let leader = ask(&bench.cache, &gate);
+    settle().await;
+    let (cache, passed) = (bench.cache.clone(), gate.clone());
+    let other = tokio::spawn(async move {
+        let load = || async move { Ok::<_, Down>(passed.pass().await) };
+        cache.get_or_load("key", load).detailed().await.unwrap()
+    });
+    one_has_joined(&bench).await;
+    assert_eq!(gate.runs(), 0);
+    assert!(!leader.is_finished());
+    leader.abort();
+    settle().await;
+    assert!(leader.is_finished() && !other.is_finished());
+    other_gate.let_all_through();
+    busy.await.unwrap().unwrap_err();
+    let answer = other.await.unwrap();
+    assert_eq!((answer.value, answer.source), (0, Source::Coalesced));
+    assert_eq!((gate.runs(), bench.cache.loads_in_flight()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_leader_may_go_while_its_load_looks_again() {
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder);
+    let gate = Gate::open();
+    let cache = bench.cache.clone();
+    let deletes = tokio::spawn(async move { cache.delete("key").await.unwrap() });
+    slow.arrived(1).await;
+    let leader = ask(&bench.cache, &gate);
+    slow.arrived(2).await;
+    let other = ask(&bench.cache, &gate);
+    slow.arrived(3).await;
+    settle().await;
+    // The key was written after the look of the leader had begun, so its load looks again.
+    slow.release(1);
+    deletes.await.unwrap();
+    slow.release(2);
+    slow.arrived(4).await;
+    one_has_joined(&bench).await;
+    assert_eq!(gate.runs(), 0);
+    the_leader_goes(&bench, &leader, || slow.open(), other).await;
+}
+
+#[tokio::test]
+async fn a_leader_may_go_while_its_loader_runs() {
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder);
+    slow.open();
+    let gate = Gate::shut();
+    let leader = ask(&bench.cache, &gate);
+    gate.reached(1).await;
+    let other = ask(&bench.cache, &gate);
+    one_has_joined(&bench).await;
+    the_leader_goes(&bench, &leader, || gate.let_all_through(), other).await;
+}
+
+#[tokio::test]
+async fn a_leader_may_go_while_its_value_is_stored() {
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder);
+    let gate = Gate::shut();
+    let leader = ask(&bench.cache, &gate);
+    let other = ask(&bench.cache, &gate);
+    slow.arrived(2).await;
+    slow.release(2);
+    one_has_joined(&bench).await;
+    gate.let_all_through();
+    slow.arrived(3).await;
+    settle().await;
+    the_leader_goes(&bench, &leader, || slow.open(), other).await;
 }
 
 #[tokio::test]

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{
-    Abandon, Cache, CacheBackend, CacheBuilder, ErrorKind, LoadContext, LoadOptions, LoadResult, Loaded,
-    Operation, Source,
+    Abandon, Cache, ErrorKind, LoadContext, LoadOptions, LoadResult, Loaded, Operation, Source,
 };
 use cache_testkit::{CountingBackend, FailingBackend, ManualClock, MapBackend, SlowBackend};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -119,29 +118,12 @@ async fn a_fresh_value_in_the_place_of_an_error_is_a_hit() {
     assert_eq!((answer.value, answer.source), (2, Source::Hit));
 }
 
-/// A bench on a backend that the test keeps hold of.
-fn on<B: CacheBackend>(
-    wrap: impl FnOnce(MapBackend) -> B,
-    change: impl FnOnce(CacheBuilder) -> CacheBuilder,
-) -> (Bench, Arc<B>) {
-    let mut kept = None;
-    let bench = Bench::on(
-        |map| {
-            let backend = Arc::new(wrap(map));
-            kept = Some(Arc::clone(&backend));
-            backend
-        },
-        change,
-    );
-    (bench, kept.unwrap())
-}
-
 type Pairs = Vec<(String, Result<Loaded<i64>, Down>)>;
 
 /// Of a batch of two keys the second look finds one. The load is given up as soon as the other is not wanted.
 #[tokio::test]
 async fn a_batch_that_found_a_part_of_its_keys_is_given_up_with_the_rest() {
-    let (bench, slow) = on(SlowBackend::new, |builder| builder);
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder);
     let other = Cache::builder(Arc::clone(&slow)).build().unwrap();
     let gate = Gate::shut();
     let (cache, run) = (bench.cache.clone(), gate.clone());
@@ -176,7 +158,7 @@ async fn a_backend_that_failed_is_not_asked_again_before_the_load() {
         failing.fail(Operation::Get, ErrorKind::Timeout);
         CountingBackend::new(failing)
     };
-    let (bench, calls) = on(fails, |builder| builder);
+    let (bench, calls) = Bench::keeping(fails, |builder| builder);
     let call = bench.cache.get_or_load("key", || async { Ok::<i64, Down>(7) });
     let call = call.into_future();
     drop(bench.cache.delete("key"));
@@ -190,7 +172,7 @@ async fn what_a_batch_does_not_find_any_more_is_removed_with_one_call() {
         .ttl(10 * SECOND)
         .stale_if_error(60 * SECOND)
         .negative_ttl(None);
-    let (bench, calls) = on(CountingBackend::new, |builder| builder.loading(options));
+    let (bench, calls) = Bench::keeping(CountingBackend::new, |builder| builder.loading(options));
     for key in ["a", "b"] {
         let load = || async { Ok::<i64, Down>(1) };
         bench.cache.get_or_load(key, load).await.unwrap();

@@ -1,8 +1,11 @@
 //! Writes that come during a load win.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, Loaded, Operation};
+use cache_core::{
+    Answer, Cache, ErrorKind, LoadContext, LoadOptions, Loaded, Operation, Source, StaleReason,
+};
 use cache_testkit::{CountingBackend, MapBackend, SlowBackend};
 
 use crate::support::{Bench, Down, Gate, SECOND, settle};
@@ -205,30 +208,138 @@ async fn a_store_that_has_begun_is_finished_when_all_have_gone() {
     assert_eq!(bench.cache.loads_in_flight(), 0);
 }
 
-#[tokio::test]
-async fn what_was_deleted_is_not_given_as_stale() {
-    let options = LoadOptions::new().ttl(SECOND).stale_if_error(100 * SECOND);
-    let bench = Bench::with(|builder| builder.loading(options));
-    bench
-        .cache
-        .get_or_load("key", || async { Ok::<_, Down>("old".to_owned()) })
-        .await
-        .unwrap();
+/// What invalidates a value while it is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Nothing,
+    Delete,
+    DeleteMany,
+    Clear,
+}
+
+impl Write {
+    const ALL: [Self; 4] = [Self::Nothing, Self::Delete, Self::DeleteMany, Self::Clear];
+
+    async fn run(self, cache: &Cache) {
+        match self {
+            Self::Nothing => {}
+            Self::Delete => assert!(cache.delete("key").await.unwrap()),
+            Self::DeleteMany => assert_eq!(cache.delete_many(&["a", "key"]).await.len(), 2),
+            Self::Clear => cache.clear().await.unwrap(),
+        }
+    }
+}
+
+/// What becomes of the load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Fails,
+    FailsInABatch,
+    Panics,
+    PassesTheHardTimeout,
+    PassesTheSoftTimeout,
+}
+
+impl Fate {
+    const ALL: [Self; 5] = [
+        Self::Fails,
+        Self::FailsInABatch,
+        Self::Panics,
+        Self::PassesTheHardTimeout,
+        Self::PassesTheSoftTimeout,
+    ];
+    const SOFT: Duration = Duration::from_millis(100);
+
+    fn options(self) -> LoadOptions {
+        let options = LoadOptions::new()
+            .ttl(SECOND)
+            .stale_if_error(100 * SECOND)
+            .hard_timeout(SECOND);
+        options.soft_timeout((self == Self::PassesTheSoftTimeout).then_some(Self::SOFT))
+    }
+
+    async fn load(self, gate: Gate) -> Result<String, Down> {
+        gate.pass().await;
+        match self {
+            Self::Fails | Self::FailsInABatch => Err(Down(1)),
+            Self::Panics => panic!("a test says so"),
+            Self::PassesTheHardTimeout | Self::PassesTheSoftTimeout => Ok("new".to_owned()),
+        }
+    }
+
+    async fn ask(self, cache: Cache, gate: Gate) -> cache_core::Result<Answer<String>> {
+        if self == Self::FailsInABatch {
+            let load = move |keys: Vec<String>| async move {
+                let text = self.load(gate).await;
+                let pairs = keys.into_iter().map(|key| (key, text.clone().map(Loaded::store)));
+                Ok::<Vec<_>, Down>(pairs.collect())
+            };
+            let mut answers = cache.get_or_load_many(&["key"], load).detailed().await;
+            return answers.remove(0).map(Option::unwrap);
+        }
+        cache.get_or_load("key", move || self.load(gate)).detailed().await
+    }
+
+    /// Lets the load end as it is to. The time of the runtime goes on by itself when all wait.
+    async fn come(self, gate: &Gate) {
+        match self {
+            Self::PassesTheHardTimeout => {}
+            Self::PassesTheSoftTimeout => {
+                tokio::time::sleep(2 * Self::SOFT).await;
+                gate.let_all_through();
+            }
+            Self::Fails | Self::FailsInABatch | Self::Panics => gate.let_all_through(),
+        }
+    }
+
+    /// Returns what a caller gets who may not have the stale value.
+    fn answer(self) -> Result<&'static str, ErrorKind> {
+        match self {
+            Self::Fails | Self::FailsInABatch => Err(ErrorKind::Load),
+            Self::Panics => Err(ErrorKind::Panic),
+            Self::PassesTheHardTimeout => Err(ErrorKind::Timeout),
+            Self::PassesTheSoftTimeout => Ok("new"),
+        }
+    }
+}
+
+/// Asks for a stale value, lets a write happen while it is loaded, and returns what the caller gets.
+async fn stale_during(write: Write, fate: Fate) -> cache_core::Result<Answer<String>> {
+    let bench = Bench::with(|builder| builder.loading(fate.options()));
+    let old = || async { Ok::<_, Down>("old".to_owned()) };
+    bench.cache.get_or_load("key", old).await.unwrap();
     bench.clock.advance(2 * SECOND);
     let gate = Gate::shut();
-    let (cache, run) = (bench.cache.clone(), gate.clone());
-    let caller = tokio::spawn(async move {
-        cache
-            .get_or_load::<String, _, _>("key", || async move {
-                run.pass().await;
-                Err(Down(1))
-            })
-            .await
-    });
+    let caller = tokio::spawn(fate.ask(bench.cache.clone(), gate.clone()));
     gate.reached(1).await;
-    bench.cache.delete("key").await.unwrap();
-    gate.let_all_through();
-    assert_eq!(caller.await.unwrap().unwrap_err().kind(), ErrorKind::Load);
+    write.run(&bench.cache).await;
+    fate.come(&gate).await;
+    caller.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_invalidated_is_not_given_as_stale_whatever_becomes_of_the_load() {
+    for fate in Fate::ALL {
+        for write in Write::ALL {
+            let answer = stale_during(write, fate).await;
+            if write == Write::Nothing {
+                let answer = answer.unwrap();
+                let reason = match fate {
+                    Fate::PassesTheHardTimeout | Fate::PassesTheSoftTimeout => StaleReason::Timeout,
+                    Fate::Fails | Fate::FailsInABatch | Fate::Panics => StaleReason::Error,
+                };
+                assert_eq!(
+                    (answer.value.as_str(), answer.source),
+                    ("old", Source::Stale(reason)),
+                    "{fate:?}"
+                );
+            } else {
+                let answer = answer.as_ref().map(|answer| answer.value.as_str());
+                let answer = answer.map_err(|error| error.kind());
+                assert_eq!(answer, fate.answer(), "{write:?}, {fate:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -2,19 +2,24 @@
 
 use std::time::Duration;
 
-use cache_core::{ErrorKind, LoadEvent, LoadOptions, Source, StaleReason};
+use cache_core::{CacheBuilder, ErrorKind, LoadEvent, LoadOptions, Loaded, Source, StaleReason};
+use cache_testkit::FailingBackend;
 use tokio::task::JoinSet;
 
 use crate::support::{Bench, Down, Gate, SECOND, settle};
 
 fn limited(most: usize) -> Bench {
+    Bench::with(limit(most))
+}
+
+fn limit(most: usize) -> impl FnOnce(CacheBuilder) -> CacheBuilder {
     let options = LoadOptions::new().ttl(10 * SECOND).stale_if_error(60 * SECOND);
-    Bench::with(|builder| {
+    move |builder| {
         builder
             .loading(options)
             .max_concurrent_loads(most)
             .load_wait(SECOND)
-    })
+    }
 }
 
 /// Starts a load of this key that waits at the gate.
@@ -92,4 +97,91 @@ async fn a_load_that_is_given_up_gives_its_permit_back() {
         .unwrap()
         .unwrap()
         .unwrap();
+}
+
+type Answers = Vec<cache_core::Result<Option<cache_core::Answer<usize>>>>;
+
+/// Starts a batch whose loader waits at the gate.
+fn ask_many(bench: &Bench, gate: &Gate, keys: &'static [&'static str]) -> tokio::task::JoinHandle<Answers> {
+    let (cache, gate) = (bench.cache.clone(), gate.clone());
+    tokio::spawn(async move {
+        let load = |keys: Vec<String>| async move {
+            let run = gate.pass().await;
+            let pairs = keys.into_iter().map(|key| (key, Ok(Loaded::store(run))));
+            Ok::<Vec<_>, Down>(pairs.collect())
+        };
+        cache.get_or_load_many(keys, load).detailed().await
+    })
+}
+
+#[tokio::test]
+async fn a_batch_takes_one_permit() {
+    let bench = limited(2);
+    let gate = Gate::shut();
+    let batch = ask_many(&bench, &gate, &["a", "b", "c", "d"]);
+    gate.reached(1).await;
+    let single = ask(&bench, &gate, "e".to_owned());
+    let third = ask(&bench, &gate, "f".to_owned());
+    settle().await;
+    assert_eq!(gate.runs(), 2);
+    gate.let_all_through();
+    assert!(batch.await.unwrap().iter().all(Result::is_ok));
+    single.await.unwrap().unwrap();
+    third.await.unwrap().unwrap();
+    let again = ask_many(&bench, &gate, &["g", "h"]);
+    assert!(again.await.unwrap().iter().all(Result::is_ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_batch_over_the_limit_stale_keys_are_given_and_the_others_fail_after_the_wait() {
+    let bench = limited(1);
+    let loaded = ask_many(&bench, &Gate::open(), &["a", "c"]).await.unwrap();
+    assert!(loaded.iter().all(Result::is_ok));
+    bench.clock.advance(11 * SECOND);
+    let gate = Gate::shut();
+    let _runs = ask(&bench, &gate, "busy".to_owned());
+    gate.reached(1).await;
+    let start = tokio::time::Instant::now();
+    let answers = ask_many(&bench, &gate, &["a", "b", "c", "d"]).await.unwrap();
+    assert_eq!((start.elapsed(), gate.runs()), (SECOND, 1));
+    for (at, answer) in answers.into_iter().enumerate() {
+        if at % 2 == 0 {
+            let answer = answer.unwrap().unwrap();
+            assert_eq!(
+                (answer.value, answer.source),
+                (0, Source::Stale(StaleReason::Overload))
+            );
+        } else {
+            assert_eq!(answer.unwrap_err().kind(), ErrorKind::Exhausted);
+        }
+    }
+}
+
+/// What the limit is for: nothing is found, so each call asks the source.
+#[tokio::test(start_paused = true)]
+async fn where_the_backend_is_down_the_source_gets_no_more_loads_at_once_than_allowed() {
+    let (bench, down) = Bench::keeping(FailingBackend::new, limit(2));
+    down.fail_all(ErrorKind::Unavailable);
+    let gate = Gate::shut();
+    let runs = [
+        ask(&bench, &gate, "a".to_owned()),
+        ask(&bench, &gate, "b".to_owned()),
+    ];
+    gate.reached(2).await;
+    let start = tokio::time::Instant::now();
+    let (single, batch) = (
+        ask(&bench, &gate, "c".to_owned()),
+        ask_many(&bench, &gate, &["d", "e"]),
+    );
+    assert_eq!(single.await.unwrap().unwrap_err().kind(), ErrorKind::Exhausted);
+    for answer in batch.await.unwrap() {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Exhausted);
+    }
+    assert_eq!((start.elapsed(), gate.runs()), (SECOND, 2));
+    gate.let_all_through();
+    for one in runs {
+        one.await.unwrap().unwrap();
+    }
+    let batch = ask_many(&bench, &gate, &["d", "e"]).await.unwrap();
+    assert!(batch.iter().all(Result::is_ok), "{batch:?}");
 }

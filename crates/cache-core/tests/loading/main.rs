@@ -15,6 +15,7 @@ mod many;
 mod memory;
 mod options;
 mod patience;
+mod release;
 mod single;
 mod stale;
 mod support;

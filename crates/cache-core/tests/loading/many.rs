@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use cache_core::{Cache, ErrorKind, LoadOptions, LoadResult, Loaded, Source, StaleReason};
+use cache_testkit::SlowBackend;
 
 use crate::support::{Bench, Down, Gate, SECOND, settle};
 
@@ -258,4 +259,128 @@ async fn a_batch_that_asks_for_one_of_its_keys_gets_an_error() {
         let inner = error.downcast_ref::<cache_core::CacheError>().unwrap();
         assert_eq!(inner.kind(), ErrorKind::Reentrant);
     }
+}
+
+/// Fresh for ten seconds, and for a minute good enough for a load that fails.
+fn lenient() -> LoadOptions {
+    LoadOptions::new()
+        .ttl(10 * SECOND)
+        .stale_if_error(60 * SECOND)
+        .jitter(0.0)
+}
+
+/// Waits until so many calls have come to the backend. The time of the runtime is paused, so if they do not come, it fails.
+async fn arrive(slow: &SlowBackend<cache_testkit::MapBackend>, calls: usize) {
+    let arrived = tokio::time::timeout(SECOND, slow.arrived(calls)).await;
+    assert!(arrived.is_ok(), "{calls} calls do not come at the same time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_and_what_is_removed_goes_to_the_backend_at_the_same_time() {
+    let options = lenient().negative_ttl(None);
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder.loading(options));
+    slow.release(2);
+    let both = |keys: Vec<String>| async move {
+        let pairs = keys
+            .into_iter()
+            .map(|key| (key, Ok(Loaded::store("old".to_owned()))));
+        Ok::<Pairs, Down>(pairs.collect())
+    };
+    let keys = ["a", "absent"];
+    texts(bench.cache.get_or_load_many(&keys, both).await);
+    bench.clock.advance(10 * SECOND);
+    slow.release(1);
+    let cache = bench.cache.clone();
+    let caller = tokio::spawn(async move { texts(load(&cache, &Asked::default(), &["a", "absent"]).await) });
+    // The look, and then both, of which none has been let through.
+    arrive(&slow, 2 + 1 + 2).await;
+    slow.open();
+    assert_eq!(caller.await.unwrap(), [Some("A".to_owned()), None]);
+    assert_eq!(bench.cache.get::<String>("a").await.unwrap().unwrap(), "A");
+    assert!(!bench.cache.exists("absent").await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backend_is_asked_for_all_stale_keys_at_the_same_time_whether_they_still_stand() {
+    const KEYS: [&str; 20] = [
+        "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t",
+    ];
+    let (bench, slow) = Bench::keeping(SlowBackend::new, |builder| builder.loading(lenient()));
+    slow.release(2);
+    texts(load(&bench.cache, &Asked::default(), &KEYS).await);
+    bench.clock.advance(10 * SECOND);
+    slow.release(1);
+    let gate = Gate::shut();
+    let (cache, held) = (bench.cache.clone(), gate.clone());
+    let caller = tokio::spawn(async move {
+        let fails = |_: Vec<String>| async move {
+            held.pass().await;
+            Err::<Pairs, _>(Down(1))
+        };
+        cache.get_or_load_many::<String, _>(&KEYS, fails).await
+    });
+    gate.reached(1).await;
+    slow.release(1);
+    bench.cache.clear().await.unwrap();
+    gate.let_all_through();
+    // What came before: a look and a store, a look, the clear.
+    arrive(&slow, 4 + KEYS.len()).await;
+    slow.open();
+    let answers = caller.await.unwrap();
+    assert_eq!(answers.len(), KEYS.len());
+    for answer in answers {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Load);
+    }
+}
+
+#[tokio::test]
+async fn stale_values_are_given_for_keys_that_fail_and_for_a_batch_that_fails() {
+    let bench = Bench::with(|builder| builder.loading(lenient().retry_after(SECOND)));
+    let asked = Asked::default();
+    load(&bench.cache, &asked, &["a", "b"]).await;
+    bench.clock.advance(10 * SECOND);
+    let b_fails = |keys: Vec<String>| async move {
+        let pairs = keys.into_iter().map(|key| {
+            let answer = if key == "b" {
+                Err(Down(1))
+            } else {
+                Ok(Loaded::store("new".to_owned()))
+            };
+            (key, answer)
+        });
+        Ok::<Pairs, Down>(pairs.collect())
+    };
+    let sources = |answers: Vec<cache_core::Result<Option<cache_core::Answer<String>>>>| {
+        let one = |answer: cache_core::Result<Option<cache_core::Answer<String>>>| {
+            let answer = answer.unwrap().unwrap();
+            (answer.value, answer.source)
+        };
+        answers.into_iter().map(one).collect::<Vec<_>>()
+    };
+    let call = bench.cache.get_or_load_many(&["a", "b"], b_fails);
+    let stale = ("B".to_owned(), Source::Stale(StaleReason::Error));
+    assert_eq!(
+        sources(call.detailed().await),
+        [("new".to_owned(), Source::Loaded), stale.clone()]
+    );
+    bench.clock.advance(10 * SECOND);
+    let all_fail = |_: Vec<String>| async { Err::<Pairs, _>(Down(1)) };
+    let call = bench.cache.get_or_load_many(&["a", "b", "c"], all_fail);
+    let mut answers = call.detailed().await;
+    assert_eq!(answers.pop().unwrap().unwrap_err().kind(), ErrorKind::Load);
+    let older = ("new".to_owned(), Source::Stale(StaleReason::Error));
+    assert_eq!(sources(answers), [older, stale]);
+}
+
+#[tokio::test]
+async fn a_batch_that_allows_nothing_stale_gets_none() {
+    let options = lenient().stale_while_revalidate(60 * SECOND);
+    let bench = Bench::with(|builder| builder.loading(options));
+    load(&bench.cache, &Asked::default(), &["a"]).await;
+    bench.clock.advance(10 * SECOND);
+    let strict = LoadOptions::new().ttl(10 * SECOND);
+    let fails = |_: Vec<String>| async { Err::<Pairs, _>(Down(1)) };
+    let call = bench.cache.get_or_load_many::<String, _>(&["a"], fails);
+    let answer = call.options(&strict).await.remove(0);
+    assert_eq!(answer.unwrap_err().kind(), ErrorKind::Load);
 }

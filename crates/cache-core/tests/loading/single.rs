@@ -491,3 +491,27 @@ async fn a_loader_may_load_other_keys() {
         .unwrap();
     assert_eq!(value, 3);
 }
+
+/// In a task of its own the call does not know whose loader it is part of, so only time ends it.
+#[tokio::test(start_paused = true)]
+async fn a_loader_that_asks_for_its_own_key_from_another_task_ends_by_the_hard_timeout() {
+    let bench = Bench::with(|builder| builder.loading(LoadOptions::new().hard_timeout(SECOND)));
+    let start = tokio::time::Instant::now();
+    let inner = bench.cache.clone();
+    let load = || async move {
+        let again = async move { inner.get_or_load("key", || async { Ok::<i64, Down>(1) }).await };
+        tokio::spawn(again).await.unwrap()
+    };
+    let error = bench.cache.get_or_load("key", load).await.unwrap_err();
+    assert_eq!((error.kind(), start.elapsed()), (ErrorKind::Timeout, SECOND));
+    settle().await;
+    assert_eq!(
+        (bench.ear.results(), bench.cache.loads_in_flight()),
+        (vec![LoadResult::Timeout], 0)
+    );
+    let joined = (
+        bench.ear.count(|event| *event == LoadEvent::Joined),
+        bench.ear.count(|event| *event == LoadEvent::Left),
+    );
+    assert_eq!(joined, (1, 1));
+}

@@ -1,10 +1,15 @@
 //! Values whose TTL has ended: when they are given, to whom, and what is loaded meanwhile.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{
-    Answer, Cache, ErrorKind, LoadContext, LoadEvent, LoadOptions, LoadResult, Loaded, Source, StaleReason,
+    Answer, Cache, CacheBackend, Entry, ErrorKind, Key, LoadContext, LoadEvent, LoadOptions, LoadResult,
+    Loaded, Source, StaleReason, Value,
 };
+use cache_testkit::{ManualClock, MapBackend, eventually};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 
 use crate::support::{Bench, Down, Fixed, Gate, SECOND, just_before, settle};
 
@@ -66,6 +71,98 @@ async fn of_many_callers_of_a_stale_value_one_starts_the_renewal() {
     }
     assert_eq!(gate.runs(), 1);
     gate.let_all_through();
+}
+
+/// Lets a hundred callers ask at once, in two threads, of whom each gets the older value, and looks at what is loaded.
+async fn a_hundred_ask(bench: &Bench, source: Source) {
+    const CALLERS: usize = 100;
+    let (gate, start) = (Gate::shut(), Arc::new(Barrier::new(CALLERS)));
+    let mut callers = JoinSet::new();
+    for _ in 0..CALLERS {
+        let (cache, gate, start) = (bench.cache.clone(), gate.clone(), Arc::clone(&start));
+        callers.spawn(async move {
+            let load = || async move {
+                gate.pass().await;
+                Ok::<i64, Down>(2)
+            };
+            start.wait().await;
+            cache.get_or_load("key", load).detailed().await.unwrap()
+        });
+    }
+    for answer in callers.join_all().await {
+        assert_eq!((answer.value, answer.source), (1, source));
+    }
+    eventually("the loader runs", || gate.runs() > 0).await;
+    assert_eq!((gate.runs(), bench.cache.loads_in_flight()), (1, 1));
+    gate.let_all_through();
+    eventually("the load has ended", || bench.cache.loads_in_flight() == 0).await;
+    assert_eq!(gate.runs(), 1);
+    assert_eq!(bench.cache.get::<i64>("key").await.unwrap(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_callers_at_once_of_a_stale_value_one_starts_the_renewal() {
+    for _ in 0..300 {
+        let bench = with(options().stale_while_revalidate(60 * SECOND));
+        load(&bench.cache, Ok(1)).await.unwrap();
+        bench.clock.advance(10 * SECOND);
+        a_hundred_ask(&bench, stale(StaleReason::Revalidate)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_callers_at_once_of_a_value_that_is_due_one_renews_it_ahead() {
+    for _ in 0..300 {
+        let certain = Arc::new(Fixed(0.999));
+        let (bench, map) = Bench::keeping(
+            |map: MapBackend| map,
+            |builder| builder.loading(options().refresh_ahead(1.0)).random(certain),
+        );
+        let entry = Entry::new(Value::new(1_i64), ManualClock::START)
+            .with_expires_at(ManualClock::START + 10 * SECOND)
+            .with_load_cost(2 * SECOND);
+        map.set(Key::new("key").unwrap(), entry).await.unwrap();
+        bench.clock.advance(9 * SECOND);
+        a_hundred_ask(&bench, Source::Hit).await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_given_while_it_is_renewed_up_to_the_very_point() {
+    let options = options()
+        .stale_while_revalidate(60 * SECOND)
+        .stale_if_error(100 * SECOND);
+    for (age, value, source) in [
+        (just_before(60 * SECOND), 1, stale(StaleReason::Revalidate)),
+        (60 * SECOND, 2, Source::Loaded),
+    ] {
+        let bench = with(options);
+        load(&bench.cache, Ok(1)).await.unwrap();
+        bench.clock.advance(age);
+        let answer = load(&bench.cache, Ok(2)).await.unwrap();
+        assert_eq!((answer.value, answer.source), (value, source), "{age:?}");
+    }
+}
+
+/// It was stored for callers who take it. What a caller takes is its own word.
+#[tokio::test]
+async fn a_caller_that_allows_nothing_stale_gets_none() {
+    let bench = with(
+        options()
+            .stale_while_revalidate(60 * SECOND)
+            .stale_if_error(60 * SECOND),
+    );
+    load(&bench.cache, Ok(1)).await.unwrap();
+    bench.clock.advance(10 * SECOND);
+    let (own, fails) = (options(), || async { Err::<i64, _>(Down(1)) });
+    let call = bench.cache.get_or_load("key", fails).options(&own);
+    assert_eq!(call.await.unwrap_err().kind(), ErrorKind::Load);
+    assert_eq!(
+        bench
+            .ear
+            .count(|event| matches!(event, LoadEvent::StaleServed(_))),
+        0
+    );
 }
 
 #[tokio::test]

@@ -45,6 +45,23 @@ impl Bench {
             ear,
         }
     }
+
+    /// On a backend that the test keeps hold of.
+    pub(crate) fn keeping<B: CacheBackend>(
+        wrap: impl FnOnce(MapBackend) -> B,
+        change: impl FnOnce(CacheBuilder) -> CacheBuilder,
+    ) -> (Self, Arc<B>) {
+        let mut kept = None;
+        let bench = Self::on(
+            |map| {
+                let backend = Arc::new(wrap(map));
+                kept = Some(Arc::clone(&backend));
+                backend
+            },
+            change,
+        );
+        (bench, kept.unwrap())
+    }
 }
 
 /// Chance that is none.
@@ -176,7 +193,8 @@ impl Observer for Ear {
     }
 }
 
-struct Hearing(Arc<Ear>);
+/// Lets an ear hear what the observers of a cache hear.
+pub(crate) struct Hearing(pub(crate) Arc<Ear>);
 
 impl Layer for Hearing {
     fn layer(

@@ -87,6 +87,56 @@ async fn each_caller_counts_a_miss_and_only_the_leader_a_load() {
 }
 
 #[tokio::test]
+async fn callers_that_go_wait_no_longer() {
+    let watched = Watched::new(|builder| builder);
+    let (cache, _) = cache(&watched, options());
+    let gate = Arc::new(Semaphore::new(0));
+    let ask = || {
+        let (cache, gate) = (cache.clone(), Arc::clone(&gate));
+        tokio::spawn(async move {
+            let load = || async move {
+                let _ = gate.acquire().await;
+                Ok::<i64, &str>(1)
+            };
+            cache.get_or_load("key", load).await
+        })
+    };
+    let leader = ask();
+    eventually("the loader runs", || watched.users("loads_in_flight") == 1.0).await;
+    let joined: Vec<_> = (0..5).map(|_| ask()).collect();
+    eventually("five wait for the load of another", || {
+        watched.users("coalesced_waiting") == 5.0
+    })
+    .await;
+    let (go, stay) = joined.split_at(3);
+    for caller in go {
+        caller.abort();
+    }
+    eventually("two of them wait still", || {
+        watched.users("coalesced_waiting") == 2.0
+    })
+    .await;
+    // Who leads waits for a load of its own, also where it goes and others stay.
+    leader.abort();
+    stay[0].abort();
+    eventually("one waits still", || watched.users("coalesced_waiting") == 1.0).await;
+    assert_eq!(
+        [watched.users("loads_in_flight"), loads(&watched, "cancelled")],
+        [1.0, 0.0]
+    );
+    stay[1].abort();
+    eventually("the load is given up", || watched.users("loads_in_flight") == 0.0).await;
+    assert_eq!(
+        [
+            watched.users("coalesced_waiting"),
+            watched.users("coalesced_total"),
+            loads(&watched, "cancelled")
+        ],
+        [0.0, 5.0, 1.0]
+    );
+}
+
+#[tokio::test]
 async fn each_end_of_a_load_has_its_word() {
     let watched = Watched::new(|builder| builder);
     let (cache, clock) = cache(
@@ -218,6 +268,57 @@ async fn a_value_whose_tag_was_invalidated_is_a_miss_and_the_tag_is_counted() {
         "deletes_total",
     ];
     assert_eq!(counted.map(|name| watched.users(name)), [2.0, 1.0, 1.0, 1.0, 0.0]);
+}
+
+#[tokio::test]
+async fn a_stale_value_is_counted_as_timeout_and_as_overload_too() {
+    let watched = Watched::new(|builder| builder);
+    let clock = ManualClock::new();
+    let options = options()
+        .stale_if_error(100 * SECOND)
+        .soft_timeout(Duration::from_millis(1));
+    let cache = Cache::builder(memory(&clock).build().unwrap())
+        .name("users")
+        .loading(options)
+        .max_concurrent_loads(1)
+        .layer(watched.metrics.layer())
+        .build()
+        .unwrap();
+    for key in ["slow", "refused"] {
+        load(&cache, key, Ok(1)).await.unwrap();
+    }
+    clock.advance(10 * SECOND);
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let slow = || async move {
+        let _ = held.acquire().await;
+        Ok::<i64, &str>(2)
+    };
+    let counts = || [stale(&watched, "timeout"), stale(&watched, "overload")];
+    // The load goes on and holds the only permit.
+    assert_eq!(cache.get_or_load("slow", slow).await.unwrap(), 1);
+    assert_eq!(counts(), [1.0, 0.0]);
+    assert_eq!(load(&cache, "refused", Ok(2)).await.unwrap(), 1);
+    assert_eq!(counts(), [1.0, 1.0]);
+    assert_eq!(watched.users("loads_refused_total"), 1.0);
+    gate.close();
+    eventually("the slow load ends", || loads(&watched, "success") == 3.0).await;
+}
+
+#[tokio::test]
+async fn a_renewal_that_fails_is_counted_as_an_error() {
+    let watched = Watched::new(|builder| builder);
+    let (cache, clock) = cache(&watched, options().stale_while_revalidate(20 * SECOND));
+    load(&cache, "key", Ok(1)).await.unwrap();
+    clock.advance(10 * SECOND);
+    assert_eq!(load(&cache, "key", Err("down")).await.unwrap(), 1);
+    let refreshes = |result| watched.value("gofr_cache_refreshes_total", &[("result", result)]);
+    eventually("the renewal fails", || refreshes("error") == Some(1.0)).await;
+    assert_eq!(refreshes("success"), Some(0.0));
+    assert_eq!(
+        [loads(&watched, "error"), stale(&watched, "revalidate")],
+        [1.0, 1.0]
+    );
 }
 
 #[tokio::test]

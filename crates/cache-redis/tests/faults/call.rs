@@ -42,6 +42,7 @@ impl Column {
                 Call::Load,
                 Call::GetOrLoadMany,
                 Call::StrictGetOrLoad,
+                Call::StrictGetOrLoadMany,
             ],
             Self::Set => &[Call::Set],
             Self::DeleteAndClear => &[Call::Delete, Call::Clear],
@@ -67,6 +68,8 @@ pub(crate) enum Call {
     GetOrLoadMany,
     /// A `get_or_load` that was told to fail if the backend does.
     StrictGetOrLoad,
+    /// A `get_or_load_many` that was told so.
+    StrictGetOrLoadMany,
 }
 
 impl Call {
@@ -85,11 +88,8 @@ impl Call {
 
     /// Returns how often it may ask the server: a load reads, and stores what it has loaded.
     fn steps(self) -> u32 {
-        if self.loads() || self == Self::StrictGetOrLoad {
-            2
-        } else {
-            1
-        }
+        let is_strict = matches!(self, Self::StrictGetOrLoad | Self::StrictGetOrLoadMany);
+        if self.loads() || is_strict { 2 } else { 1 }
     }
 
     /// Returns how long it may take by what was promised.
@@ -163,14 +163,9 @@ impl Call {
             Self::GetOrLoadMany => {
                 let fresh = fresh_key();
                 let keys: Vec<_> = keys.iter().copied().chain([&*fresh]).collect();
-                let answers = cache
-                    .get_or_load_many::<String, _>(keys.iter().copied(), load_many)
-                    .await;
-                let answers = answers.into_iter().zip(keys);
-                answers
-                    .map(|(answer, key)| answer.map(|value| is_right(key, value.as_deref())))
-                    .collect()
+                load_all(cache, &keys, false).await
             }
+            Self::StrictGetOrLoadMany => load_all(cache, keys, true).await,
             Self::DeleteMany => cache.delete_many(keys.iter().copied()).await,
         }
     }
@@ -185,8 +180,20 @@ async fn load(cache: &Cache, key: &str, strict: bool) -> Result<bool> {
     Ok(is_right(key, Some(&value)))
 }
 
+/// Reads the values of keys or loads them.
+async fn load_all(cache: &Cache, keys: &[&str], strict: bool) -> Vec<Result<bool>> {
+    let options = LoadOptions::new().strict(strict);
+    let call = cache.get_or_load_many::<String, _>(keys.iter().copied(), load_many);
+    let answers = call.options(&options).await.into_iter().zip(keys);
+    answers
+        .map(|(answer, key)| answer.map(|value| is_right(key, value.as_deref())))
+        .collect()
+}
+
 /// Loads the values of keys.
-async fn load_many(keys: Vec<String>) -> std::io::Result<Vec<(String, std::io::Result<Loaded<String>>)>> {
+pub(crate) async fn load_many(
+    keys: Vec<String>,
+) -> std::io::Result<Vec<(String, std::io::Result<Loaded<String>>)>> {
     let loaded = keys.into_iter().map(|key| {
         let value = value_of(&key);
         (key, Ok(Loaded::store(value)))

@@ -7,10 +7,10 @@ use std::time::Duration;
 use cache_core::Cache;
 use cache_redis::BreakerSettings;
 use cache_testkit::proxy::{Direction, Fault, FaultProxy, When};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::bench::Bench;
-use crate::call::{in_time, is_right, value_of};
+use crate::bench::{Bench, until};
+use crate::call::{in_time, is_right, load_many, value_of};
 
 const KEYS: usize = 50;
 const CALLERS: usize = 16;
@@ -49,6 +49,7 @@ async fn given_up(harm: impl Fn(&FaultProxy)) {
         caller.await.unwrap();
     }
     bench.proxy().heal();
+    until("no load is left", || bench.cache.loads_in_flight() == 0).await;
     bench.recovers().await;
     bench.ends_clean().await;
 }
@@ -60,19 +61,34 @@ async fn call_and_give_up(cache: Cache, caller: usize, given_up: Arc<AtomicUsize
         let (one, two) = (key(rng.usize(..)), key(rng.usize(..)));
         let keys = [&*one, &*two];
         let patience = Duration::from_micros(rng.u64(0..8_000));
+        let pause = Duration::from_micros(rng.u64(0..2_000));
         let call = async {
-            match rng.u8(0..10) {
+            match rng.u8(0..12) {
                 0 => drop(cache.set(&one, value_of(&one)).await),
                 1 => drop(cache.delete(&one).await),
                 2 => drop(cache.exists(&one).await),
                 3 => drop(cache.delete_many(&keys).await),
-                4 => {
+                // Given up in its look, its loader, its store, or while it waits for the load of another caller.
+                4 | 5 => {
                     let value = value_of(&one);
-                    let loader = || async move { Ok::<_, std::io::Error>(value) };
+                    let loader = move || async move {
+                        sleep(pause).await;
+                        Ok::<_, std::io::Error>(value)
+                    };
                     let value: String = cache.get_or_load(&one, loader).await.unwrap();
                     is_right(&one, Some(&value));
                 }
-                5 => {
+                6 => {
+                    let loader = move |keys| async move {
+                        sleep(pause).await;
+                        load_many(keys).await
+                    };
+                    let found = cache.get_or_load_many::<String, _>(&keys, loader).await;
+                    for (key, value) in keys.into_iter().zip(found) {
+                        assert!(is_right(key, value.unwrap().as_deref()));
+                    }
+                }
+                7 => {
                     let found = cache.get_many::<String>(&keys).await;
                     for (key, value) in keys.into_iter().zip(&found) {
                         is_right(key, value.as_ref().ok().and_then(|value| value.as_deref()));

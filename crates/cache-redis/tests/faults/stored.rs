@@ -55,7 +55,8 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
                     "{outcome:?}"
                 );
             }
-            (Call::GetMany, Sees::Error(kind)) => {
+            (Call::GetMany, Sees::Error(kind))
+            | (Call::StrictGetOrLoadMany, Sees::Error(kind @ ErrorKind::ValueTooLarge)) => {
                 assert!(
                     matches!(outcome.answers[..], [Err(_), Ok(true), Ok(true)]),
                     "{outcome:?}"
@@ -67,7 +68,7 @@ async fn replaced(column: Column, sees: Sees, replace: impl Fn(&Bench, &str)) {
                 outcome.fails_with(&[kind]);
             }
             // A load is stored in the place of what was there.
-            (Call::GetOrLoad | Call::StrictGetOrLoad, _) => {
+            (Call::GetOrLoad | Call::StrictGetOrLoad | Call::StrictGetOrLoadMany, _) => {
                 outcome.is_well();
                 bench.ask(Call::Get).await.is_well();
             }

@@ -59,6 +59,62 @@ async fn what_was_not_sent_when_the_next_connection_is_used_never_is() {
     );
 }
 
+/// The peer has nothing for whoever reads, and stops reading when it is sent a value.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_loaded_and_could_not_be_stored_in_time_is_given_and_never_stored_later() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (found, silent) = channel();
+    thread::spawn(move || {
+        loop {
+            let (mut next, found) = (greeted(&listener), found.clone());
+            thread::spawn(move || {
+                let mut buffer = [0; 512];
+                while let Ok(read @ 1..) = next.read(&mut buffer) {
+                    let request = String::from_utf8_lossy(&buffer[..read]).to_uppercase();
+                    if request.contains("\r\nSET\r\n") {
+                        return found.send(next).unwrap();
+                    }
+                    let is_get = request.contains("\r\nGET\r\n");
+                    let reply: &[u8] = if is_get { b"$-1\r\n" } else { b":0\r\n" };
+                    if next.write_all(reply).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let backend = RedisBackend::builder()
+        .port(port)
+        .read_budget(Duration::from_secs(20))
+        .write_budget(Duration::from_millis(300))
+        .connect_timeout(Duration::from_secs(20))
+        .build()
+        .unwrap();
+    let cache = Cache::builder(backend).build().unwrap();
+    let value = "x".repeat(LEN);
+    for _ in 0..3 {
+        let value = value.clone();
+        let load = || async move { Ok::<_, std::io::Error>(value) };
+        assert_eq!(cache.get_or_load("key", load).await.unwrap().len(), LEN);
+    }
+    assert_eq!(cache.loads_in_flight(), 0);
+    let mut deleted = cache.delete("key").await;
+    while deleted.is_err() {
+        deleted = cache.delete("key").await;
+    }
+    assert!(!deleted.unwrap());
+    let mut silent = silent.recv().unwrap();
+    let mut came = Vec::new();
+    let ended = silent.read_to_end(&mut came);
+    assert!(came.len() < LEN, "all of it came");
+    assert_eq!(
+        ended.unwrap_err().kind(),
+        ErrorKind::ConnectionReset,
+        "what had been written came to its end"
+    );
+}
+
 /// The clear has found keys and is about to remove them. Whoever gave it up may set them again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clear_that_was_given_up_removes_nothing_later() {

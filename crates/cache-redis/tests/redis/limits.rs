@@ -2,9 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use cache_core::{Cache, Codec, ErrorKind};
+use cache_core::{
+    Cache, CacheBackend, CacheError, Codec, ErrorKind, Key, Layer, LayerContext, LoadEvent, Observer,
+    Operation, Result,
+};
 use cache_testkit::servers::RedisServer;
 
 use crate::support::{greeted, in_a_process_of_its_own, namespace, patient, peak_memory};
@@ -36,6 +41,52 @@ async fn a_value_at_the_limit_works() {
     let cache = Cache::builder(backend).build().unwrap();
     cache.set("key", "x".repeat(98)).await.unwrap();
     assert_eq!(cache.get::<String>("key").await.unwrap().unwrap().len(), 98);
+}
+
+/// Counts the loaded values that could not be stored.
+#[derive(Debug, Default)]
+struct Unstored(AtomicUsize);
+
+impl Observer for Unstored {
+    fn failed(&self, _: Operation, _: &CacheError) {}
+
+    fn load(&self, _: Key<'_>, event: LoadEvent) {
+        if event == LoadEvent::StoreFailed {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Counting(Arc<Unstored>);
+
+impl Layer for Counting {
+    fn layer(
+        &self,
+        inner: Arc<dyn CacheBackend>,
+        context: &mut LayerContext,
+    ) -> Result<Arc<dyn CacheBackend>> {
+        context.observe(Arc::clone(&self.0) as _);
+        Ok(inner)
+    }
+}
+
+#[tokio::test]
+async fn a_loaded_value_above_the_limit_is_given_and_not_stored_and_that_is_told() {
+    let backend = patient()
+        .url(RedisServer::shared().url())
+        .max_value_len(100)
+        .build()
+        .unwrap();
+    let unstored = Arc::new(Unstored::default());
+    let cache = Cache::builder(backend)
+        .layer(Counting(Arc::clone(&unstored)))
+        .build()
+        .unwrap();
+    let load = || async { Ok::<_, std::io::Error>("x".repeat(99)) };
+    assert_eq!(cache.get_or_load("key", load).await.unwrap().len(), 99);
+    assert!(!cache.exists("key").await.unwrap());
+    assert_eq!(unstored.0.load(Ordering::Relaxed), 1);
+    assert_eq!(cache.loads_in_flight(), 0);
 }
 
 #[tokio::test]

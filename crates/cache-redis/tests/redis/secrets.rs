@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
-use cache_core::{Cache, CacheBackend};
+use cache_core::{Cache, CacheBackend, LoadOptions, Loaded};
 use cache_redis::{RedisBackend, RedisBuilder};
 use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer};
 
@@ -40,6 +40,9 @@ fn said(error: &dyn Error) -> String {
     text
 }
 
+/// What a loader brings for one of several keys.
+type Found = (String, Result<Loaded<String>, String>);
+
 /// Uses a backend in every way, well or not, and returns all that it says.
 async fn everything(builder: RedisBuilder) -> String {
     let mut text = format!("{builder:?}");
@@ -63,6 +66,12 @@ async fn everything(builder: RedisBuilder) -> String {
                 .into_iter()
                 .filter_map(Result::err),
         );
+        let strict = LoadOptions::new().strict(true);
+        let load = || async { Ok::<_, String>("loaded".to_owned()) };
+        errors.extend(cache.get_or_load("key", load).options(&strict).await.err());
+        let load_many = |_: Vec<String>| async { Ok::<Vec<Found>, String>(Vec::new()) };
+        let call = cache.get_or_load_many::<String, _>(&["a", "b"], load_many);
+        errors.extend(call.options(&strict).await.into_iter().filter_map(Result::err));
         errors.extend(cache.clear().await.err());
         errors.extend(cache.ping().await.err());
     }

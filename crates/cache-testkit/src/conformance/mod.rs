@@ -22,6 +22,7 @@ pub mod neighbour;
 mod probe;
 mod samples;
 pub mod set;
+pub mod stale_loads;
 pub mod tagged_loads;
 pub mod tags;
 pub mod ttl;
