@@ -109,7 +109,13 @@ impl Form {
         let stored = Bytes::from(stored);
         let whole = self.raw.then(|| stored.clone());
         let entry = match envelope::open(stored, fingerprint) {
-            Ok(Opened::Entry(entry)) => entry,
+            Ok(Opened::Entry(entry)) => {
+                self.check_len(
+                    entry.value().encoded_len().unwrap_or_default(),
+                    self.max_value_len,
+                )?;
+                entry
+            }
             Ok(Opened::Compressed(entry)) => match self.decompress(&entry) {
                 Ok(entry) => entry,
                 Err(reason) => {
@@ -119,11 +125,11 @@ impl Form {
                     });
                 }
             },
-            Ok(Opened::Plain(bytes)) => return Ok(Found::Entry(self.plain(bytes))),
+            Ok(Opened::Plain(bytes)) => return self.plain(bytes).map(Found::Entry),
             Err(rejection) => {
                 return Ok(match whole {
                     // Without headers the bytes of any value may look like the beginning of one.
-                    Some(whole) => Found::Entry(self.plain(whole)),
+                    Some(whole) => Found::Entry(self.plain(whole)?),
                     None => Found::Rejected {
                         reason: rejection.into(),
                         desync: rejection.is_desync(),
@@ -155,13 +161,14 @@ impl Form {
     }
 
     /// Makes an entry of what another program wrote. The server ends it; the reader does not learn when.
-    fn plain(&self, bytes: Bytes) -> Entry {
+    fn plain(&self, bytes: Bytes) -> Result<Entry> {
+        self.check_len(bytes.len(), self.max_value_len)?;
         let payload = Payload {
             bytes,
             codec: CodecId::PLAIN,
             type_fingerprint: TypeFingerprint::UNKNOWN,
         };
-        Entry::new(Value::from_payload(payload), self.clock.now())
+        Ok(Entry::new(Value::from_payload(payload), self.clock.now()))
     }
 
     /// Returns the payload compressed, if it is large enough and becomes smaller.
