@@ -1,7 +1,7 @@
 //! What orders loads and writes of one key: which flight may be joined, which may store what it loaded, and who has to
 //! wait for whom. It does no I/O, takes no lock and knows no time, so that a model checker can drive it.
 //!
-//! The rules; the model tests leave each of the first four out to see that it is needed:
+//! The rules; the model tests leave each of them out to see that it is needed:
 //!
 //! 1. A write (`set`, `delete`, `clear`) takes the flight of its key off the table when it begins and again when it
 //!    ends: whoever asks later does not join it, and it does not store.

@@ -10,7 +10,7 @@ use super::answer::{Detailed, Give};
 use super::get_or_load_future::GetOrLoadFuture;
 use super::loader::{Form, Loadable, Loader};
 use super::options::LoadOptions;
-use super::registry::Place;
+use super::place::Place;
 use super::scope::{Ended, Follower, Within};
 use super::settle::Ask;
 use crate::cache::Cache;

@@ -27,6 +27,7 @@ mod look;
 mod model;
 mod options;
 pub(crate) mod patience;
+mod place;
 mod publish;
 mod random;
 mod registry;

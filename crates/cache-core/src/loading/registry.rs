@@ -2,18 +2,14 @@
 //! across an await or a call of foreign code.
 
 use std::collections::HashMap;
-use std::hash::Hasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use rustc_hash::FxHasher;
 
 use super::failures::{Failure, Failures};
 use super::fences::{Boarding, Fences, Flying};
 use super::flight::Flight;
+use super::place::{Place, SHARDS};
 use crate::clock::Timestamp;
-
-const SHARDS: usize = 64;
 
 pub(crate) struct Registry {
     shards: Box<[Mutex<Shard>]>,
@@ -27,38 +23,6 @@ struct Shard {
     failures: Failures,
     /// Those that have a task, also where a write has taken them off the table.
     flying: HashMap<u64, Arc<Flight>>,
-}
-
-/// A key as the registry knows it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) key: &'a str,
-    pub(crate) hash: u64,
-}
-
-/// Hashes a key, as each hit of a call that may load does: with no more quality than shards and a comparison of the writes under
-/// way need, for a few instructions.
-#[inline]
-fn hash(key: &[u8]) -> u64 {
-    let mut hasher = FxHasher::default();
-    hasher.write(key);
-    hasher.finish()
-}
-
-impl<'a> Place<'a> {
-    #[inline]
-    pub(crate) fn of(key: &'a str) -> Self {
-        Self {
-            key,
-            hash: hash(key.as_bytes()),
-        }
-    }
-
-    #[inline]
-    fn shard(self) -> usize {
-        // The map inside a shard hashes for itself, so these bits are used once. The low byte is in range everywhere.
-        usize::from(self.hash.to_le_bytes()[0]) % SHARDS
-    }
 }
 
 impl Registry {

@@ -14,7 +14,7 @@ use super::flight::{Crew, Flight, Landed};
 use super::loader::Unread;
 use super::options::{Abandon, LoadOptions};
 use super::patience;
-use super::registry::Place;
+use super::place::Place;
 use super::run::{self, Plan, Work};
 use super::seat::{Boarded, Seat};
 use super::waits::Wait;

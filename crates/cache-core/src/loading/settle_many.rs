@@ -14,7 +14,7 @@ use super::flight::{Crew, Flight};
 use super::landing::Landing;
 use super::loader::Unread;
 use super::options::{Abandon, LoadOptions};
-use super::registry::Place;
+use super::place::Place;
 use super::run_many::{Part, PlanMany, WorkMany, start_many};
 use super::seat::{Boarded, Seat};
 use super::settle::{Ask, Settled, Waited};
