@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cache_core::{
-    Answer, Cache, ErrorKind, LoadContext, LoadOptions, Loaded, Operation, Source, StaleReason,
+    Answer, Cache, CacheError, ErrorKind, LoadContext, LoadOptions, Loaded, Operation, Source, StaleReason,
 };
 use cache_testkit::{CountingBackend, MapBackend, SlowBackend};
 
@@ -335,7 +335,7 @@ async fn what_was_invalidated_is_not_given_as_stale_whatever_becomes_of_the_load
                 );
             } else {
                 let answer = answer.as_ref().map(|answer| answer.value.as_str());
-                let answer = answer.map_err(|error| error.kind());
+                let answer = answer.map_err(CacheError::kind);
                 assert_eq!(answer, fate.answer(), "{write:?}, {fate:?}");
             }
         }
