@@ -145,7 +145,7 @@ fn the_generator_moves_all_of_them() {
 
 #[test]
 fn the_short_lived_cache_lets_go_without_being_asked() {
-    let service = Service::start(&["--rate", "0"]);
+    let service = Service::start(&["--rate", "0", "--stale-for", "0s"]);
     service.get("/search?q=lamp");
     let until = Instant::now() + PATIENCE;
     loop {
