@@ -50,8 +50,9 @@ pub trait CacheBackend: fmt::Debug + Send + Sync + 'static {
     ///   error.
     /// - A set that fails because the value does not encode leaves the older entry.
     /// - The tags of the entry come back with it.
-    /// - An entry of the codec [`TAG`](crate::codec::CodecId::TAG) is stored at most once: a backend that repeats writes whose
-    ///   answer was lost does not repeat these, since that could undo an invalidation which came in between.
+    ///
+    /// A backend that repeats writes whose answer was lost must not repeat one of the codec [`TAG`](crate::codec::CodecId::TAG):
+    /// that could undo an invalidation which came in between.
     fn set<'a>(&'a self, key: Key<'a>, entry: Entry) -> CacheFuture<'a, ()>;
 
     /// Removes an entry and says whether one went.

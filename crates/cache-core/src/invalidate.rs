@@ -34,7 +34,7 @@ impl Cache {
         self.invalidate(vec![tag])
     }
 
-    /// Makes every value that carries one of these tags a miss, with one command for all of them.
+    /// Makes every value that carries one of these tags a miss, with one request for all of them, sent twice.
     ///
     /// # Errors
     /// As [`invalidate_tag`](Self::invalidate_tag). One bad tag fails the call before anything is done.

@@ -18,8 +18,10 @@ pub(crate) struct Carried {
     ran: AtomicU64,
     /// As the entry is to carry them.
     call: Box<[Tag]>,
-    /// Those that its loader gave, and those of the older entry whose value it keeps.
+    /// Those that only its loader knew.
     found: OnceLock<Box<[Tag]>>,
+    /// Those of the older entry whose value it keeps, as they were there: the value is as good as they are.
+    kept: OnceLock<Box<[Tag]>>,
     /// Whether the markers say at its end that one was invalidated.
     outdated: AtomicBool,
 }
@@ -52,6 +54,7 @@ impl Carried {
             // The call was refused if they are not well formed.
             call: Tag::wanted(call.iter().copied()).unwrap_or_default(),
             found: OnceLock::new(),
+            kept: OnceLock::new(),
             outdated: AtomicBool::new(false),
         })
     }
@@ -60,19 +63,32 @@ impl Carried {
         &self.call
     }
 
-    fn found(&self) -> &[Tag] {
-        self.found.get().map_or(&[], |found| found)
+    /// Returns those of the older entry whose value is kept, with its generations.
+    pub(crate) fn kept(&self) -> &[Tag] {
+        self.kept.get().map_or(&[], |kept| kept)
     }
 
-    /// Returns all that are known by now, each once.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Tag> {
+    /// Returns those that came to light in the end, some of them twice.
+    fn found(&self) -> impl Iterator<Item = &Tag> + Clone {
+        self.found.get().into_iter().flatten().chain(self.kept())
+    }
+
+    /// Returns all that are known by now, some of them twice.
+    fn all(&self) -> impl Iterator<Item = &Tag> {
         self.call.iter().chain(self.found())
+    }
+
+    /// Returns those that the entry is to carry, each once, without generations.
+    pub(crate) fn wanted(&self) -> Vec<Tag> {
+        Tag::wanted(self.all().map(Tag::name))
+            .unwrap_or_default()
+            .into_vec()
     }
 
     /// Says whether one that came to light in the end was invalidated by this process since the load began.
     pub(crate) fn found_is_outdated(&self, cache: &Cache) -> bool {
         let tagged = cache.shared().tagged.as_ref();
-        let names = self.found().iter().map(Tag::name);
+        let names = self.found().map(Tag::name);
         tagged.is_some_and(|tagged| tagged.invalidations().any_since(self.began, names))
     }
 }
@@ -107,13 +123,11 @@ impl Flight {
         let Some(carried) = self.carried() else {
             return Ok(());
         };
-        let kept = kept.into_iter().flat_map(Entry::tags).map(Tag::name);
-        let mut tags = Tag::wanted(names.iter().map(|name| &**name).chain(kept))?.into_vec();
-        tags.retain(|tag| carried.call.iter().all(|call| call.name() != tag.name()));
-        Tag::check_count(carried.call.len() + tags.len())?;
-        // A loader answers once.
-        let _ = carried.found.set(tags.into_boxed_slice());
-        Ok(())
+        // A loader answers once, so nothing was noted before.
+        let _ = carried.found.set(Tag::wanted(names.iter().map(|name| &**name))?);
+        let kept = kept.map(Entry::tags).unwrap_or_default();
+        let _ = carried.kept.set(kept.into());
+        Tag::wanted(carried.all().map(Tag::name)).map(drop)
     }
 
     /// Says whether it carries one of these tags, as far as they are known.
@@ -149,6 +163,7 @@ impl Flight {
         };
         // What this process invalidated is known to the moment.
         let ran = carried.ran.load(Ordering::Acquire);
+        let tags = &[tags, carried.kept()].concat();
         if tags.is_empty() || !self.was_joined() || any_begun(cache, ran, tags) {
             return;
         }

@@ -34,13 +34,6 @@ pub(crate) struct Kept {
     pub(crate) landed: Result<Landed>,
 }
 
-impl Kept {
-    /// Returns the older entry if its value is what is kept.
-    pub(crate) fn of<'o>(&self, older: Option<&'o Entry>) -> Option<&'o Entry> {
-        older.filter(|_| self.result == LoadResult::NotModified)
-    }
-}
-
 /// Decides what becomes of it. `call` is the TTL of the call, which counts unless the loader gave one.
 pub(crate) fn keep(
     cache: &Cache,
@@ -137,7 +130,6 @@ pub(crate) async fn store(
     flight: &Arc<Flight>,
     generations: &Generations,
     change: Change,
-    kept: Option<&Entry>,
 ) -> Vec<Tag> {
     let registry = &cache.loads().registry;
     let (Ok(key), false) = (Key::new(&flight.key), matches!(change, Change::Nothing)) else {
@@ -151,7 +143,7 @@ pub(crate) async fn store(
     let backend = &cache.shared().backend;
     let stored = match change {
         Change::Store(entry) => {
-            let draft = Draft::new(entry, flight, kept);
+            let draft = Draft::new(entry, flight);
             match stamp(cache, generations, vec![(&**flight, draft)]).await {
                 Ok(stamped) => match stamped.into_iter().next().flatten() {
                     Some(entry) => {

@@ -135,11 +135,10 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     }
     let kept = publish::keep(cache, &options, ttl, brought, older.as_ref(), elapsed);
     run.end(kept.result, elapsed);
-    let kept_of = kept.of(older.as_ref());
     match kept.landed {
         Ok(landed) => {
             flight.bring(&landed);
-            let tags = publish::store(cache, flight, &generations, kept.change, kept_of).await;
+            let tags = publish::store(cache, flight, &generations, kept.change).await;
             flight.confirm(cache, &tags).await;
             flight.land(landed);
         }

@@ -198,10 +198,9 @@ async fn settle(
                 continue;
             }
         };
-        let older = kept.of(part.older.as_ref());
         match kept.change {
             Change::Store(entry) => {
-                let draft = Draft::new(entry, &flight, older);
+                let draft = Draft::new(entry, &flight);
                 entries.push((Arc::clone(&flight), draft));
             }
             Change::Remove => removed.push(Arc::clone(&flight)),

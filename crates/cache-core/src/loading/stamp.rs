@@ -64,15 +64,16 @@ fn not_asked() -> CacheError {
 
 impl Draft {
     /// Makes an entry that carries the tags of its load, and those of the older entry if it keeps its value.
-    pub(crate) fn new(entry: Entry, flight: &Flight, kept: Option<&Entry>) -> Self {
-        let tags: Vec<Tag> = flight
-            .carried()
-            .into_iter()
-            .flat_map(|carried| carried.all().cloned())
-            .collect();
+    pub(crate) fn new(entry: Entry, flight: &Flight) -> Self {
+        let Some(carried) = flight.carried() else {
+            return Self {
+                entry,
+                kept: Vec::new(),
+            };
+        };
         Self {
-            entry: entry.with_tags(tags),
-            kept: kept.map(|kept| kept.tags().to_vec()).unwrap_or_default(),
+            entry: entry.with_tags(carried.wanted()),
+            kept: carried.kept().to_vec(),
         }
     }
 }
