@@ -304,6 +304,9 @@ async fn a_backend_that_fails_does_not_fail_a_load_with_tags() {
         .filter(|event| **event == LoadEvent::StoreFailed)
         .count();
     assert_eq!(stores, 3);
+    // The two that failed were the read and the write of the marker: no layer sees those, so the observers are told.
+    let told = ear.failed.lock().unwrap();
+    assert_eq!(*told, [Operation::GetOrLoad; 2]);
 }
 
 /// A batch cannot call its loader again, so the caller is told.
