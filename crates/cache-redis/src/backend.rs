@@ -152,7 +152,7 @@ impl RedisBackend {
         let Some(sealed) = self.form.seal(key, entry)? else {
             return self.delete_one(key).await.map(drop);
         };
-        let ask = command::set(self.form.key(key), &sealed.bytes, sealed.millis);
+        let ask = command::set(self.form.key(key), sealed.bytes, sealed.millis);
         let (group, budget) = (self.group(key), self.budgets.write);
         let answer = if sealed.once {
             self.caller.call(Way::Write, group, &Once(ask), budget).await?

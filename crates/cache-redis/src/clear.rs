@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, Result};
 use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
-use deadpool_redis::redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
+use deadpool_redis::redis::{FromRedisValue, RedisError, RedisResult};
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::call::{Turn, Way, is_failure};
-use crate::command;
+use crate::command::{self, Commands};
 use crate::failure::{self, Damage};
 use crate::link::{Ask, Link};
 use crate::pool::{Pooled, of_pool};
@@ -186,7 +186,7 @@ impl RedisBackend {
                 .extract_error()?;
             let (next, keys) = Page::from_redis_value(page)?;
             if !keys.is_empty() {
-                let removal = removal(&keys);
+                let removal = removal(keys);
                 for reply in removal.send(link, limit).await? {
                     reply.extract_error()?;
                 }
@@ -260,10 +260,6 @@ fn broke(cause: &PoolError<RedisError>) -> bool {
 
 /// Makes the removal of keys as a scan has found them. Each has a command of its own: those of a Cluster's node have
 /// many slots.
-pub(crate) fn removal(keys: &[Vec<u8>]) -> Pipeline {
-    let mut removal = Pipeline::with_capacity(keys.len());
-    for key in keys {
-        removal.add_command(command::unlink_found(key));
-    }
-    removal
+pub(crate) fn removal(keys: impl IntoIterator<Item = Vec<u8>>) -> Commands<'static> {
+    keys.into_iter().map(command::unlink_found).collect()
 }

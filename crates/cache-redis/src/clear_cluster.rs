@@ -7,15 +7,13 @@ use std::time::Duration;
 use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
-use deadpool_redis::redis::{
-    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value,
-};
+use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::clear::{Failed, Page, removal};
-use crate::command;
+use crate::command::{self, Command};
 use crate::link::within;
 
 /// A master, and which slots it says that it has: those that it gives away or takes in at the time are marked. Nothing is
@@ -174,7 +172,8 @@ impl RedisBackend {
     ) -> RedisResult<()> {
         let limit = self.budgets.write;
         let mut cluster = cluster.clone();
-        let removed = cluster.route_pipeline(removal(&keys), 0, keys.len(), node);
+        let removal = removal(keys.iter().cloned()).routed();
+        let removed = cluster.route_pipeline(removal, 0, keys.len(), node);
         let removed = within(limit, removed).await.and_then(|replies| {
             let replies = replies.into_iter().map(Value::extract_error);
             replies.collect::<RedisResult<Vec<_>>>()
@@ -183,7 +182,7 @@ impl RedisBackend {
             // The slot of a key is on its way to this node or from it; the client library asks the right one.
             Err(cause) if is_redirect(&cause) => {
                 for key in keys {
-                    let removal = command::unlink_found(&key);
+                    let removal = command::unlink_found(key).routed();
                     let removed = cluster.req_packed_command(&removal);
                     within(limit, removed).await?.extract_error()?;
                 }
@@ -196,12 +195,12 @@ impl RedisBackend {
     async fn send(
         &self,
         cluster: &ClusterConnection,
-        command: Cmd,
+        command: Command<'_>,
         node: SingleNodeRoutingInfo,
         limit: Duration,
     ) -> RedisResult<Value> {
         let mut cluster = cluster.clone();
-        let asked = cluster.route_command(command, RoutingInfo::SingleNode(node));
+        let asked = cluster.route_command(command.routed(), RoutingInfo::SingleNode(node));
         within(limit, asked).await?.extract_error()
     }
 }

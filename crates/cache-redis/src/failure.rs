@@ -7,7 +7,7 @@ use std::fmt;
 use cache_core::{CacheError, ErrorKind};
 use deadpool_redis::redis::{self, RedisError, ServerErrorKind};
 
-use crate::screen::TOO_LONG;
+use crate::decode::TOO_LONG;
 
 /// What a failed request means for the connection that it ran on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

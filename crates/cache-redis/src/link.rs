@@ -11,9 +11,9 @@ use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
-use deadpool_redis::redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
+use deadpool_redis::redis::{RedisError, RedisResult, Value};
 
-use crate::command;
+use crate::command::{self, Command, Commands};
 use crate::failure::{self, Damage};
 use crate::wire::Wire;
 
@@ -33,13 +33,17 @@ impl Link {
         #[cfg(not(feature = "cluster"))]
         let _ = slot;
         let token = fastrand::u64(..).to_string();
-        let ask = command::ping_with(&token);
+        let ask = command::ping_with(token.clone());
         let reply = match self {
             Self::Node(_) => ask.send(self, limit).await?,
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => {
                 let home = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
-                within(limit, cluster.route_command(ask, RoutingInfo::SingleNode(home))).await?
+                within(
+                    limit,
+                    cluster.route_command(ask.routed(), RoutingInfo::SingleNode(home)),
+                )
+                .await?
             }
         };
         Ok(reply == Value::BulkString(token.into_bytes()))
@@ -81,9 +85,9 @@ pub(crate) trait Ask: Sync {
 
 /// A command that is sent once. The marker of a tag is written with such ones: done twice, it would undo an invalidation that
 /// came in between.
-pub(crate) struct Once(pub(crate) Cmd);
+pub(crate) struct Once<'a>(pub(crate) Command<'a>);
 
-impl Ask for Once {
+impl Ask for Once<'_> {
     type Reply = Value;
 
     fn is_sent_once(&self) -> bool {
@@ -96,14 +100,14 @@ impl Ask for Once {
 }
 
 /// One command.
-impl Ask for Cmd {
+impl Ask for Command<'_> {
     type Reply = Value;
 
     async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Value> {
         let reply = match link {
-            Link::Node(node) => node.send(self, limit).await,
+            Link::Node(node) => node.send(self.packed(), limit).await,
             #[cfg(feature = "cluster")]
-            Link::Cluster(cluster) => within(limit, cluster.req_packed_command(self)).await,
+            Link::Cluster(cluster) => within(limit, cluster.req_packed_command(&self.routed())).await,
         }?;
         match reply {
             Value::ServerError(refusal) => Err(refusal.into()),
@@ -114,14 +118,20 @@ impl Ask for Cmd {
 }
 
 /// Some commands that are sent together; each has its own answer. In a Cluster all their keys have one slot.
-impl Ask for Pipeline {
+impl Ask for Commands<'_> {
     type Reply = Vec<Value>;
 
     async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Vec<Value>> {
         let replies = match link {
-            Link::Node(node) => node.send_all(self, limit).await,
+            Link::Node(node) => node.send_all(self.packed(), self.count(), limit).await,
             #[cfg(feature = "cluster")]
-            Link::Cluster(cluster) => within(limit, cluster.req_packed_commands(self, 0, self.len())).await,
+            Link::Cluster(cluster) => {
+                within(
+                    limit,
+                    cluster.req_packed_commands(&self.routed(), 0, self.count()),
+                )
+                .await
+            }
         }?;
         // A server that is not ready refuses each command for the same reason, which is that of the whole.
         match replies.first() {

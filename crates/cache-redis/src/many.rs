@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use cache_core::{CacheError, Entry, Key, Result};
-use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use deadpool_redis::redis::Value;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::backend::RedisBackend;
 use crate::call::{Answer, Turn, Way};
+use crate::command::{self, Command, Commands};
+use crate::failure;
 use crate::origin::{Origin, settle};
 use crate::reply::{out_of_step, stored, went};
 use crate::shards::WHOLE;
-use crate::{command, failure};
 
 /// How many keys one request carries. More would keep others waiting at the server.
 const MOST: usize = 1_000;
@@ -95,7 +96,7 @@ impl RedisBackend {
         for (place, (key, entry)) in entries.iter().enumerate() {
             let stored = self.form.key(*key);
             let what = match self.form.seal(*key, entry) {
-                Ok(Some(sealed)) => command::set(stored, &sealed.bytes, sealed.millis),
+                Ok(Some(sealed)) => command::set(stored, sealed.bytes, sealed.millis),
                 Ok(None) => command::unlink(stored),
                 Err(error) => {
                     failed.push((place, Err(error)));
@@ -131,7 +132,7 @@ impl RedisBackend {
     /// Sends commands that write, those of one key in their order.
     async fn write_all<T>(
         &self,
-        commands: Vec<Placed<'_, Cmd>>,
+        commands: Vec<Placed<'_, Command<'_>>>,
         read: impl Fn(Value, &Origin<'_>) -> Result<T> + Sync,
     ) -> Answers<T> {
         let deadline = Instant::now() + self.budgets.write;
@@ -144,7 +145,7 @@ impl RedisBackend {
     async fn write_group<T>(
         &self,
         group: usize,
-        requests: Vec<Request<'_, Cmd>>,
+        requests: Vec<Request<'_, Command<'_>>>,
         deadline: Instant,
         read: &(impl Fn(Value, &Origin<'_>) -> Result<T> + Sync),
     ) -> Answers<T> {
@@ -174,16 +175,12 @@ impl RedisBackend {
     async fn write_together<T>(
         &self,
         turn: &Turn<'_>,
-        request: Request<'_, Cmd>,
+        request: Request<'_, Command<'_>>,
         deadline: Instant,
         read: &(impl Fn(Value, &Origin<'_>) -> Result<T> + Sync),
     ) -> Answers<T> {
-        let mut ask = Pipeline::with_capacity(request.len());
-        let mut places = Vec::with_capacity(request.len());
-        for one in request {
-            ask.add_command(one.what);
-            places.push(one.place);
-        }
+        let (places, ask): (Vec<usize>, Commands<'_>) =
+            request.into_iter().map(|one| (one.place, one.what)).unzip();
         let failed = |error: CacheError| places.iter().map(|place| (*place, Err(error.clone()))).collect();
         let budget = deadline.saturating_duration_since(Instant::now());
         if budget.is_zero() {

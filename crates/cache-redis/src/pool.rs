@@ -12,15 +12,15 @@ use deadpool::managed::{
 use deadpool_redis::redis::cluster::ClusterClient;
 #[cfg(feature = "sentinel")]
 use deadpool_redis::redis::sentinel::SentinelClient;
-use deadpool_redis::redis::{self, ConnectionInfo, RedisError};
+use deadpool_redis::redis::{ConnectionInfo, RedisError};
 #[cfg(feature = "sentinel")]
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use crate::command;
 use crate::counters::Counters;
 use crate::error;
 use crate::failure;
 use crate::link::{Ask, Link, within};
-use crate::screen::Screen;
 use crate::shards::Shards;
 use crate::transport::{self, Security};
 use crate::wire::Wire;
@@ -106,7 +106,7 @@ impl Connector {
 
 async fn connect(info: &ConnectionInfo, security: &Security, longest: usize) -> Result<Wire, RedisError> {
     let stream = transport::open(info.addr(), security).await?;
-    Wire::new(stream, info.redis_settings(), Screen::new(longest)).await
+    Wire::new(stream, info.redis_settings(), longest).await
 }
 
 /// Asks all Sentinels at once and takes the first connection to a master. The library sees whether it is one.
@@ -150,7 +150,7 @@ impl managed::Manager for Connector {
         if metrics.last_used() < self.idle {
             return Ok(());
         }
-        redis::cmd("PING")
+        command::ping()
             .send(link, self.limit)
             .await
             .map(drop)
@@ -198,7 +198,7 @@ pub(crate) fn of_pool(cause: &PoolError<RedisError>) -> CacheError {
 #[cfg(test)]
 mod tests {
     use cache_testkit::servers::RedisServer;
-    use redis::IntoConnectionInfo;
+    use deadpool_redis::redis::IntoConnectionInfo;
 
     use super::*;
     use crate::breaker::BreakerSettings;
@@ -249,7 +249,7 @@ mod tests {
         server.restart();
         let mut pooled = pool.get().await.unwrap();
         let limit = Duration::from_secs(20);
-        redis::cmd("PING").send(&mut pooled, limit).await.unwrap();
+        command::ping().send(&mut pooled, limit).await.unwrap();
         assert_eq!(pool.status().size, 1);
     }
 }

@@ -153,7 +153,7 @@ impl Shards {
     /// Asks a Cluster who serves what, for so long. Without an answer all is as it was.
     pub(crate) async fn learn(&self, cluster: &mut ClusterConnection, limit: Duration) {
         let anybody = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
-        let asked = cluster.route_command(command::cluster_slots(), anybody);
+        let asked = cluster.route_command(command::cluster_slots().routed(), anybody);
         if let Ok(answer) = within(limit, asked).await {
             self.take_in(ranges(answer));
         }

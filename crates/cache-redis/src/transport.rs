@@ -1,5 +1,5 @@
 //! How bytes get to one server: by TCP, under TLS, or by a unix socket. The client library opens sockets too, but the ones
-//! that it opens cannot be told to send several requests at once ([`coalesce`](crate::coalesce)) or to forget what they
+//! that it opens cannot be told to forget what they
 //! have not sent ([`wire`](crate::wire)), and it reads the authorities of the system from disk each time.
 
 use std::io;

@@ -7,73 +7,88 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisResult, Value};
+use deadpool_redis::redis::{RedisConnectionInfo, RedisResult, Value};
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use crate::coalesce::{Coalescing, ENOUGH};
-use crate::screen::Screen;
+use crate::decode::Decoder;
+use crate::driver::Driver;
+use crate::greeting::{Stream, greet};
+use crate::link::within;
+use crate::queue::{Caller, Queue, Request};
 use crate::transport::Transport;
-
-/// How many requests may wait for the task that writes. It writes all that are there at a time.
-const QUEUE: usize = 1_024;
 
 /// A connection that carries the requests of many callers at once. Clones share it; with the last one it ends.
 #[derive(Clone)]
-pub(crate) struct Wire {
-    connection: MultiplexedConnection,
-    shared: Arc<Shared>,
-}
+pub(crate) struct Wire(Arc<Shared>);
 
-/// What moves the bytes of a connection.
-#[derive(Default)]
+/// What moves the bytes of a connection, and what it is to move.
 struct Shared {
+    queue: Queue,
     driver: Mutex<Option<Driver>>,
     task: OnceLock<AbortHandle>,
 }
 
-type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
-
 impl Wire {
-    /// Says hello over a new stream: user, password, database, protocol. What comes back goes through a screen.
+    /// Says hello over a new stream. Values that come over it have so many bytes at most, header included.
     pub(crate) async fn new(
         stream: Box<dyn Transport>,
         info: &RedisConnectionInfo,
-        screen: Screen,
+        longest: usize,
     ) -> RedisResult<Self> {
-        let shared = Arc::new(Shared::default());
-        let observer = Observer(Arc::downgrade(&shared));
-        let config = AsyncConnectionConfig::new()
-            .set_pipeline_buffer_size(QUEUE)
-            .set_write_backpressure_boundary(ENOUGH);
-        let stream = Coalescing::new(stream, observer, screen);
-        let (connection, driver) = MultiplexedConnection::new_with_config(info, stream, config).await?;
-        *shared.driver() = Some(Box::pin(driver));
+        let stream = greet(Stream::new(stream), info).await?;
+        let shared = Arc::new(Shared {
+            queue: Queue::default(),
+            driver: Mutex::new(Some(Driver::new(stream, Decoder::new(longest)))),
+            task: OnceLock::new(),
+        });
         let task = tokio::spawn(Drive(Arc::downgrade(&shared)));
         // It is set here only.
         drop(shared.task.set(task.abort_handle()));
-        Ok(Self { connection, shared })
+        Ok(Self(shared))
     }
 
     /// Sends a command and waits for the answer, for so long.
-    pub(crate) async fn send(&mut self, command: &Cmd, limit: Duration) -> RedisResult<Value> {
-        // The timer of the connection is the deadline of the call: a second one would cost a tenth of it.
-        self.connection.set_response_timeout(limit);
-        self.connection.send_packed_command(command).await
+    pub(crate) async fn send(&self, command: Vec<u8>, limit: Duration) -> RedisResult<Value> {
+        let (sender, receiver) = oneshot::channel();
+        self.push(command, Caller::One(sender));
+        within(limit, answer(receiver)).await
     }
 
-    /// Sends commands together and waits for all answers, for so long.
-    pub(crate) async fn send_all(&mut self, commands: &Pipeline, limit: Duration) -> RedisResult<Vec<Value>> {
-        self.connection.set_response_timeout(limit);
-        self.connection
-            .send_packed_commands(commands, 0, commands.len())
-            .await
+    /// Sends so many commands together and waits for all answers, for so long.
+    pub(crate) async fn send_all(
+        &self,
+        commands: Vec<u8>,
+        count: usize,
+        limit: Duration,
+    ) -> RedisResult<Vec<Value>> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let (sender, receiver) = oneshot::channel();
+        let caller = Caller::Many {
+            sender,
+            came: Vec::with_capacity(count),
+            left: count,
+        };
+        self.push(commands, caller);
+        within(limit, answer(receiver)).await
+    }
+
+    /// Who cannot be put into the queue learns it from the receiver.
+    fn push(&self, bytes: Vec<u8>, caller: Caller) {
+        self.0.queue.push(Request { bytes, caller });
     }
 
     /// Ends the connection for all who use it, now: when this returns, nothing that was not sent will be.
     pub(crate) fn cut(&self) {
-        self.shared.end();
+        self.0.end();
     }
+}
+
+async fn answer<T>(receiver: oneshot::Receiver<RedisResult<T>>) -> RedisResult<T> {
+    let ended = |_| Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
+    receiver.await.unwrap_or_else(ended)
 }
 
 /// The task that moves the bytes. However it ends, with its runtime or in a panic, callers learn of it.
@@ -95,18 +110,23 @@ impl Drop for Drive {
     }
 }
 
+/// At rest a connection is held three times: by the pool's object, where calls find it, and by the task that writes while
+/// it runs. Each request under way holds it once more.
+const AT_REST: usize = 3;
+
 impl Shared {
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut driver = self.driver();
-        let ended = driver
-            .as_mut()
-            .is_none_or(|driver| driver.as_mut().poll(cx).is_ready());
-        if ended { Poll::Ready(()) } else { Poll::Pending }
+    fn poll(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let has_company = || Arc::strong_count(self) > AT_REST + 1;
+        match &mut *self.driver() {
+            Some(driver) => driver.poll(cx, &self.queue, has_company),
+            None => Poll::Ready(()),
+        }
     }
 
     fn end(&self) {
         // It goes while it is locked, so that whoever comes at the same time finds it gone.
         *self.driver() = None;
+        self.queue.end();
         if let Some(task) = self.task.get() {
             task.abort();
         }
@@ -120,27 +140,5 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// What the stream of a connection sees of those who use it.
-pub(crate) struct Observer(Weak<Shared>);
-
-/// Makes what an observer sees while so many requests are under way.
-#[cfg(test)]
-pub(crate) fn observed(requests: usize) -> (Observer, impl Sized) {
-    let shared = Arc::new(Shared::default());
-    let held = vec![Arc::clone(&shared); AT_REST + requests];
-    (Observer(Arc::downgrade(&shared)), held)
-}
-
-/// At rest a connection is held three times: by the pool's object, where calls find it, and by the task that writes while
-/// it runs. Each request under way holds it once more.
-const AT_REST: usize = 3;
-
-impl Observer {
-    /// Says whether more than one request is under way.
-    pub(crate) fn has_company(&self) -> bool {
-        self.0.strong_count() > AT_REST + 1
     }
 }

@@ -1,0 +1,407 @@
+//! What moves the bytes of a connection: requests out, several in one write, and replies in, each to who waits for it. The client
+//! library has such a thing as well; it takes each request through a channel of its own and a parser for all that servers say, which
+//! costs as much as the system calls, and it writes each request by itself.
+//!
+//! Whoever asks wakes the task that writes, and the runtime runs that task next, so left alone it would write each request by itself
+//! while others are about to follow: a system call and a packet for each. So it goes to the end of the run queue before it
+//! writes, if others have a request under way, and again as long as that brought more. A caller who is alone does not wait for
+//! anybody.
+
+use std::collections::VecDeque;
+use std::io;
+use std::task::{Context, Poll};
+
+use deadpool_redis::redis::{ErrorKind, RedisError};
+
+use crate::decode::Decoder;
+use crate::greeting::Stream;
+use crate::queue::{Caller, Queue, Request};
+
+/// So many bytes are written without waiting for more.
+const ENOUGH: usize = 64 * 1024;
+
+/// A write waits for so many turns at most.
+const TURNS: u32 = 8;
+
+/// The bytes of a connection on their way.
+pub(crate) struct Driver {
+    stream: Stream,
+    decoder: Decoder,
+    /// What has been taken from the queue and not been put into `out`.
+    taken: VecDeque<Request>,
+    out: Vec<u8>,
+    /// How much of `out` has been written.
+    written: usize,
+    /// For how many turns the next write has waited, and how long it was at the last.
+    turns: u32,
+    at_last_turn: usize,
+    /// Who waits for the replies to what was written or is in `out`.
+    sent: VecDeque<Caller>,
+}
+
+impl Driver {
+    pub(crate) fn new(stream: Stream, decoder: Decoder) -> Self {
+        Self {
+            stream,
+            decoder,
+            taken: VecDeque::new(),
+            out: Vec::new(),
+            written: 0,
+            turns: 0,
+            at_last_turn: 0,
+            sent: VecDeque::new(),
+        }
+    }
+
+    /// Moves what can be moved. Ready is that the connection has ended.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &Queue,
+        has_company: impl Fn() -> bool,
+    ) -> Poll<()> {
+        let ended = match self.read(cx) {
+            Ok(()) => self.write(cx, queue, has_company),
+            ended => ended,
+        };
+        match ended {
+            Ok(()) => Poll::Pending,
+            Err(cause) => {
+                // The first learns why; the others, that it has ended.
+                if let Some(caller) = self.sent.pop_front() {
+                    caller.fail(cause);
+                }
+                Poll::Ready(())
+            }
+        }
+    }
+
+    /// Gives out the replies that have come, until there are no more.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), RedisError> {
+        while let Poll::Ready(read) = self.decoder.poll_fill(cx, self.stream.pinned()) {
+            if !read? {
+                return Err(ended());
+            }
+            while let Some(reply) = self.decoder.next()? {
+                let Some(caller) = self.sent.pop_front() else {
+                    return Err(unasked());
+                };
+                if let Some(caller) = caller.reply(reply) {
+                    self.sent.push_front(caller);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, until there is no more or the system takes no more.
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        queue: &Queue,
+        has_company: impl Fn() -> bool,
+    ) -> Result<(), RedisError> {
+        loop {
+            self.collect(cx, queue);
+            if self.out.is_empty() {
+                return match self.stream.pinned().poll_flush(cx) {
+                    Poll::Ready(flushed) => Ok(flushed?),
+                    Poll::Pending => Ok(()),
+                };
+            }
+            if self.waits(&has_company) {
+                cx.waker().wake_by_ref();
+                return Ok(());
+            }
+            while self.written < self.out.len() {
+                match self.stream.pinned().poll_write(cx, &self.out[self.written..]) {
+                    Poll::Ready(Ok(0)) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                    Poll::Ready(written) => self.written += written?,
+                    Poll::Pending => return Ok(()),
+                }
+            }
+            (self.written, self.turns, self.at_last_turn) = (0, 0, 0);
+            self.out.clear();
+            if self.out.capacity() > 2 * ENOUGH {
+                self.out = Vec::new();
+            }
+        }
+    }
+
+    /// Puts together what is written next. Who has gone meanwhile gets nothing sent.
+    fn collect(&mut self, cx: &Context<'_>, queue: &Queue) {
+        while self.out.len() < ENOUGH {
+            let Some(request) = self.taken.pop_front() else {
+                queue.take(&mut self.taken, cx);
+                if self.taken.is_empty() {
+                    return;
+                }
+                continue;
+            };
+            if request.caller.is_gone() {
+                continue;
+            }
+            if self.out.is_empty() && request.bytes.len() > ENOUGH {
+                self.out = request.bytes;
+            } else {
+                self.out.extend_from_slice(&request.bytes);
+            }
+            self.sent.push_back(request.caller);
+        }
+    }
+
+    /// Says whether the next write waits for another turn.
+    fn waits(&mut self, has_company: impl Fn() -> bool) -> bool {
+        let len = self.out.len();
+        let waits = self.written == 0
+            && len < ENOUGH
+            && self.turns < TURNS
+            && (self.turns == 0 || len > self.at_last_turn)
+            && has_company();
+        if waits {
+            self.turns += 1;
+            self.at_last_turn = len;
+        } else {
+            // What has begun to be written goes on being written.
+            self.turns = TURNS;
+        }
+        waits
+    }
+}
+
+fn ended() -> RedisError {
+    io::Error::from(io::ErrorKind::BrokenPipe).into()
+}
+
+/// A reply that nobody asked for: the next one would go to the wrong caller.
+fn unasked() -> RedisError {
+    RedisError::from((ErrorKind::Parse, "the server answers what was not asked"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Waker;
+
+    use deadpool_redis::redis::{RedisResult, Value};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    type Reply = oneshot::Receiver<RedisResult<Value>>;
+
+    struct Bench {
+        driver: Driver,
+        queue: Queue,
+        far: DuplexStream,
+        has_company: bool,
+    }
+
+    impl Bench {
+        /// Makes a connection whose stream takes so many bytes on its way.
+        fn new(room: usize) -> Self {
+            let (near, far) = duplex(room);
+            Self {
+                driver: Driver::new(Stream::new(Box::new(near)), Decoder::new(0)),
+                queue: Queue::default(),
+                far,
+                has_company: false,
+            }
+        }
+
+        fn ask(&self, bytes: &[u8]) -> Reply {
+            let (sender, receiver) = oneshot::channel();
+            let caller = Caller::One(sender);
+            let bytes = bytes.to_vec();
+            assert!(self.queue.push(Request { bytes, caller }));
+            receiver
+        }
+
+        fn ask_many(&self, bytes: &[u8], left: usize) -> oneshot::Receiver<RedisResult<Vec<Value>>> {
+            let (sender, receiver) = oneshot::channel();
+            let came = Vec::new();
+            let caller = Caller::Many { sender, came, left };
+            let bytes = bytes.to_vec();
+            assert!(self.queue.push(Request { bytes, caller }));
+            receiver
+        }
+
+        /// Lets the driver do what it can, and says whether the connection has ended.
+        fn turn(&mut self) -> bool {
+            let has_company = self.has_company;
+            let cx = &mut Context::from_waker(Waker::noop());
+            self.driver.poll(cx, &self.queue, || has_company).is_ready()
+        }
+
+        /// Returns what has arrived.
+        async fn arrived(&mut self) -> Vec<u8> {
+            let mut room = vec![0; 4 * ENOUGH];
+            let read = poll_fn(|cx| Poll::Ready(std::pin::pin!(self.far.read(&mut room)).poll(cx)));
+            match read.await {
+                Poll::Ready(read) => room[..read.unwrap()].to_vec(),
+                Poll::Pending => Vec::new(),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_is_alone_does_not_wait() {
+        let mut bench = Bench::new(64);
+        let _reply = bench.ask(b"a");
+        assert!(!bench.turn());
+        assert_eq!(bench.arrived().await, b"a");
+    }
+
+    #[tokio::test]
+    async fn one_of_several_callers_lets_the_others_go_first_as_long_as_more_come() {
+        let mut bench = Bench::new(64);
+        bench.has_company = true;
+        let mut replies = vec![bench.ask(b"a")];
+        for more in [b"b", b"c", b"d"] {
+            bench.turn();
+            assert_eq!(bench.arrived().await, b"");
+            replies.push(bench.ask(more));
+        }
+        bench.turn();
+        assert_eq!(bench.arrived().await, b"");
+        bench.turn();
+        assert_eq!(bench.arrived().await, b"abcd");
+        // The next write begins anew.
+        replies.push(bench.ask(b"e"));
+        bench.turn();
+        assert_eq!(bench.arrived().await, b"");
+    }
+
+    #[tokio::test]
+    async fn it_does_not_do_so_for_ever() {
+        let mut bench = Bench::new(64);
+        bench.has_company = true;
+        let mut replies = Vec::new();
+        for _ in 0..=TURNS {
+            assert_eq!(bench.arrived().await, b"");
+            replies.push(bench.ask(b"a"));
+            bench.turn();
+        }
+        assert_eq!(bench.arrived().await.len(), replies.len());
+    }
+
+    #[tokio::test]
+    async fn enough_is_written_at_once() {
+        let mut bench = Bench::new(16);
+        bench.has_company = true;
+        let _reply = bench.ask(&vec![b'a'; ENOUGH]);
+        bench.turn();
+        assert_eq!(bench.arrived().await.len(), 16);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_in_parts_does_not_wait_in_between() {
+        let mut bench = Bench::new(1);
+        bench.has_company = true;
+        let _reply = bench.ask(b"abc");
+        bench.turn();
+        let mut came = Vec::new();
+        for _ in 0..3 {
+            bench.turn();
+            came.extend(bench.arrived().await);
+        }
+        assert_eq!(came, b"abc");
+    }
+
+    #[tokio::test]
+    async fn each_caller_gets_its_own_reply_in_whatever_pieces_they_come() {
+        let mut bench = Bench::new(1_024);
+        let mut first = bench.ask(b"a");
+        let mut several = bench.ask_many(b"bcd", 3);
+        let mut last = bench.ask(b"e");
+        bench.turn();
+        assert_eq!(bench.arrived().await, b"abcde");
+        for byte in b":1\r\n:2\r\n-ERR no\r\n:4\r\n:5\r\n" {
+            bench.far.write_all(&[*byte]).await.unwrap();
+            bench.turn();
+        }
+        assert_eq!(first.try_recv().unwrap().unwrap(), Value::Int(1));
+        let several = several.try_recv().unwrap().unwrap();
+        assert!(matches!(
+            several[..],
+            [Value::Int(2), Value::ServerError(_), Value::Int(4)]
+        ));
+        assert_eq!(last.try_recv().unwrap().unwrap(), Value::Int(5));
+    }
+
+    /// One caller goes before its request is written, one after. Neither takes the reply of another along.
+    #[tokio::test]
+    async fn callers_that_go_leave_the_others_in_step() {
+        let mut bench = Bench::new(1_024);
+        let before = bench.ask(b"a");
+        let mut first = bench.ask(b"b");
+        drop(before);
+        let after = bench.ask(b"c");
+        let several = bench.ask_many(b"de", 2);
+        let mut last = bench.ask(b"f");
+        bench.turn();
+        assert_eq!(bench.arrived().await, b"bcdef");
+        drop((after, several));
+        bench
+            .far
+            .write_all(b":2\r\n:3\r\n:4\r\n:5\r\n:6\r\n")
+            .await
+            .unwrap();
+        bench.turn();
+        assert_eq!(first.try_recv().unwrap().unwrap(), Value::Int(2));
+        assert_eq!(last.try_recv().unwrap().unwrap(), Value::Int(6));
+    }
+
+    /// What could not be written yet is not written at all once its caller has gone.
+    #[tokio::test]
+    async fn what_waits_behind_a_full_stream_is_forgotten_with_its_caller() {
+        let mut bench = Bench::new(ENOUGH);
+        let _large = bench.ask(&vec![b'a'; 2 * ENOUGH]);
+        let gone = bench.ask(b"b");
+        let _kept = bench.ask(b"c");
+        bench.turn();
+        drop(gone);
+        let mut came = Vec::new();
+        for _ in 0..4 {
+            came.extend(bench.arrived().await);
+            bench.turn();
+        }
+        assert_eq!(came.len(), 2 * ENOUGH + 1);
+        assert_eq!(came[2 * ENOUGH..], *b"c");
+    }
+
+    #[tokio::test]
+    async fn the_first_caller_learns_why_a_connection_ended_and_the_others_that_it_did() {
+        let mut bench = Bench::new(64);
+        let (mut first, mut second) = (bench.ask(b"a"), bench.ask(b"b"));
+        bench.turn();
+        bench.far.write_all(b"what?").await.unwrap();
+        assert!(bench.turn());
+        drop(bench);
+        assert_eq!(first.try_recv().unwrap().unwrap_err().kind(), ErrorKind::Parse);
+        assert_eq!(
+            second.try_recv().unwrap_err(),
+            oneshot::error::TryRecvError::Closed
+        );
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_stream_ends_the_connection() {
+        let mut bench = Bench::new(64);
+        let mut reply = bench.ask(b"a");
+        bench.turn();
+        let (_, far) = duplex(1);
+        bench.far = far;
+        assert!(bench.turn());
+        assert!(reply.try_recv().unwrap().unwrap_err().is_connection_dropped());
+    }
+
+    /// The next one would go to the wrong caller.
+    #[tokio::test]
+    async fn a_reply_that_nobody_asked_for_ends_the_connection() {
+        let mut bench = Bench::new(64);
+        bench.far.write_all(b":1\r\n").await.unwrap();
+        assert!(bench.turn());
+    }
+}
