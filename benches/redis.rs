@@ -1,7 +1,8 @@
 //! The Redis backend beside other clients, on a server of its own: by TCP and by unix socket, reads and writes, from 1 to
 //! 256 tasks, small and large values. All take turns in each round; ratios are taken inside a round.
 //!
-//! `cargo bench -p cache-bench --bench redis` takes about ten minutes, with `-- --quick` one.
+//! `cargo bench -p cache-bench --bench redis` takes about ten minutes, with `-- --quick` one. `-- --many`
+//! reads many keys only.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(
@@ -10,6 +11,8 @@
 )]
 
 use std::future::Future;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -20,6 +23,7 @@ use cache_bench::is_asked_for;
 use cache_bench::table::Table;
 use cache_core::{CacheBackend, Key};
 use cache_testkit::servers::RedisServer;
+use deadpool_redis::redis;
 use futures_util::future::join_all;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -179,42 +183,149 @@ async fn compare(place: &str, subjects: &[Subject], load: Load, rounds: usize) {
     print!("{table}");
 }
 
-/// Reads 100 values together, one by one, and all at once.
+/// How many values are read together.
+const TOGETHER: usize = 100;
+
+/// Times what reads values together in one of some ways, over and over. Ratios are taken inside a round.
+struct Ways {
+    names: [&'static str; 6],
+    micros: [Vec<f64>; 6],
+}
+
+impl Ways {
+    fn note(&mut self, way: usize, start: Instant) {
+        self.micros[way].push(start.elapsed().as_secs_f64() * 1e6);
+    }
+
+    fn print(&self) {
+        let mut table = Table::new(["100 values, 256 B, TCP", "µs", "over ours one by one (quartiles)"]);
+        for (name, micros) in self.names.iter().zip(&self.micros) {
+            let pairs = micros.iter().zip(&self.micros[0]);
+            let ratios: Vec<f64> = pairs.map(|(this, first)| this / first).collect();
+            let ratio = |share| quantile(&ratios, share);
+            table.row([
+                (*name).to_owned(),
+                format!("{:.0}", quantile(micros, 0.5)),
+                format!("{:.3} ({:.3}-{:.3})", ratio(0.5), ratio(0.25), ratio(0.75)),
+            ]);
+        }
+        println!();
+        print!("{table}");
+    }
+}
+
+/// Asks for values over a socket of its own and only counts the bytes of the answer: what server and kernel need at least.
+struct Bare {
+    socket: TcpStream,
+    request: Vec<u8>,
+    room: Vec<u8>,
+}
+
+impl Bare {
+    fn connect(url: &str, keys: &[String]) -> Self {
+        let address = url.trim_start_matches("redis://").trim_end_matches('/');
+        let socket = TcpStream::connect(address).expect("the server answers");
+        socket.set_nodelay(true).expect("the socket is open");
+        let mut request = redis::cmd("MGET");
+        request.arg(keys);
+        Self {
+            socket,
+            request: request.get_packed_command(),
+            room: Vec::new(),
+        }
+    }
+
+    /// The values begin with a line each, and are longer than what comes before them.
+    fn learn(&mut self, value: usize) {
+        let line = format!("${value}\r\n").len();
+        let len = format!("*{TOGETHER}\r\n").len() + TOGETHER * (line + value + 2);
+        self.room = vec![0; len];
+    }
+
+    fn ask(&mut self) {
+        self.socket.write_all(&self.request).expect("the server reads");
+        self.socket
+            .read_exact(&mut self.room)
+            .expect("the server answers");
+    }
+}
+
+/// Reads 100 values one by one, together and all at once, and together by other means.
 async fn many(url: &str, rounds: usize) {
     let ours = Ours::connect(url).await.0;
-    let names: Vec<String> = (0..100).map(|n| key(256, n)).collect();
+    let client = redis::Client::open(url).expect("the URL is right");
+    let raw = client.get_multiplexed_async_connection().await;
+    let mut raw = raw.expect("the server answers");
+    let names: Vec<String> = (0..TOGETHER).map(|n| key(256, n)).collect();
     let keys = || {
         names
             .iter()
             .map(|name| Key::new(name).expect("keys are not empty"))
     };
-    let (mut ratios, mut at_once) = (Vec::new(), Vec::new());
+    let stored: Vec<String> = names.iter().map(|name| format!("ours:{name}")).collect();
+    let len: usize = redis::cmd("STRLEN")
+        .arg(&stored[0])
+        .query_async(&mut raw)
+        .await
+        .expect("the server answers");
+    let mut bare = Bare::connect(url, &stored);
+    bare.learn(len);
+    let mut ways = Ways {
+        names: [
+            "ours, get one by one",
+            "ours, get_many",
+            "ours, get all at once",
+            "raw multiplexed connection, GET one by one",
+            "raw multiplexed connection, MGET",
+            "a socket, MGET, bytes only counted",
+        ],
+        micros: Default::default(),
+    };
     for _ in 0..rounds * 20 {
         let start = Instant::now();
         for key in keys() {
             ours.get(key).await.expect("the server answers");
         }
-        let one_by_one = start.elapsed();
+        ways.note(0, start);
         let start = Instant::now();
-        ours.get_many(keys().collect()).await.expect("the server answers");
-        let together = start.elapsed();
+        let values = ours.get_many(keys().collect()).await.expect("the server answers");
+        ways.note(1, start);
+        assert!(values.iter().all(|value| matches!(value, Ok(Some(_)))));
         let start = Instant::now();
         join_all(keys().map(|key| ours.get(key))).await;
-        ratios.push(together.as_secs_f64() / one_by_one.as_secs_f64());
-        at_once.push(together.as_secs_f64() / start.elapsed().as_secs_f64());
+        ways.note(2, start);
+        let start = Instant::now();
+        for key in &stored {
+            let value: Bytes = redis::cmd("GET")
+                .arg(key)
+                .query_async(&mut raw)
+                .await
+                .expect("the server answers");
+            assert_eq!(value.len(), len);
+        }
+        ways.note(3, start);
+        let start = Instant::now();
+        let values: Vec<Bytes> = redis::cmd("MGET")
+            .arg(&stored)
+            .query_async(&mut raw)
+            .await
+            .expect("the server answers");
+        ways.note(4, start);
+        assert_eq!(values.len(), TOGETHER);
+        let start = Instant::now();
+        bare.ask();
+        ways.note(5, start);
     }
-    println!(
-        "\nget_many(100), 256 B, TCP: {:.3} of 100 gets one by one ({:.3}-{:.3}), {:.2} of 100 gets at once",
-        quantile(&ratios, 0.5),
-        quantile(&ratios, 0.25),
-        quantile(&ratios, 0.75),
-        quantile(&at_once, 0.5),
-    );
+    ways.print();
 }
 
-async fn run(quick: bool) {
+async fn run(quick: bool, only_many: bool) {
     let server = RedisServer::builder().start();
     let (url, socket) = (server.url(), server.unix_url());
+    if only_many {
+        fill(&url, 256).await;
+        return many(&url, 20).await;
+    }
     let (places, sizes, tasks, rounds): (&[_], &[usize], &[usize], usize) = if quick {
         (&[("TCP", &url)], &[256], &[1, 16, 64, 256], 5)
     } else {
@@ -252,11 +363,11 @@ fn main() {
     if !is_asked_for() {
         return;
     }
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let is_said = |word: &str| std::env::args().any(|argument| argument == word);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime starts");
-    runtime.block_on(run(quick));
+    runtime.block_on(run(is_said("--quick"), is_said("--many")));
 }

@@ -15,12 +15,26 @@ use crate::namespace::Namespace;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyFingerprint(u64);
 
+/// Most stored keys are no longer than this.
+const SHORT: usize = 128;
+
 impl KeyFingerprint {
     /// Returns the fingerprint of a key in a namespace.
     pub fn new(namespace: &Namespace, key: Key<'_>) -> Self {
+        let (prefix, key) = (namespace.prefix().as_bytes(), key.as_str().as_bytes());
+        let len = prefix.len() + key.len();
+        let mut short = [0; SHORT];
+        // Bytes that stand together are hashed in a quarter of the time.
+        if let Some((start, rest)) = short.split_at_mut_checked(prefix.len())
+            && let Some(end) = rest.get_mut(..key.len())
+        {
+            start.copy_from_slice(prefix);
+            end.copy_from_slice(key);
+            return Self(xxh3_64(&short[..len]));
+        }
         let mut hash = Xxh3Default::new();
-        hash.update(namespace.prefix().as_bytes());
-        hash.update(key.as_str().as_bytes());
+        hash.update(prefix);
+        hash.update(key);
         Self(hash.digest())
     }
 

@@ -1,7 +1,7 @@
 //! The header, byte by byte. All numbers are little-endian; the offsets are those of `docs/stored-format.md`.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::Rejection;
 use crate::clock::Timestamp;
@@ -113,8 +113,21 @@ impl Header {
     }
 }
 
+/// Up to so many bytes are put together to be hashed: that takes half the time.
+const SHORT: usize = 512;
+
 /// XXH3 over all that is stored but the checksum itself: the header before it, the extension and the payload.
 fn checksum(before: &[u8], extension: &[u8], behind: &[u8]) -> u64 {
+    let len = before.len() + extension.len() + behind.len();
+    let mut short = [0; SHORT];
+    if let Some(together) = short.get_mut(..len) {
+        let (start, rest) = together.split_at_mut(before.len());
+        let (middle, end) = rest.split_at_mut(extension.len());
+        start.copy_from_slice(before);
+        middle.copy_from_slice(extension);
+        end.copy_from_slice(behind);
+        return xxh3_64(together);
+    }
     let mut hash = Xxh3Default::new();
     hash.update(before);
     hash.update(extension);
