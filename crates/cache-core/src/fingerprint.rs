@@ -24,7 +24,7 @@ impl KeyFingerprint {
         let (prefix, key) = (namespace.prefix().as_bytes(), key.as_str().as_bytes());
         let len = prefix.len() + key.len();
         let mut short = [0; SHORT];
-        // Bytes that stand together are hashed in a quarter of the time.
+        // Bytes that stand together need no hash that remembers where it is.
         if let Some((start, rest)) = short.split_at_mut_checked(prefix.len())
             && let Some(end) = rest.get_mut(..key.len())
         {
@@ -81,5 +81,35 @@ impl TypeFingerprint {
 impl fmt::Debug for TypeFingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TypeFingerprint({:016x})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_hash_of_the_stored_key_however_long_that_is() {
+        for prefix in [1, 60] {
+            let namespace = Namespace::new("n".repeat(prefix)).unwrap();
+            for len in [
+                1,
+                60,
+                SHORT - prefix - 2,
+                SHORT - prefix - 1,
+                SHORT - prefix,
+                SHORT,
+                500,
+            ] {
+                let key = "k".repeat(len);
+                let stored = [namespace.prefix(), key.as_str()].concat();
+                let fingerprint = KeyFingerprint::new(&namespace, Key::new(&key).unwrap());
+                assert_eq!(
+                    fingerprint.to_bits(),
+                    xxh3_64(stored.as_bytes()),
+                    "{prefix} and {len}"
+                );
+            }
+        }
     }
 }

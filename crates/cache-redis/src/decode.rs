@@ -21,7 +21,7 @@ const HARMLESS: usize = 1024 * 1024;
 const ROOM: usize = 64 * 1024;
 
 /// When so little room is left, what is there moves to the front.
-const LITTLE: usize = 16 * 1024;
+const LITTLE: usize = ROOM / 4;
 
 /// Replies are not nested deeper: a scan answers with an array in an array.
 const DEEPEST: usize = 8;
@@ -196,15 +196,11 @@ impl Decoder {
         };
         let piece = match kind {
             b'$' | b'!' | b'*' if text == b"-1" => Piece::Value(Value::Nil),
-            b'$' => {
+            b'$' | b'!' => {
                 let len = length(text)?;
+                let is_value = *kind == b'$';
                 self.start += end + 1;
-                return self.begin(Kind::Value, len);
-            }
-            b'!' => {
-                let len = length(text)?;
-                self.start += end + 1;
-                return self.begin(Kind::Refusal, len);
+                return self.begin(if is_value { Kind::Value } else { Kind::Refusal }, len);
             }
             b'*' | b'>' => Piece::Array {
                 len: length(text)?,

@@ -113,7 +113,7 @@ impl Header {
     }
 }
 
-/// Up to so many bytes are put together to be hashed: that takes half the time.
+/// Up to so many bytes are put together to be hashed, which needs no hash that remembers where it is.
 const SHORT: usize = 512;
 
 /// XXH3 over all that is stored but the checksum itself: the header before it, the extension and the payload.
@@ -155,5 +155,20 @@ impl Fields<'_> {
 
     fn u64(&mut self) -> Result<u64, Rejection> {
         self.take().map(u64::from_le_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_is_the_hash_of_its_parts_however_long_they_are() {
+        for len in [0, 1, 200, SHORT - 67, SHORT - 66, SHORT - 65, SHORT, 5_000] {
+            let (before, extension, behind) = (vec![1; CHECKSUM_AT], [2, 3], vec![4; len]);
+            let together = [&before[..], &extension, &behind].concat();
+            let checksum = checksum(&before, &extension, &behind);
+            assert_eq!(checksum, xxh3_64(&together), "{len}");
+        }
     }
 }
