@@ -116,9 +116,9 @@ const AT_REST: usize = 3;
 
 impl Shared {
     fn poll(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let has_company = || Arc::strong_count(self) > AT_REST + 1;
+        let callers = || Arc::strong_count(self).saturating_sub(AT_REST);
         match &mut *self.driver() {
-            Some(driver) => driver.poll(cx, &self.queue, has_company),
+            Some(driver) => driver.poll(cx, &self.queue, callers),
             None => Poll::Ready(()),
         }
     }
