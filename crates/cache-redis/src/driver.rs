@@ -160,7 +160,7 @@ impl Driver {
         let mut waits = self.written == 0 && len < ENOUGH && self.turns < TURNS;
         if waits {
             let callers = callers();
-            let has_more = self.turns == 0 || len > self.at_last_turn || callers > self.sent.len();
+            let has_more = self.turns == 0 || len > self.at_last_turn;
             waits = callers > 1 && has_more;
         }
         if waits {
