@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_fingerprint_is_the_hash_of_the_stored_key_however_long_that_is() {
         for prefix in [1, 60] {
-            let namespace = Namespace::new("n".repeat(prefix)).unwrap();
+            let namespace = Namespace::new(&"n".repeat(prefix)).unwrap();
             for len in [
                 1,
                 60,

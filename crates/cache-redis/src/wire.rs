@@ -116,9 +116,9 @@ const AT_REST: usize = 3;
 
 impl Shared {
     fn poll(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let callers = || Arc::strong_count(self).saturating_sub(AT_REST);
+        let has_company = || Arc::strong_count(self) > AT_REST + 1;
         match &mut *self.driver() {
-            Some(driver) => driver.poll(cx, &self.queue, callers),
+            Some(driver) => driver.poll(cx, &self.queue, has_company),
             None => Poll::Ready(()),
         }
     }
