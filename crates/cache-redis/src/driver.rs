@@ -1,6 +1,6 @@
 //! What moves the bytes of a connection: requests out, several in one write, and replies in, each to who waits for it. The client
-//! library has such a thing as well; it takes each request through a channel of its own and a parser for all that servers say, which
-//! costs as much as the system calls, and it writes each request by itself.
+//! library has such a thing as well; it takes each request through a channel and each reply through a parser for all that servers say,
+//! and it writes each request by itself, which `benches/redis.rs` compares with this.
 //!
 //! Whoever asks wakes the task that writes, and the runtime runs that task next, so left alone it would write each request by itself
 //! while others are about to follow: a system call and a packet for each. So it goes to the end of the run queue before it
