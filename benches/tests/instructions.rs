@@ -73,8 +73,8 @@ fn a_case_that_is_recorded_and_no_longer_counted_fails() {
 fn tracing_that_is_off_may_add_little() {
     for (traced, most, too_many) in [
         ("hit-traced", "1020", "1021"),
-        ("hit-again-traced", "520", "521"),
-        ("hit-load-traced", "1133", "1134"),
+        ("hit-again-traced", "510", "511"),
+        ("hit-load-traced", "1127", "1128"),
     ] {
         let (passes, told) = gate(&[(traced, Some(most))]);
         assert!(passes, "{traced} {most}: {told}");

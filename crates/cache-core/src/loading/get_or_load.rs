@@ -192,7 +192,7 @@ where
             .map_err(|error| cache.report(Operation::GetOrLoad, Key::new(key).ok(), error))
             .and_then(|()| cache.check(Operation::GetOrLoad, key));
         let (answer, refused) = match key {
-            Ok(key) => (cache.shared().backend.get(key), false),
+            Ok(key) => (cache.shared().reader().get(key), false),
             Err(error) => (CacheFuture::ready(Err(error)), true),
         };
         GetOrLoadFuture::new(ask, loader, refused, answer)
