@@ -159,7 +159,12 @@ impl RedisBackend {
         } else {
             self.caller.call(Way::Write, group, &ask, budget).await?
         };
-        stored(answer.reply, &answer.origin)
+        stored(answer.reply, &answer.origin)?;
+        // The marker of a tag is no value: no layer counts it as a set either.
+        if !sealed.once {
+            self.caller.counters.note_stored([sealed.bytes.len()]);
+        }
+        Ok(())
     }
 
     async fn delete_one(&self, key: Key<'_>) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! The metrics of backends on a server.
 
-use cache_core::WaitTimes;
+use cache_core::{ValueSizes, WaitTimes};
 use metrics::Unit;
 
 use super::metric::{Metric, MetricKind, counter, gauge};
@@ -43,6 +43,14 @@ pub(crate) const RETRIES: Metric = counter(
     "retries_total",
     "Commands that were sent again because their connection broke.",
 );
+pub(crate) const VALUE_SIZE: Metric = Metric {
+    suffix: "value_bytes",
+    kind: MetricKind::Histogram,
+    unit: Unit::Bytes,
+    help: "How long the stored forms of values were that were stored: after compression, with the header.",
+    labels: &[],
+    aliased: false,
+};
 pub(crate) const REJECTED: Metric = Metric {
     labels: &["reason"],
     ..counter(
@@ -60,4 +68,15 @@ pub const POOL_WAIT_BUCKETS: [f64; WaitTimes::BOUNDS.len()] = {
         place += 1;
     }
     seconds
+};
+
+/// Upper bounds of the buckets of `value_bytes`, in bytes: those that backends count in.
+pub const VALUE_SIZE_BUCKETS: [f64; ValueSizes::BOUNDS.len()] = {
+    let mut bytes = [0.0; ValueSizes::BOUNDS.len()];
+    let mut place = 0;
+    while place < bytes.len() {
+        bytes[place] = ValueSizes::BOUNDS[place] as f64;
+        place += 1;
+    }
+    bytes
 };

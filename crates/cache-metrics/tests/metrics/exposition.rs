@@ -23,7 +23,14 @@ async fn busy() -> Watched {
 
 /// Says whether a memory without a weigher has this metric.
 fn is_of_memory(suffix: &str) -> bool {
-    let of_servers = ["pool_", "connects_", "breaker_", "retries_", "rejected_"];
+    let of_servers = [
+        "pool_",
+        "connects_",
+        "breaker_",
+        "retries_",
+        "rejected_",
+        "value_",
+    ];
     !suffix.contains("weight") && !of_servers.iter().any(|part| suffix.starts_with(part))
 }
 

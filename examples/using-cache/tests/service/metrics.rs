@@ -73,7 +73,14 @@ fn the_source_systems_seven_are_there_for_both_caches_under_both_names() {
 
 /// Says whether caches in memory do not have a metric: these have no weigher, and no server behind them.
 pub(crate) fn absent_in_memory(suffix: &str) -> bool {
-    let of_a_server = ["pool_", "connects_", "breaker_", "retries_", "rejected_"];
+    let of_a_server = [
+        "pool_",
+        "connects_",
+        "breaker_",
+        "retries_",
+        "rejected_",
+        "value_",
+    ];
     suffix.contains("weight") || of_a_server.iter().any(|begin| suffix.starts_with(begin))
 }
 
