@@ -25,6 +25,7 @@ mod loads;
 mod look;
 #[cfg(test)]
 mod model;
+mod needs;
 mod options;
 pub(crate) mod patience;
 mod place;
