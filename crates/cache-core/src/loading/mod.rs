@@ -6,6 +6,7 @@
 
 mod answer;
 mod batch_loader;
+mod call;
 mod carried;
 mod context;
 mod error;

@@ -210,9 +210,8 @@ impl<'a> AskMany<'a> {
         asked: AskedAt,
         waiting: usize,
     ) -> Option<(Arc<Flight>, Boarded)> {
-        let key: Arc<str> = ask.place.key.into();
-        let lead = || ask.flight(&key, Arc::clone(crew), waiting);
-        let boarded = ask.board(&key, ask.seen, asked, lead);
+        let lead = || ask.flight(Arc::clone(crew), waiting);
+        let boarded = ask.board(ask.seen, asked, lead);
         if waiting == 0
             && let Some((flight, Boarded::Joined)) = &boarded
         {

@@ -152,10 +152,7 @@ async fn tagged_values_cost_one_further_question() {
 async fn observers_hear_of_invalidations() {
     let ear = Ear::default();
     let failing = Arc::new(FailingBackend::new(map().0));
-    let cache = builder(Arc::clone(&failing))
-        .layer(ear.clone())
-        .build()
-        .unwrap();
+    let cache = builder(Arc::clone(&failing)).layer(ear.clone()).build().unwrap();
     cache.invalidate_tags(&["a", "b", "a"]).await.unwrap();
     cache.invalidate_tags(&[]).await.unwrap();
     assert_eq!(ear.invalidated(), [2]);

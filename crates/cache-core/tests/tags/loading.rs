@@ -314,10 +314,7 @@ async fn a_stale_value_that_is_invalidated_during_the_load_is_not_given_for_its_
 async fn a_backend_that_fails_does_not_fail_a_load_with_tags() {
     let ear = Ear::default();
     let failing = Arc::new(FailingBackend::new(map().0));
-    let cache = builder(Arc::clone(&failing))
-        .layer(ear.clone())
-        .build()
-        .unwrap();
+    let cache = builder(Arc::clone(&failing)).layer(ear.clone()).build().unwrap();
     for operation in [Operation::Get, Operation::GetMany, Operation::Set] {
         failing.fail(operation, ErrorKind::Unavailable);
         assert_eq!(load(&cache, &["a"], 1).await.unwrap(), 1, "{operation}");
@@ -383,10 +380,7 @@ async fn a_batch_whose_joined_loads_another_handle_invalidated_loads_anew_with_o
                 let ones = keys.into_iter().map(|key| (key, Ok(Loaded::store(1_u64))));
                 Ok::<Vec<_>, Down>(ones.collect())
             };
-            cache
-                .get_or_load_many(&["key", "other"], load)
-                .tags(&["a"])
-                .await
+            cache.get_or_load_many(&["key", "other"], load).tags(&["a"]).await
         }
     });
     began.notified().await;
