@@ -234,7 +234,12 @@ fn stampedes(runtime: &Runtime, answers: bool) {
             format!("{:.2}", share(1, 0.5)),
             format!("{:.2}", share(2, 0.5)),
             format!("{:.2}", share(3, 0.5)),
-            format!("{:.2} ({:.2}-{:.2})", share(4, 0.5), share(4, 0.25), share(4, 0.75)),
+            format!(
+                "{:.2} ({:.2}-{:.2})",
+                share(4, 0.5),
+                share(4, 0.25),
+                share(4, 0.75)
+            ),
         ]);
     }
     print!("{table}");
