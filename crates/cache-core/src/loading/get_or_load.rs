@@ -136,7 +136,7 @@ where
         };
         let ask = self.ask();
         let call = self.into_mode::<Detailed<Shared>>();
-        GetOrLoadFuture::followed(ask, async move {
+        GetOrLoadFuture::followed(async move {
             let answer = Within::new(&scope, async move { call.begin().await }).await;
             scope.end(Ended::of([match &answer {
                 Ok(answer) => Ok(S::found(answer).map(|found| found.source.as_str())),
