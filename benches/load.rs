@@ -9,12 +9,14 @@
 
 use std::hint::black_box;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_bench::compare::{Plan, Subject, measure, quantile};
+use cache_bench::notified::Notified;
 use cache_bench::ours::{self, HOUR};
+use cache_bench::source::Source;
 use cache_bench::table::Table;
 use cache_bench::wait::wait;
 use cache_bench::workload::{self, User, Workload};
@@ -27,7 +29,6 @@ use tokio::sync::Notify;
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
 const CALLERS: usize = 1_000;
-const LOAD: Duration = Duration::from_millis(5);
 /// Of a source that answers. One that fails takes longer: some callers load one after the other.
 const ROUNDS: usize = 21;
 const FAILING_ROUNDS: usize = 5;
@@ -99,27 +100,6 @@ fn hits() {
     print!("{table}");
 }
 
-/// The source: it takes its time, answers or fails, counts, and says when it last answered.
-#[derive(Clone, Default)]
-struct Source {
-    fails: bool,
-    loads: Arc<AtomicUsize>,
-    ended: Arc<Mutex<Option<Instant>>>,
-}
-
-impl Source {
-    async fn load(self) -> Result<u64, String> {
-        self.loads.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(LOAD).await;
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        if self.fails {
-            Err("the source is down".to_owned())
-        } else {
-            Ok(7)
-        }
-    }
-}
-
 /// One call of a caller, which says whether it got the value.
 type Call = Pin<Box<dyn Future<Output = bool> + Send>>;
 /// A cache that is asked for a key.
@@ -142,6 +122,7 @@ fn subjects(runtime: &Runtime) -> Vec<(&'static str, Ask)> {
         .stampede_protection()
         .build();
     let microsoft = Arc::new(microsoft);
+    let notified = Arc::new(Notified::default());
     let ours = |cache: Cache| -> Ask {
         Box::new(move |source, key| {
             let cache = cache.clone();
@@ -173,6 +154,13 @@ fn subjects(runtime: &Runtime) -> Vec<(&'static str, Ask)> {
         (
             "cached, sync_writes by_key",
             Box::new(|source, key| Box::pin(async move { behind_a_lock(key, source).await.is_ok() })),
+        ),
+        (
+            "no cache, tokio's Notify",
+            Box::new(move |source, key| {
+                let notified = Arc::clone(&notified);
+                Box::pin(async move { notified.get(key, source.load()).await.is_ok() })
+            }),
         ),
     ]
 }
@@ -215,10 +203,7 @@ fn stampedes(runtime: &Runtime, answers: bool) {
     let mut measured: Vec<Vec<[f64; 5]>> = subjects.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for ((_, ask), measured) in subjects.iter().zip(&mut measured) {
-            let source = Source {
-                fails: !answers,
-                ..Source::default()
-            };
+            let source = Source::new(answers);
             let key = format!("key {}", KEYS.fetch_add(1, Ordering::Relaxed));
             measured.push(stampede(runtime, ask, &source, &key, answers));
         }
@@ -234,12 +219,12 @@ fn stampedes(runtime: &Runtime, answers: bool) {
             format!("{:.2}", share(1, 0.5)),
             format!("{:.2}", share(2, 0.5)),
             format!("{:.2}", share(3, 0.5)),
-            format!(
-                "{:.2} ({:.2}-{:.2})",
-                share(4, 0.5),
-                share(4, 0.25),
-                share(4, 0.75)
-            ),
+            if share(4, 0.5).is_nan() {
+                "-".to_owned()
+            } else {
+                let [lower, median, upper] = [0.25, 0.5, 0.75].map(|part| share(4, part));
+                format!("{median:.2} ({lower:.2}-{upper:.2})")
+            },
         ]);
     }
     print!("{table}");
@@ -275,9 +260,8 @@ fn stampede(runtime: &Runtime, ask: &Ask, source: &Source, key: &str, answers: b
     });
     assert!(ends.iter().all(|(got, ..)| *got == answers));
     let waits: Vec<f64> = ends.iter().map(|(_, start, end)| millis(*start, *end)).collect();
-    let loads = source.loads.load(Ordering::Relaxed);
-    let loaded = *source.ended.lock().unwrap_or_else(PoisonError::into_inner);
-    let behind = match (ends.iter().map(|(.., end)| *end).max(), loaded) {
+    let loads = source.loads();
+    let behind = match (ends.iter().map(|(.., end)| *end).max(), source.ended()) {
         (Some(last), Some(loaded)) if loads == 1 => millis(loaded, last),
         _ => f64::NAN,
     };
