@@ -110,6 +110,7 @@ pub(crate) const LATENCY: Metric = Metric {
     help: "How long whole operations took, well or not. Answers from memory are sampled.",
     labels: &["operation"],
     aliased: true,
+    of_server: false,
 };
 pub(crate) const BUILD_INFO: Metric = Metric {
     labels: &["version"],
