@@ -7,7 +7,7 @@ use cache_core::{Cache, ErrorKind, LoadContext, LoadEvent, LoadOptions, Loaded, 
 use cache_testkit::{FailingBackend, SlowBackend};
 use tokio::sync::Notify;
 
-use crate::support::{Down, Ear, Held, builder, cache_on, load, map, settle};
+use crate::support::{Down, Ear, Held, begin_load, builder, cache_on, load, map, settle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -21,11 +21,7 @@ async fn who_asks_after_an_invalidation_does_not_get_what_was_loaded_before() {
             .under_way(&cache, tags, move || Loaded::store(1).tags([of_loader]))
             .await;
         cache.invalidate_tag("a").await.unwrap();
-        let after = tokio::spawn({
-            let cache = cache.clone();
-            async move { load(&cache, &[], 2).await }
-        });
-        settle().await;
+        let after = begin_load(&cache, &[], 2).await;
         held.let_go();
         assert_eq!(before.await.unwrap().unwrap(), Some(1), "{tags:?}");
         assert_eq!(after.await.unwrap().unwrap(), 2, "{tags:?}");
@@ -54,11 +50,7 @@ async fn an_invalidation_of_another_tag_changes_nothing() {
         .under_way(&cache, &["a"], || Loaded::store(1).tags(["b"]))
         .await;
     cache.invalidate_tag("c").await.unwrap();
-    let joins = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &[], 2).await }
-    });
-    settle().await;
+    let joins = begin_load(&cache, &[], 2).await;
     held.let_go();
     assert_eq!(leads.await.unwrap().unwrap(), Some(1));
     assert_eq!(joins.await.unwrap().unwrap(), 1);
@@ -87,11 +79,7 @@ async fn who_asks_after_an_invalidation_by_another_handle_does_not_get_what_was_
     let held = Held::new();
     let before = held.under_way(&cache, &["a"], || Loaded::store(1)).await;
     other.invalidate_tag("a").await.unwrap();
-    let after = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &["a"], 2).await }
-    });
-    settle().await;
+    let after = begin_load(&cache, &["a"], 2).await;
     held.let_go();
     assert_eq!(before.await.unwrap().unwrap(), Some(1));
     assert_eq!(after.await.unwrap().unwrap(), 2);
@@ -139,11 +127,7 @@ async fn who_asks_after_an_invalidation_does_not_get_what_a_loader_made_of_a_val
         .await;
     holds.open();
     invalidates.await.unwrap().unwrap();
-    let after = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &[], 2).await }
-    });
-    settle().await;
+    let after = begin_load(&cache, &[], 2).await;
     held.let_go();
     assert_eq!(before.await.unwrap().unwrap(), Some(1));
     assert_eq!(after.await.unwrap().unwrap(), 2);
@@ -250,11 +234,7 @@ async fn a_value_that_was_invalidated_before_its_load_ran_is_not_given_as_unchan
     settle().await;
     other.invalidate_tag("a").await.unwrap();
     // Its loader does not run yet, so this one may join it, but not get what was there before.
-    let joins = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &["a"], 2).await }
-    });
-    settle().await;
+    let joins = begin_load(&cache, &["a"], 2).await;
     goes_on.notify_one();
     blocks.await.unwrap().unwrap();
     assert_eq!(caller.await.unwrap().unwrap(), Some(1));
@@ -273,11 +253,7 @@ async fn who_asks_after_an_invalidation_does_not_get_the_older_value_as_unchange
     let held = Held::new();
     let before = held.under_way(&cache, &[], Loaded::not_modified).await;
     cache.invalidate_tag("a").await.unwrap();
-    let after = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &[], 2).await }
-    });
-    settle().await;
+    let after = begin_load(&cache, &[], 2).await;
     held.let_go();
     assert_eq!(before.await.unwrap().unwrap(), Some(1));
     assert_eq!(after.await.unwrap().unwrap(), 2);

@@ -72,6 +72,18 @@ pub(crate) async fn load(cache: &Cache, tags: &[&str], value: u64) -> Result<u64
         .await
 }
 
+/// Begins such a call, and lets it go as far as it can.
+pub(crate) async fn begin_load(
+    cache: &Cache,
+    tags: &'static [&'static str],
+    value: u64,
+) -> JoinHandle<Result<u64>> {
+    let cache = cache.clone();
+    let call = tokio::spawn(async move { load(&cache, tags, value).await });
+    settle().await;
+    call
+}
+
 /// Lets all tasks of the runtime go as far as they can.
 pub(crate) async fn settle() {
     for _ in 0..100 {
