@@ -10,7 +10,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Everything has the target `cache`, so `info,cache=debug` as a filter shows each operation and `cache=off` nothing.
+//! Everything has the target `cache`, so `info,cache=debug` as a filter shows each operation and `cache=off` nothing. A filter
+//! that names a span only, `[cache.get]=debug`, shows nothing: whether anybody listens is asked once for all operations.
 //!
 //! | level | what |
 //! |---|---|
