@@ -2,19 +2,21 @@
 //! source that takes 5 ms, when it answers and when it fails, beside moka, `cachet` with its stampede protection, and
 //! `cached` with a lock for each key.
 //!
-//! `cargo bench -p cache-bench --bench load`
+//! `cargo bench -p cache-bench --bench load`, with `-- --stampedes` the second part alone.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::expect_used, reason = "a benchmark ends when a cache cannot be built")]
 
 use std::hint::black_box;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_bench::compare::{Plan, Subject, measure, quantile};
+use cache_bench::notified::Notified;
 use cache_bench::ours::{self, HOUR};
+use cache_bench::source::Source;
 use cache_bench::table::Table;
 use cache_bench::wait::wait;
 use cache_bench::workload::{self, User, Workload};
@@ -22,13 +24,14 @@ use cache_bench::{child, is_asked_for};
 use cache_core::{Cache, Value};
 use cached::macros::cached;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
+use tokio::sync::Notify;
 
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
 const CALLERS: usize = 1_000;
-const LOAD: Duration = Duration::from_millis(5);
-const ROUNDS: usize = 5;
+/// Of a source that answers. One that fails takes longer: some callers load one after the other.
+const ROUNDS: usize = 21;
+const FAILING_ROUNDS: usize = 5;
 
 const PLAN: Plan = Plan {
     threads: 1,
@@ -43,7 +46,9 @@ fn main() {
     if !is_asked_for() {
         return;
     }
-    hits();
+    if !std::env::args().any(|argument| argument == "--stampedes") {
+        hits();
+    }
     // The processes that measure hits come here too.
     if child::variant().is_none() {
         let runtime = Builder::new_multi_thread()
@@ -95,27 +100,6 @@ fn hits() {
     print!("{table}");
 }
 
-/// The source: it takes its time, answers or fails, counts, and says when it last answered.
-#[derive(Clone, Default)]
-struct Source {
-    fails: bool,
-    loads: Arc<AtomicUsize>,
-    ended: Arc<Mutex<Option<Instant>>>,
-}
-
-impl Source {
-    async fn load(self) -> Result<u64, String> {
-        self.loads.fetch_add(1, Ordering::Relaxed);
-        tokio::time::sleep(LOAD).await;
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        if self.fails {
-            Err("the source is down".to_owned())
-        } else {
-            Ok(7)
-        }
-    }
-}
-
 /// One call of a caller, which says whether it got the value.
 type Call = Pin<Box<dyn Future<Output = bool> + Send>>;
 /// A cache that is asked for a key.
@@ -138,6 +122,7 @@ fn subjects(runtime: &Runtime) -> Vec<(&'static str, Ask)> {
         .stampede_protection()
         .build();
     let microsoft = Arc::new(microsoft);
+    let notified = Arc::new(Notified::default());
     let ours = |cache: Cache| -> Ask {
         Box::new(move |source, key| {
             let cache = cache.clone();
@@ -170,6 +155,13 @@ fn subjects(runtime: &Runtime) -> Vec<(&'static str, Ask)> {
             "cached, sync_writes by_key",
             Box::new(|source, key| Box::pin(async move { behind_a_lock(key, source).await.is_ok() })),
         ),
+        (
+            "no cache, tokio's Notify",
+            Box::new(move |source, key| {
+                let notified = Arc::clone(&notified);
+                Box::pin(async move { notified.get(key, source.load()).await.is_ok() })
+            }),
+        ),
     ]
 }
 
@@ -194,8 +186,10 @@ async fn behind_a_lock(name: String, source: Source) -> Result<u64, String> {
 fn stampedes(runtime: &Runtime, answers: bool) {
     static KEYS: AtomicU64 = AtomicU64::new(0);
     let what = if answers { "answers" } else { "fails" };
+    let rounds = if answers { ROUNDS } else { FAILING_ROUNDS };
     println!(
-        "\n1,000 callers of one missing key, a source that {what} after 5 ms; medians of {ROUNDS} rounds"
+        "\n1,000 callers of one missing key, a source that {what} after 5 ms; medians of {rounds} rounds, in which all take \
+         turns"
     );
     let mut table = Table::new([
         "cache",
@@ -203,26 +197,34 @@ fn stampedes(runtime: &Runtime, answers: bool) {
         "p50 (ms)",
         "p99 (ms)",
         "last (ms)",
-        "last after the load (ms)",
+        "last after the load (ms, quartiles)",
     ]);
-    for (name, ask) in subjects(runtime) {
-        let mut rounds: Vec<[f64; 5]> = Vec::new();
-        for _ in 0..ROUNDS {
-            let source = Source {
-                fails: !answers,
-                ..Source::default()
-            };
+    let subjects = subjects(runtime);
+    let mut measured: Vec<Vec<[f64; 5]>> = subjects.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for ((_, ask), measured) in subjects.iter().zip(&mut measured) {
+            let source = Source::new(answers);
             let key = format!("key {}", KEYS.fetch_add(1, Ordering::Relaxed));
-            rounds.push(stampede(runtime, &ask, &source, &key, answers));
+            measured.push(stampede(runtime, ask, &source, &key, answers));
         }
-        let median = |at: usize| quantile(&rounds.iter().map(|round| round[at]).collect::<Vec<_>>(), 0.5);
+    }
+    for ((name, _), rounds) in subjects.iter().zip(measured) {
+        let share = |at: usize, share: f64| {
+            let all: Vec<f64> = rounds.iter().map(|round| round[at]).collect();
+            quantile(&all, share)
+        };
         table.row([
-            name.to_owned(),
-            format!("{:.0}", median(0)),
-            format!("{:.2}", median(1)),
-            format!("{:.2}", median(2)),
-            format!("{:.2}", median(3)),
-            format!("{:.2}", median(4)),
+            (*name).to_owned(),
+            format!("{:.0}", share(0, 0.5)),
+            format!("{:.2}", share(1, 0.5)),
+            format!("{:.2}", share(2, 0.5)),
+            format!("{:.2}", share(3, 0.5)),
+            if share(4, 0.5).is_nan() {
+                "-".to_owned()
+            } else {
+                let [lower, median, upper] = [0.25, 0.5, 0.75].map(|part| share(4, part));
+                format!("{median:.2} ({lower:.2}-{upper:.2})")
+            },
         ]);
     }
     print!("{table}");
@@ -231,25 +233,36 @@ fn stampedes(runtime: &Runtime, answers: bool) {
 /// Lets all callers ask. Returns the number of loads, and in milliseconds: the median wait, that of which one in a
 /// hundred is longer, the longest, and from the end of the load to the last answer if there was one load.
 fn stampede(runtime: &Runtime, ask: &Ask, source: &Source, key: &str, answers: bool) -> [f64; 5] {
-    let (waits, last) = runtime.block_on(async {
-        let mut callers = JoinSet::new();
-        for _ in 0..CALLERS {
-            let call = ask(source.clone(), key.to_owned());
-            callers.spawn(async move {
-                let start = Instant::now();
-                let got = call.await;
-                assert_eq!(got, answers);
-                (start.elapsed().as_secs_f64() * 1e3, Instant::now())
-            });
+    // The thread that waits here is woken once, at the end, so that it takes no processor from those that are measured.
+    let (left, done) = (Arc::new(AtomicUsize::new(CALLERS)), Arc::new(Notify::new()));
+    let ends: Vec<(bool, Instant, Instant)> = runtime.block_on(async {
+        let callers: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                let call = ask(source.clone(), key.to_owned());
+                let (left, done) = (Arc::clone(&left), Arc::clone(&done));
+                tokio::spawn(async move {
+                    let start = Instant::now();
+                    let got = call.await;
+                    let end = Instant::now();
+                    if left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        done.notify_one();
+                    }
+                    (got, start, end)
+                })
+            })
+            .collect();
+        done.notified().await;
+        let mut ends = Vec::with_capacity(CALLERS);
+        for caller in callers {
+            ends.push(caller.await.expect("no caller panics"));
         }
-        let ends = callers.join_all().await;
-        let waits: Vec<f64> = ends.iter().map(|(wait, _)| *wait).collect();
-        (waits, ends.into_iter().map(|(_, end)| end).max())
+        ends
     });
-    let loads = source.loads.load(Ordering::Relaxed);
-    let ended = *source.ended.lock().unwrap_or_else(PoisonError::into_inner);
-    let behind = match (last, ended) {
-        (Some(last), Some(ended)) if loads == 1 => last.saturating_duration_since(ended).as_secs_f64() * 1e3,
+    assert!(ends.iter().all(|(got, ..)| *got == answers));
+    let waits: Vec<f64> = ends.iter().map(|(_, start, end)| millis(*start, *end)).collect();
+    let loads = source.loads();
+    let behind = match (ends.iter().map(|(.., end)| *end).max(), source.ended()) {
+        (Some(last), Some(loaded)) if loads == 1 => millis(loaded, last),
         _ => f64::NAN,
     };
     [
@@ -259,4 +272,8 @@ fn stampede(runtime: &Runtime, ask: &Ask, source: &Source, key: &str, answers: b
         quantile(&waits, 1.0),
         behind,
     ]
+}
+
+fn millis(from: Instant, to: Instant) -> f64 {
+    to.saturating_duration_since(from).as_secs_f64() * 1e3
 }

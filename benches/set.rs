@@ -1,12 +1,14 @@
 //! What a set costs in a small and in a large cache. Sets go to the same 1,000 keys in both (what the cache itself
-//! does with its size), and to all keys (what the processor's caches do with it, which no cache can help).
+//! does with its size), and to all keys (what the processor's caches do with it, which no cache can help: a map that does
+//! nothing else stands beside them).
 //!
 //! `cargo bench -p cache-bench --bench set`
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::expect_used, reason = "a benchmark ends when a cache cannot be built")]
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use cache_bench::compare::{Measured, Plan, Subject, measure};
 use cache_bench::is_asked_for;
@@ -89,6 +91,8 @@ fn subjects<'a>(work: &'a Workload, small: &'a [Vec<u32>], large: &'a [Vec<u32>]
     let own = |name: &'static str, expiration: Expiration| {
         sizes.map(|(items, orders)| Subject::new(name, orders, move || own_set(work, items, expiration)))
     };
+    let map = sizes
+        .map(|(items, orders)| Subject::new("a HashMap behind a lock", orders, move || map_set(work, items)));
     let subjects = [
         raw("raw moka::sync", |builder| builder),
         raw("raw moka::sync, time_to_live", |builder| {
@@ -99,6 +103,7 @@ fn subjects<'a>(work: &'a Workload, small: &'a [Vec<u32>], large: &'a [Vec<u32>]
         }),
         own("ours, never expiring", Expiration::Never),
         own("ours", HOUR.into()),
+        map,
     ];
     subjects.into_iter().flatten().collect()
 }
@@ -119,6 +124,18 @@ fn own_set(work: &Workload, items: u32, expiration: Expiration) -> impl Fn(&[u32
     let set = move |number| {
         let value = Value::shared(Arc::clone(work.user(number)));
         wait(cache.set(work.key(number), value)).expect("memory does not fail");
+    };
+    stored(items, set)
+}
+
+/// What any store of entries has to do: find the place of a key, and put a value there.
+fn map_set(work: &Workload, items: u32) -> impl Fn(&[u32]) + Sync + '_ {
+    let map = Mutex::new(HashMap::new());
+    let set = move |number| {
+        let value = Arc::clone(work.user(number));
+        map.lock()
+            .expect("nobody panics with the lock")
+            .insert(work.key(number).to_owned(), value);
     };
     stored(items, set)
 }

@@ -66,12 +66,13 @@ fn now() -> [Panel; 6] {
     ]
 }
 
-fn client() -> [Panel; 10] {
+fn client() -> [Panel; 11] {
     let by_cache = |suffix: &str| format!("sum by (cache_name) ({})", series(suffix));
     let wait = |share| {
         let waits = quantile(share, "", &series("pool_wait_seconds_bucket"));
         format!("{waits} or 0 * {}", sum_rate("pool_wait_seconds_count"))
     };
+    let size = |share| quantile(share, "cache_name", &series("value_bytes_bucket"));
     [
         Panel::lines("Connections and limits", Unit::Count, "Open connections, and the most that the pools may open.")
             .query("{{cache_name}}", by_cache("pool_connections"))
@@ -100,8 +101,17 @@ fn client() -> [Panel; 10] {
             Unit::PerSecond,
             "Values that were not what they must be: of another key, damaged, of an unknown version. They count as misses. Alert: CacheEntriesRejected.",
         )
-        .wide(24)
+        .wide(12)
         .query("{{reason}}", sum_rate_by("reason", "rejected_entries_total")),
+        Panel::lines(
+            "Sizes of values",
+            Unit::Bytes,
+            "How long the values are that were stored lately, compressed if they were, with their header. Those near the limit of a value are sooner or later refused.",
+        )
+        .logarithmic()
+        .wide(12)
+        .query("{{cache_name}} p50", size(0.5))
+        .query("{{cache_name}} p99", size(0.99)),
     ]
 }
 

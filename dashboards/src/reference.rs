@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cache_metrics::names::{
     ALL, DEFAULT_NAMESPACE, DEFAULT_SUBSYSTEM, LATENCY_BUCKETS, LOAD_BUCKETS, Metric, MetricKind,
-    POOL_WAIT_BUCKETS,
+    POOL_WAIT_BUCKETS, VALUE_SIZE_BUCKETS,
 };
 
 const HEAD: &str = "\
@@ -23,6 +23,11 @@ The causes of evictions are the limit that was reached, `items` or `weight`, and
 heavier than all may be. An entry that a policy by frequency refuses counts under the limit. What was deleted, cleared,
 written over or past its time is no eviction. `sum without (cause) (...)` is what the source system counts.
 
+Value sizes are those of the bytes that a backend keeps: on Redis what is sent as the value, compressed if it was, with its
+header of 72 bytes (none in raw mode). Each value that the server took counts once, those of a `set_many` and loaded ones
+too. A memory keeps objects and encodes none to measure it, so it has no such series: give it a weigher, or `max_bytes`, and
+look at `weight_current`.
+
 ";
 
 /// Returns `docs/metrics.md`.
@@ -32,16 +37,17 @@ pub(crate) fn metrics() -> String {
     for metric in ALL {
         text += &row(&metric);
     }
-    for (suffix, buckets) in [
-        ("operation_latency_seconds", &LATENCY_BUCKETS[..]),
-        ("load_duration_seconds", &LOAD_BUCKETS[..]),
-        ("pool_wait_seconds", &POOL_WAIT_BUCKETS[..]),
+    for (suffix, unit, buckets) in [
+        ("operation_latency_seconds", "seconds", &LATENCY_BUCKETS[..]),
+        ("load_duration_seconds", "seconds", &LOAD_BUCKETS[..]),
+        ("pool_wait_seconds", "seconds", &POOL_WAIT_BUCKETS[..]),
+        ("value_bytes", "bytes", &VALUE_SIZE_BUCKETS[..]),
     ] {
         let bounds: Vec<String> = buckets.iter().map(f64::to_string).collect();
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "\nUpper bounds of the buckets of `{DEFAULT_NAMESPACE}_{DEFAULT_SUBSYSTEM}_{suffix}`, in seconds: {}.",
+            "\nUpper bounds of the buckets of `{DEFAULT_NAMESPACE}_{DEFAULT_SUBSYSTEM}_{suffix}`, in {unit}: {}.",
             bounds.join(", ")
         );
     }

@@ -25,13 +25,14 @@ const ROOM: u64 = 20_000;
 /// How many keys are asked for again and again.
 const AGAIN: u32 = 8;
 
-const CASES: [&str; 13] = [
+const CASES: [&str; 14] = [
     "raw-moka",
     "hit",
     "hit-again",
     "hit-metrics",
     "hit-metrics-again",
     "hit-load",
+    "hit-load-again",
     "hit-traced",
     "hit-again-traced",
     "hit-load-traced",
@@ -67,6 +68,7 @@ fn run(case: &str, times: usize) {
         "hit-metrics-again" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), again),
         "hit-metrics" => gets(&filled(ours::measured(ROOM, HOUR, &metrics()), &work), keys),
         "hit-load" => loads(&filled(ours::bare(ROOM, HOUR), &work), keys),
+        "hit-load-again" => loads(&filled(ours::bare(ROOM, HOUR), &work), again),
         "hit-load-traced" => loads(&filled(ours::traced(ROOM, HOUR), &work), keys),
         // With nobody listening, as in production: what is paid for being able to listen.
         "hit-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), keys),

@@ -10,7 +10,7 @@ use crate::codec::Codec;
 use crate::error::{CacheError, ErrorKind, Result};
 use crate::expiration::{DefaultExpiration, Expiration};
 use crate::key::Key;
-use crate::layer::{Layer, LayerContext};
+use crate::layer::{Layer, LayerContext, Shortcut};
 use crate::loading::{LoadOptions, LoadSettings, Random};
 use crate::operation::Operation;
 use crate::tags::TaggedBackend;
@@ -141,12 +141,16 @@ impl CacheBuilder {
         if let Some(tagged) = &tagged {
             backend = Arc::<TaggedBackend>::clone(tagged);
         }
+        let mut shortcut = None;
         for layer in &self.layers {
+            let inner = Arc::clone(&backend);
             backend = layer.layer(backend, &mut context)?;
+            shortcut = context.take_idle().map(|idle| Shortcut { idle, inner });
         }
         Ok(Cache::from_shared(Shared {
             clock: backend.clock(),
             backend,
+            shortcut,
             name,
             expiration,
             codec: self.codec,

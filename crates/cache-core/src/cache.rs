@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::backend::CacheBackend;
 use crate::batch::Batch;
@@ -17,7 +18,7 @@ use crate::get::Get;
 use crate::get_many::GetMany;
 use crate::into_value::IntoValue;
 use crate::key::Key;
-use crate::layer::Observer;
+use crate::layer::{Observer, Shortcut};
 use crate::loading::{Follower, Loads};
 use crate::operation::Operation;
 use crate::set::Set;
@@ -50,6 +51,7 @@ pub struct Cache(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) backend: Arc<dyn CacheBackend>,
+    pub(crate) shortcut: Option<Shortcut>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) name: Arc<str>,
     pub(crate) expiration: DefaultExpiration,
@@ -60,6 +62,17 @@ pub(crate) struct Shared {
     pub(crate) loads: Loads,
     /// What knows tags, within the stack of layers, if they are on.
     pub(crate) tagged: Option<Arc<TaggedBackend>>,
+}
+
+impl Shared {
+    /// Returns whom to ask for one value: the outermost layer, or what is below it while that is idle.
+    #[inline]
+    pub(crate) fn reader(&self) -> &dyn CacheBackend {
+        match &self.shortcut {
+            Some(shortcut) if shortcut.idle.load(Ordering::Relaxed) => &*shortcut.inner,
+            _ => &*self.backend,
+        }
+    }
 }
 
 impl Cache {

@@ -101,7 +101,7 @@ where
         match cache.check(Operation::Get, key) {
             Ok(checked) => cache
                 .shared()
-                .backend
+                .reader()
                 .get(checked)
                 .map(move |answer| read::<T, M>(cache, Operation::Get, key, answer)),
             Err(error) => CacheFuture::ready(Err(error)),

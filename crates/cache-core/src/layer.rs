@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::backend::CacheBackend;
 use crate::error::{CacheError, Result};
@@ -30,6 +31,7 @@ pub struct LayerContext {
     name: Arc<str>,
     observers: Vec<Arc<dyn Observer>>,
     follower: Option<Arc<dyn Follower>>,
+    idle: Option<&'static AtomicBool>,
 }
 
 impl LayerContext {
@@ -38,6 +40,7 @@ impl LayerContext {
             name,
             observers: Vec::new(),
             follower: None,
+            idle: None,
         }
     }
 
@@ -57,6 +60,17 @@ impl LayerContext {
         self.follower = Some(follower);
     }
 
+    /// Lets a [`get`](CacheBackend::get) pass this layer by while the flag says that the layer would only hand it on, which
+    /// saves the call through one more object. Only the outermost layer is passed by.
+    pub fn pass_by_while(&mut self, idle: &'static AtomicBool) {
+        self.idle = Some(idle);
+    }
+
+    /// Takes out when the layer that was just added may be passed by.
+    pub(crate) fn take_idle(&mut self) -> Option<&'static AtomicBool> {
+        self.idle.take()
+    }
+
     /// Takes the one who follows out.
     pub(crate) fn take_follower(&mut self) -> Option<Arc<dyn Follower>> {
         self.follower.take()
@@ -73,6 +87,12 @@ impl fmt::Debug for LayerContext {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// The way of a get around the outermost layer while that is idle.
+pub(crate) struct Shortcut {
+    pub(crate) idle: &'static AtomicBool,
+    pub(crate) inner: Arc<dyn CacheBackend>,
 }
 
 /// Hears of what happens above all layers, in the [`Cache`](crate::Cache) that people hold.

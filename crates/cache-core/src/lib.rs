@@ -46,6 +46,7 @@ mod set_many;
 mod stats;
 mod tags;
 mod value;
+mod value_sizes;
 mod wait_times;
 mod weak_value;
 
@@ -79,5 +80,6 @@ pub use self::set_many::SetMany;
 pub use self::stats::{BackendStats, ConnectionStats, RejectReason, RejectedEntries};
 pub use self::tags::Tag;
 pub use self::value::{Payload, Value};
+pub use self::value_sizes::{Sizes, ValueSizes};
 pub use self::wait_times::{WaitTimes, Waits};
 pub use self::weak_value::WeakValue;

@@ -2,6 +2,7 @@
 
 use crate::envelope::Rejection;
 use crate::evictions::EvictedEntries;
+use crate::value_sizes::ValueSizes;
 use crate::wait_times::WaitTimes;
 
 /// Numbers of a backend. What it does not know, or what does not exist for it, is `None`.
@@ -27,6 +28,9 @@ pub struct BackendStats {
     pub connections: Option<ConnectionStats>,
     /// Stored values that were not what they had to be.
     pub rejected: Option<RejectedEntries>,
+    /// How long the stored forms of values were that were stored: what is kept as bytes, with its header and compressed if it
+    /// was. A backend that keeps objects has none, and does not encode them for this.
+    pub value_sizes: Option<ValueSizes>,
 }
 
 /// Numbers of the connections to a server. Counts run since the start.

@@ -69,6 +69,10 @@ fn the_defaults_of_redis_are_as_documented() {
             redis::builder(&BackendContext::new("users", config)).unwrap()
         )
     });
+    // Where a server is that nobody told of, `cache-redis` tests.
+    for default in [("address", "127.0.0.1:6379"), ("db", "0")] {
+        assert!(defaults("redis").contains(&default), "{default:?}");
+    }
 }
 
 #[test]

@@ -168,7 +168,7 @@ impl Health {
             status: if answer.is_ok() { Status::Up } else { Status::Down },
             backend: entry.cache.backend_kind(),
             required: entry.required,
-            latency_ms: begin.elapsed().as_secs_f64() * 1e3,
+            latency_ms: begin.elapsed().as_micros() as f64 / 1e3,
             error: answer.err().map(|error| Down {
                 kind: error.kind().as_str(),
                 message: error.message().to_owned(),

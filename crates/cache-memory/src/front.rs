@@ -4,7 +4,7 @@
 //! A thread remembers a value without holding it, and only as long as nobody has changed the entry ([`Changes`]). So a
 //! read from here is as good as one from moka, and what is removed is dropped.
 //!
-//! It takes some 40 KB for each cache that a thread reads often, and the room of up to 256 objects of at most 1 KiB that
+//! It takes some 80 KB for each cache that a thread reads often, and the room of up to 512 objects of at most 1 KiB that
 //! were dropped and not yet forgotten. A cache that takes the seat of one that is gone gives both back.
 
 use std::cell::RefCell;
@@ -17,7 +17,7 @@ use crate::name::Sought;
 use crate::stored::{Life, Stored};
 
 /// How many entries a thread remembers of one cache, each in its own place by its hash.
-const PLACES: usize = 256;
+const PLACES: usize = 512;
 /// A thread that reads a cache less often than this does not remember anything: it would pay for room that it does not
 /// use.
 const FIRST_READS: u64 = 32;

@@ -17,9 +17,9 @@
 //! # What least recently used means here
 //!
 //! - A write that may evict takes effect on the policy before it returns, and so does a read of an entry that the thread
-//!   has not read for a while. Of an entry that a thread reads again and again the policy hears once in a 32nd of the
-//!   limit: at a limit of 10,000 entries, after 312 reads of that thread or 312 new entries, whichever comes first.
-//! - So where one thread calls, eviction is exact below a limit of 32, and exact to a 32nd of the limit above: at the
+//!   has not read for a while. Of an entry that a thread reads again and again the policy hears once in a 16th of the
+//!   limit: at a limit of 10,000 entries, after 625 reads of that thread or 625 new entries, whichever comes first.
+//! - So where one thread calls, eviction is exact below a limit of 16, and exact to a 16th of the limit above: at the
 //!   limit a new key evicts a live entry, and one that was used before it stays only if no more than so many reads and so
 //!   many new entries lie between the two uses. With a limit by weight it is exact.
 //! - If there is no limit, or the limit is 2,048 or more and at least 1,024 places are free, the policy hears of up to 64
@@ -48,9 +48,9 @@
 //!
 //! # What a thread remembers
 //!
-//! With least recently used, without a limit by weight, and with no limit or one of 32 entries or more, a thread that has
-//! read a cache 32 times takes some 40 KB for it, once. It holds no value: a value that is removed is dropped. But the room
-//! of its object (at most 1 KiB each, 256 at most) is given back only when the thread remembers another entry in its
+//! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread that has
+//! read a cache 32 times takes some 80 KB for it, once. It holds no value: a value that is removed is dropped. But the room
+//! of its object (at most 1 KiB each, 512 at most) is given back only when the thread remembers another entry in its
 //! place, or when another cache takes the place of this one in the thread.
 //!
 //! [moka]: https://docs.rs/moka

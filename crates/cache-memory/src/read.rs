@@ -9,7 +9,7 @@ use crate::stored::Stored;
 
 /// A use may be told to the policy so late that, of all the entries that there is room for, one in so many may have been
 /// used meanwhile.
-pub(crate) const LAG: u64 = 32;
+pub(crate) const LAG: u64 = 16;
 
 impl Store {
     #[inline]

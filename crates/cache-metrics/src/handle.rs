@@ -89,11 +89,13 @@ impl Metrics {
         let own = |suffix| prefix(&config.namespace, &config.subsystem) + suffix;
         let loads = own(names::LOAD_DURATION.suffix);
         let waits = own(names::POOL_WAIT.suffix);
+        let sizes = own(names::VALUE_SIZE.suffix);
         config
             .subsystems()
             .map(|subsystem| (name(subsystem), config.latency_buckets.clone()))
             .chain([(loads, names::LOAD_BUCKETS.to_vec())])
             .chain([(waits, names::POOL_WAIT_BUCKETS.to_vec())])
+            .chain([(sizes, names::VALUE_SIZE_BUCKETS.to_vec())])
             .collect()
     }
 

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::{
     BackendStats, CacheBackend, CacheError, Clock, Entry, ErrorKind, EvictionCause, Key, LoadEvent, Observer,
-    Operation, Timestamp,
+    Operation, Timestamp, ValueSizes, WaitTimes,
 };
 use metrics::Recorder;
 
 use crate::config::MetricsBuilder;
+use crate::counted::Counted;
 use crate::gauges::{self, Speaker, Together};
 use crate::keys::{Keys, Names};
 use crate::latency::Latency;
@@ -20,7 +21,6 @@ use crate::loading::Loading;
 use crate::names::{self, OPERATIONS};
 use crate::server::{self, ServerCounter};
 use crate::stripes::{Event, Stripes};
-use crate::waits::PoolWaits;
 
 const KINDS: usize = ErrorKind::ALL.len();
 
@@ -30,7 +30,8 @@ pub(crate) struct Instruments {
     pub(crate) backend: Arc<dyn CacheBackend>,
     clock: Arc<dyn Clock>,
     loading: Loading,
-    waits: PoolWaits,
+    waits: Counted<WaitTimes>,
+    value_sizes: Counted<ValueSizes>,
     /// Hits of the backend that were none to the caller, who could not read what was found.
     unreadable: AtomicU64,
     /// Lookups of loads for callers that had counted before, those that layers took for hits and those for misses.
@@ -123,7 +124,8 @@ impl Instruments {
             sampling: u64::from(config.latency_sampling),
             clock: backend.clock(),
             loading: Loading::new(&names),
-            waits: PoolWaits::new(&names),
+            waits: Counted::new(&names, &names::POOL_WAIT, &names::POOL_WAIT_BUCKETS),
+            value_sizes: Counted::new(&names, &names::VALUE_SIZE, &names::VALUE_SIZE_BUCKETS),
             unreadable: AtomicU64::new(0),
             again: [const { AtomicU64::new(0) }; 2],
             backend,
@@ -177,6 +179,9 @@ impl Instruments {
         self.loading.send(recorder);
         if let Some(connections) = &stats.connections {
             self.waits.send(recorder, &connections.waits);
+        }
+        if let Some(sizes) = &stats.value_sizes {
+            self.value_sizes.send(recorder, sizes);
         }
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, errors) in self.errors.iter().enumerate() {

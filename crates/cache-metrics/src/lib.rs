@@ -8,6 +8,7 @@
 
 mod backend;
 mod config;
+mod counted;
 mod error;
 #[cfg(feature = "exporter")]
 mod exporter;
@@ -21,9 +22,8 @@ mod loading;
 pub mod names;
 mod server;
 mod stripes;
-mod waits;
 
 pub use self::config::MetricsBuilder;
 pub use self::handle::Metrics;
 pub use self::layer::MetricsLayer;
-pub use self::names::{LATENCY_BUCKETS, LOAD_BUCKETS, POOL_WAIT_BUCKETS};
+pub use self::names::{LATENCY_BUCKETS, LOAD_BUCKETS, POOL_WAIT_BUCKETS, VALUE_SIZE_BUCKETS};

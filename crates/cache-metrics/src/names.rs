@@ -27,6 +27,7 @@
 //! | `breaker_open` | gauge | | 1 while a breaker answers calls without asking the server, else 0 |
 //! | `breaker_openings_total` | counter | | a breaker opened |
 //! | `retries_total` | counter | | a command was sent again because its connection broke |
+//! | `value_bytes` | histogram | | a value was stored; its stored form, compressed if it was, with its header |
 //! | `rejected_entries_total` | counter | `reason` | a stored value was not what it had to be; a miss too |
 //! | `loads_total` | counter | `result` | a loader ended; callers that shared it count once, refreshes too |
 //! | `load_duration_seconds` | histogram | | a loader ended, however |
@@ -46,7 +47,8 @@
 //! numbers, evictions those of all causes, and can be switched off. Caches that only differ in their subsystems share
 //! them: there they add up.
 //!
-//! What begins with `pool_`, and connects, breakers, retries and rejected entries, exist for backends on a server only.
+//! What begins with `pool_`, and connects, breakers, retries and rejected entries, exist for backends on a server only. Value sizes exist
+//! for backends that keep bytes: one that keeps objects, as the memory does, has none, and none are made to be measured.
 
 mod load;
 mod metric;
@@ -62,11 +64,11 @@ pub(crate) use self::load::{
 };
 pub use self::metric::{Metric, MetricKind};
 use self::metric::{aliased, counter, gauge};
-pub use self::server::POOL_WAIT_BUCKETS;
 pub(crate) use self::server::{
     BACKEND_UP, BREAKER_OPEN, BREAKER_OPENINGS, CONNECTS, POOL_CONNECTIONS, POOL_MAX_CONNECTIONS,
-    POOL_TIMEOUTS, POOL_WAIT, POOL_WAITING, REJECTED, RETRIES,
+    POOL_TIMEOUTS, POOL_WAIT, POOL_WAITING, REJECTED, RETRIES, VALUE_SIZE,
 };
+pub use self::server::{POOL_WAIT_BUCKETS, VALUE_SIZE_BUCKETS};
 
 pub(crate) const HITS: Metric = aliased(counter("hits_total", "Gets that found a fresh entry."));
 pub(crate) const MISSES: Metric = aliased(counter(
@@ -108,6 +110,7 @@ pub(crate) const LATENCY: Metric = Metric {
     help: "How long whole operations took, well or not. Answers from memory are sampled.",
     labels: &["operation"],
     aliased: true,
+    of_server: false,
 };
 pub(crate) const BUILD_INFO: Metric = Metric {
     labels: &["version"],
@@ -115,7 +118,7 @@ pub(crate) const BUILD_INFO: Metric = Metric {
 };
 
 /// Every metric, in the order of the table.
-pub const ALL: [Metric; 35] = [
+pub const ALL: [Metric; 36] = [
     HITS,
     MISSES,
     SETS,
@@ -138,6 +141,7 @@ pub const ALL: [Metric; 35] = [
     BREAKER_OPEN,
     BREAKER_OPENINGS,
     RETRIES,
+    VALUE_SIZE,
     REJECTED,
     LOADS,
     LOAD_DURATION,

@@ -152,6 +152,7 @@ impl RedisBackend {
         let Some(sealed) = self.form.seal(key, entry)? else {
             return self.delete_one(key).await.map(drop);
         };
+        let len = sealed.bytes.len();
         let ask = command::set(self.form.key(key), sealed.bytes, sealed.millis);
         let (group, budget) = (self.group(key), self.budgets.write);
         let answer = if sealed.once {
@@ -159,7 +160,12 @@ impl RedisBackend {
         } else {
             self.caller.call(Way::Write, group, &ask, budget).await?
         };
-        stored(answer.reply, &answer.origin)
+        stored(answer.reply, &answer.origin)?;
+        // The marker of a tag is no value: no layer counts it as a set either.
+        if !sealed.once {
+            self.caller.counters.note_stored([len]);
+        }
+        Ok(())
     }
 
     async fn delete_one(&self, key: Key<'_>) -> Result<bool> {

@@ -266,6 +266,21 @@ impl<'a> Admission<'a> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_nobody_told_is_as_documented() {
+        const PAGE: &str = include_str!("../../../docs/redis.md");
+        let settings = BreakerSettings::default();
+        assert!(settings.enabled);
+        let row = format!(
+            "| `breaker` | {} in a row, half of {} in {} s, {} ms |",
+            settings.failures_in_a_row,
+            settings.calls_in_window,
+            WINDOW.as_secs(),
+            settings.probe_interval.as_millis()
+        );
+        assert!(PAGE.contains(&row), "docs/redis.md does not say {row}");
+    }
+
     fn breaker() -> (Breaker, Counters) {
         (Breaker::new(&BreakerSettings::default()), Counters::default())
     }

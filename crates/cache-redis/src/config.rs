@@ -290,3 +290,47 @@ impl RedisBuilder {
         self.budgets.read.max(self.budgets.write)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a time as the page writes it.
+    fn written(time: Duration) -> String {
+        match (time.as_millis(), time.as_secs()) {
+            (millis, secs) if millis == u128::from(secs) * 1_000 => format!("{secs} s"),
+            (millis, _) => format!("{millis} ms"),
+        }
+    }
+
+    /// Whoever changes a default changes what services meet that never named it. Those of the breaker and of the address are
+    /// tested beside them.
+    #[test]
+    fn what_nobody_told_is_as_documented() {
+        const PAGE: &str = include_str!("../../../docs/redis.md");
+        let builder = RedisBuilder::default();
+        let budgets = builder.budgets;
+        let off = |is_off: bool| if is_off { "off" } else { "on" }.to_owned();
+        let defaults = [
+            ("resp3", off(!builder.resp3)),
+            ("namespace", format!("`{}`", builder.namespace)),
+            ("connections", builder.connections.to_string()),
+            ("max_connections", builder.max_connections.to_string()),
+            ("read_budget", written(budgets.read)),
+            ("write_budget", written(budgets.write)),
+            ("clear_budget", written(budgets.clear)),
+            ("connect_timeout", written(builder.connect_timeout)),
+            ("codec", builder.codec.id().to_string()),
+            ("raw", off(!builder.raw)),
+            ("max_value_len", format!("{} MiB", builder.max_value_len >> 20)),
+            #[cfg(feature = "compression")]
+            ("compress_from", off(builder.compress_from.is_none())),
+            #[cfg(feature = "tls")]
+            ("tls", off(builder.tls.is_none())),
+        ];
+        for (setting, default) in defaults {
+            let row = format!("| `{setting}` | {default} |");
+            assert!(PAGE.contains(&row), "docs/redis.md does not say {row}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cache_core::{BackendStats, ConnectionStats, RejectReason, RejectedEntries, WaitTimes};
+use cache_core::{BackendStats, ConnectionStats, RejectReason, RejectedEntries, ValueSizes, WaitTimes};
 use tokio::time::Instant;
 
 /// The numbers of one backend. They only grow, but for `waiting` and `up`.
@@ -19,6 +19,8 @@ pub(crate) struct Counters {
     connect_failures: AtomicU64,
     breaker_openings: AtomicU64,
     retries: AtomicU64,
+    /// Behind a lock for the time of two additions, beside a round trip for each.
+    value_sizes: Mutex<ValueSizes>,
     rejected: [AtomicU64; RejectReason::ALL.len()],
 }
 
@@ -62,6 +64,14 @@ impl Counters {
         }
     }
 
+    /// Notes values that the server has taken, by the length of what was sent.
+    pub(crate) fn note_stored(&self, lens: impl IntoIterator<Item = usize>) {
+        let mut sizes = held(&self.value_sizes);
+        for len in lens {
+            sizes.note(len);
+        }
+    }
+
     /// Counts a caller that has to wait for a connection, until what is returned is dropped.
     pub(crate) fn wait(&self) -> Waiting<'_> {
         self.waiting.fetch_add(1, Relaxed);
@@ -78,7 +88,7 @@ impl Counters {
             up => Some(up == ANSWERING),
         };
         connections.waiting = u64::try_from(self.waiting.load(Relaxed)).unwrap_or_default();
-        connections.waits = *self.waits();
+        connections.waits = *held(&self.waits);
         connections.wait_timeouts = self.wait_timeouts.load(Relaxed);
         connections.connects = self.connects.load(Relaxed);
         connections.connect_failures = self.connect_failures.load(Relaxed);
@@ -89,11 +99,13 @@ impl Counters {
             rejected.set(reason, count.load(Relaxed));
         }
         stats.rejected = Some(rejected);
+        stats.value_sizes = Some(*held(&self.value_sizes));
     }
+}
 
-    fn waits(&self) -> MutexGuard<'_, WaitTimes> {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What is counted is consistent between any two calls, so a caller that panicked does no harm to others.
+fn held<T>(counted: &Mutex<T>) -> MutexGuard<'_, T> {
+    counted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A caller that waits for a connection.
@@ -104,7 +116,7 @@ pub(crate) struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.counters.waits().note(self.since.elapsed());
+        held(&self.counters.waits).note(self.since.elapsed());
         self.counters.waiting.fetch_sub(1, Relaxed);
     }
 }

@@ -93,10 +93,14 @@ impl RedisBackend {
     pub(crate) async fn set_all(&self, entries: &[(Key<'_>, Entry)]) -> Vec<Result<()>> {
         let mut commands = Vec::with_capacity(entries.len());
         let mut failed = Vec::new();
+        let mut lens = vec![None; entries.len()];
         for (place, (key, entry)) in entries.iter().enumerate() {
             let stored = self.form.key(*key);
             let what = match self.form.seal(*key, entry) {
-                Ok(Some(sealed)) => command::set(stored, sealed.bytes, sealed.millis),
+                Ok(Some(sealed)) => {
+                    lens[place] = Some(sealed.bytes.len());
+                    command::set(stored, sealed.bytes, sealed.millis)
+                }
                 Ok(None) => command::unlink(stored),
                 Err(error) => {
                     failed.push((place, Err(error)));
@@ -116,6 +120,9 @@ impl RedisBackend {
                 reply => stored(reply, origin),
             })
             .await;
+        let taken = done.iter().filter(|(_, answer)| answer.is_ok());
+        let lens = taken.filter_map(|(place, _)| lens[*place]);
+        self.caller.counters.note_stored(lens);
         in_order(entries.len(), done.into_iter().chain(failed))
     }
 

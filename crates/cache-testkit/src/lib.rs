@@ -80,7 +80,10 @@
 //! | [`NullBackend`] | keeps nothing |
 //! | [`CountingBackend`] | says which calls reached the backend |
 //! | [`FailingBackend`] | fails on demand: operations, or single keys |
-//! | [`SlowBackend`] | answers when the test lets it, never at once |
+//! | [`SlowBackend`] | answers when the test lets it, never at once: every call, or those of one operation |
+//! | [`Ear`] | hears what observers hear |
+//! | [`FixedRandom`] | chance that is none |
+//! | [`SourceDown`] | the error of a loader |
 //!
 //! # Servers
 //!
@@ -105,7 +108,9 @@ pub mod servers;
 mod suite;
 
 pub use self::clock::ManualClock;
-pub use self::doubles::{CountingBackend, FailingBackend, MapBackend, NullBackend, SlowBackend};
+pub use self::doubles::{
+    CountingBackend, Ear, FailingBackend, FixedRandom, MapBackend, NullBackend, SlowBackend, SourceDown,
+};
 pub use self::eventually::eventually;
 pub use self::fixture::{Fixture, Passing};
 pub use self::history::{Act, History};

@@ -10,6 +10,7 @@ use crate::backend::TracingBackend;
 use crate::failures::Failures;
 use crate::follow::Loads;
 use crate::keys::Keys;
+use crate::listeners;
 use crate::scene::{Scene, TARGET};
 
 /// Makes spans and log events of what a cache does. Of a setting that is given twice the last counts.
@@ -61,6 +62,7 @@ impl Layer for Tracing {
         let failures = Arc::new(Failures::new(scene.clone(), inner.clock(), self.failure_interval));
         context.observe(Arc::clone(&failures) as _);
         context.follow(Arc::new(Loads::new(scene.clone())));
+        context.pass_by_while(listeners::absent());
         info!(target: TARGET, { cache.name = scene.name(), cache.backend = scene.backend() }, "cache built");
         Ok(Arc::new(TracingBackend::new(inner, scene, failures)))
     }

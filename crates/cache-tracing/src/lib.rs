@@ -10,7 +10,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Everything has the target `cache`, so `info,cache=debug` as a filter shows each operation and `cache=off` nothing.
+//! Everything has the target `cache`, so `info,cache=debug` as a filter shows each operation and `cache=off` nothing. A filter
+//! that names a span only, `[cache.get]=debug`, shows nothing: whether anybody listens is asked once for all operations.
 //!
 //! | level | what |
 //! |---|---|
@@ -47,8 +48,8 @@
 //!
 //! # What it costs
 //!
-//! Where nobody listens at `debug`, a hit in memory pays one load and one comparison, and a look at the answer for a
-//! failure. No span is made, so the caller's span stays the current one.
+//! Where nobody listens to the target `cache` at `debug`, a get passes this layer by if it is the outermost, for one load and
+//! one comparison; other operations pay them and the call through one more object. No span is made, so the caller's span stays the current one.
 
 mod answer;
 mod backend;
@@ -56,6 +57,7 @@ mod failures;
 mod follow;
 mod keys;
 mod layer;
+mod listeners;
 mod scene;
 
 pub use self::keys::Keys;

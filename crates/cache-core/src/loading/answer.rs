@@ -90,7 +90,7 @@ impl StaleReason {
 /// The form in which a caller gets its answer.
 pub trait Give<T>: sealed::Sealed + 'static {
     /// What the caller gets.
-    type Output;
+    type Output: Send;
 
     /// Makes it. The facts, which are the age and the word of the backend, are asked for only by those who want to know.
     fn give(object: Arc<T>, source: Source, facts: impl FnOnce() -> (Duration, &'static str))
@@ -108,7 +108,7 @@ mod sealed {
 #[derive(Clone, Copy, Debug)]
 pub struct Detailed<M>(std::marker::PhantomData<M>);
 
-impl<T: Clone> Give<T> for Owned {
+impl<T: Clone + Send> Give<T> for Owned {
     type Output = T;
 
     fn give(object: Arc<T>, _: Source, _: impl FnOnce() -> (Duration, &'static str)) -> T {
@@ -116,7 +116,7 @@ impl<T: Clone> Give<T> for Owned {
     }
 }
 
-impl<T> Give<T> for Shared {
+impl<T: Send + Sync> Give<T> for Shared {
     type Output = Arc<T>;
 
     #[inline]

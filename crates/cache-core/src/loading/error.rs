@@ -77,13 +77,6 @@ pub(crate) fn cancelled() -> CacheError {
     )
 }
 
-pub(crate) fn outdated() -> CacheError {
-    CacheError::new(
-        ErrorKind::Cancelled,
-        "the load that this call joined brought what a tag had invalidated before the call; ask again",
-    )
-}
-
 pub(crate) fn reentrant() -> CacheError {
     CacheError::new(
         ErrorKind::Reentrant,

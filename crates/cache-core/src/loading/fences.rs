@@ -18,6 +18,9 @@ use std::sync::Arc;
 pub(crate) trait Flying: Clone {
     /// Tells it from all others.
     fn id(&self) -> u64;
+
+    /// Returns the key that it loads.
+    fn key(&self) -> Arc<str>;
 }
 
 /// The flights and writes of the keys of one shard.
@@ -80,7 +83,7 @@ impl<F: Flying> Fences<F> {
     /// flight whose place is taken so does not store.
     pub(crate) fn board(
         &mut self,
-        key: &Arc<str>,
+        key: &str,
         seen: u64,
         joins: impl FnOnce(&F) -> bool,
         lead: impl FnOnce() -> F,
@@ -93,11 +96,12 @@ impl<F: Flying> Fences<F> {
         {
             return Boarding::Joined(open.clone());
         }
-        let slot = self.slots.entry(Arc::clone(key)).or_insert(Slot {
+        let flight = lead();
+        let slot = self.slots.entry(flight.key()).or_insert(Slot {
             open: None,
             storing: None,
         });
-        slot.open = Some(lead());
+        slot.open = Some(flight);
         Boarding::Leads {
             look_again: self.changes != seen,
         }

@@ -1,7 +1,6 @@
 //! A flight: one load of one key, with all callers that wait for it.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -221,9 +220,8 @@ impl Flight {
     /// Waits for the end.
     pub(crate) async fn wait(&self) -> &Landed {
         loop {
-            let mut landing = pin!(self.landing.notified());
-            // From here on a landing is not missed.
-            landing.as_mut().enable();
+            // From here on a landing is not missed, and who is woken by it takes no lock.
+            let landing = self.landing.notified();
             if let Some(landed) = self.landed.get() {
                 return landed;
             }
@@ -235,6 +233,10 @@ impl Flight {
 impl Flying for Arc<Flight> {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn key(&self) -> Arc<str> {
+        Arc::clone(&self.key)
     }
 }
 

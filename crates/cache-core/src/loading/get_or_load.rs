@@ -136,7 +136,7 @@ where
         };
         let ask = self.ask();
         let call = self.into_mode::<Detailed<Shared>>();
-        GetOrLoadFuture::followed(ask, async move {
+        GetOrLoadFuture::followed(async move {
             let answer = Within::new(&scope, async move { call.begin().await }).await;
             scope.end(Ended::of([match &answer {
                 Ok(answer) => Ok(S::found(answer).map(|found| found.source.as_str())),
@@ -192,7 +192,7 @@ where
             .map_err(|error| cache.report(Operation::GetOrLoad, Key::new(key).ok(), error))
             .and_then(|()| cache.check(Operation::GetOrLoad, key));
         let (answer, refused) = match key {
-            Ok(key) => (cache.shared().backend.get(key), false),
+            Ok(key) => (cache.shared().reader().get(key), false),
             Err(error) => (CacheFuture::ready(Err(error)), true),
         };
         GetOrLoadFuture::new(ask, loader, refused, answer)

@@ -10,10 +10,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::answer::{Detailed, Give};
-use super::batch_loader::{BatchLoader, erase};
+use super::batch_loader::{self, BatchLoader};
 use super::loader::{Loadable, unread};
 use super::options::LoadOptions;
-use super::run_many::WorkMany;
 use super::scope::{Ended, Scope, Within};
 use super::settle::Settled;
 use super::settle_many::AskMany;
@@ -139,8 +138,6 @@ where
                 })
             })
             .collect();
-        let work: WorkMany =
-            Box::new(move |keys| Box::pin(async move { Ok(erase(loader.load(keys).await?)) }));
         let ask = AskMany {
             cache,
             options: options.unwrap_or(&cache.loads().options),
@@ -151,7 +148,7 @@ where
         let scope = follower
             .filter(|follower| follower.listens())
             .and_then(|follower| follower.call(Operation::GetOrLoadMany, None, unique.len()));
-        let settling = ask.settle(unique, work, unread::<T>);
+        let settling = ask.settle(unique, batch_loader::work(loader), unread::<T>);
         GetOrLoadManyFuture {
             cache,
             asked,

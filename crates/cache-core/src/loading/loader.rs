@@ -185,16 +185,16 @@ pub struct Choosing;
 /// What the callers of a form of loader get.
 pub trait Form: sealed::Sealed + 'static {
     /// The answer with a value of this type.
-    type Answer<V>;
+    type Answer<V: Send>: Send;
 
     /// Makes it of a value, or of nothing.
-    fn answer<V>(found: Option<V>) -> Option<Self::Answer<V>>;
+    fn answer<V: Send>(found: Option<V>) -> Option<Self::Answer<V>>;
 
     /// Returns its value, if there is one.
-    fn found<V>(answer: &Self::Answer<V>) -> Option<&V>;
+    fn found<V: Send>(answer: &Self::Answer<V>) -> Option<&V>;
 
     /// Changes its value, if there is one.
-    fn map<V, W>(answer: Self::Answer<V>, change: impl FnOnce(V) -> W) -> Self::Answer<W>;
+    fn map<V: Send, W: Send>(answer: Self::Answer<V>, change: impl FnOnce(V) -> W) -> Self::Answer<W>;
 }
 
 mod sealed {
@@ -204,35 +204,35 @@ mod sealed {
 }
 
 impl Form for Plain {
-    type Answer<V> = V;
+    type Answer<V: Send> = V;
 
     #[inline]
-    fn answer<V>(found: Option<V>) -> Option<V> {
+    fn answer<V: Send>(found: Option<V>) -> Option<V> {
         found
     }
 
-    fn found<V>(answer: &V) -> Option<&V> {
+    fn found<V: Send>(answer: &V) -> Option<&V> {
         Some(answer)
     }
 
-    fn map<V, W>(answer: V, change: impl FnOnce(V) -> W) -> W {
+    fn map<V: Send, W: Send>(answer: V, change: impl FnOnce(V) -> W) -> W {
         change(answer)
     }
 }
 
 impl Form for Choosing {
-    type Answer<V> = Option<V>;
+    type Answer<V: Send> = Option<V>;
 
     #[inline]
-    fn answer<V>(found: Option<V>) -> Option<Option<V>> {
+    fn answer<V: Send>(found: Option<V>) -> Option<Option<V>> {
         Some(found)
     }
 
-    fn found<V>(answer: &Option<V>) -> Option<&V> {
+    fn found<V: Send>(answer: &Option<V>) -> Option<&V> {
         answer.as_ref()
     }
 
-    fn map<V, W>(answer: Option<V>, change: impl FnOnce(V) -> W) -> Option<W> {
+    fn map<V: Send, W: Send>(answer: Option<V>, change: impl FnOnce(V) -> W) -> Option<W> {
         answer.map(change)
     }
 }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod batch_loader;
+mod call;
 mod carried;
 mod context;
 mod error;
@@ -25,6 +26,7 @@ mod loads;
 mod look;
 #[cfg(test)]
 mod model;
+mod needs;
 mod options;
 pub(crate) mod patience;
 mod place;

@@ -131,7 +131,7 @@ impl World {
         let mut own = None;
         let mut fences = self.fences.lock().unwrap();
         let joins = |ship: &Ship| ship.began >= asked || self.left_out == LeftOut::LookingBeforeItJoins;
-        let boarding = fences.board(&"key".into(), seen, joins, || {
+        let boarding = fences.board("key", seen, joins, || {
             let ship = Ship::new(id, self.generation());
             own = Some(ship.clone());
             ship

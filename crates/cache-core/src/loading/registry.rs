@@ -42,14 +42,13 @@ impl Registry {
     /// Joins the flight of a key if the caller `joins` it, or takes the lead with the one that `lead` makes.
     pub(crate) fn board(
         &self,
-        key: &Arc<str>,
-        hash: u64,
+        place: Place<'_>,
         seen: u64,
         joins: impl FnOnce(&Arc<Flight>) -> bool,
         lead: impl FnOnce() -> Arc<Flight>,
     ) -> Boarding<Arc<Flight>> {
-        self.with(Place { key, hash }, |shard| {
-            let boarding = shard.fences.board(key, seen, joins, lead);
+        self.with(place, |shard| {
+            let boarding = shard.fences.board(place.key, seen, joins, lead);
             if let Boarding::Joined(flight) = &boarding {
                 flight.join();
             }

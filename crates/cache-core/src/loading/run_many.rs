@@ -1,15 +1,14 @@
 //! The task of the flights of one batch: one call of the loader, one write to the backend, and each key lands by itself.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use tokio::runtime::Handle;
 
-use super::batch_loader::BroughtMany;
+use super::batch_loader::WorkMany;
 use super::error::{self, BoxError, Fault};
 use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
@@ -27,11 +26,6 @@ use crate::error::{CacheError, Result};
 use crate::expiration::Expiration;
 use crate::key::Key;
 
-/// A loader of several keys that runs, whatever its type.
-pub(crate) type RunningMany = Pin<Box<dyn Future<Output = Result<BroughtMany, BoxError>> + Send>>;
-/// A loader of several keys that waits for the keys to run.
-pub(crate) type WorkMany = Box<dyn FnOnce(Vec<String>) -> RunningMany + Send>;
-
 /// One key of a batch.
 pub(crate) struct Part {
     pub(crate) flight: Arc<Flight>,
@@ -41,7 +35,7 @@ pub(crate) struct Part {
 
 /// What the flights of a batch are to do.
 pub(crate) struct PlanMany {
-    pub(crate) work: WorkMany,
+    pub(crate) work: Box<dyn WorkMany>,
     pub(crate) parts: Vec<Part>,
     /// Whether the backend failed the look of the caller.
     pub(crate) failed: bool,
@@ -104,7 +98,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
         part.flight.runs(cache);
     }
     let keys = parts.iter().map(|part| part.flight.key.to_string()).collect();
-    let (brought, elapsed, run) = match run(cache, first, refresh, &options, work(keys)).await {
+    let (brought, elapsed, run) = match run(cache, first, refresh, &options, work.run(keys)).await {
         Ok(done) => done,
         Err((fault, error)) => return fail_all(&parts, fault, &error),
     };

@@ -67,14 +67,13 @@ impl<'a> Ask<'a> {
         if let Some(answer) = self.without_load(stand_in.as_ref()) {
             return answer;
         }
-        let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
-        let key: Arc<str> = self.place.key.into();
         let mut seen = self.seen;
         let (asked, start) = (AskedAt::now(cache), Instant::now());
         let mut work = Some(work);
         loop {
-            let lead = || self.flight(&key, Crew::new(), 1);
-            let Some((flight, boarded)) = self.board(&key, seen, asked, lead) else {
+            let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
+            let lead = || self.flight(Crew::new(), 1);
+            let Some((flight, boarded)) = self.board(seen, asked, lead) else {
                 return Err(CacheError::closed());
             };
             if options.on_abandon == Abandon::Finish {
@@ -94,6 +93,8 @@ impl<'a> Ask<'a> {
                     Seat::leads(cache, flight, asked)
                 }
             };
+            // A thousand callers that give it back when they are woken would get in each other's way.
+            drop(runtime);
             match self.wait(seat, stand_in.clone(), start, unread).await {
                 Waited::Settled(answer) => return answer,
                 // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
@@ -114,9 +115,8 @@ impl<'a> Ask<'a> {
         if !self.may_refresh() {
             return Ok(());
         }
-        let key: Arc<str> = self.place.key.into();
-        let lead = || self.flight(&key, Crew::new(), 0);
-        match self.board(&key, self.seen, AskedAt::now(self.cache), lead) {
+        let lead = || self.flight(Crew::new(), 0);
+        match self.board(self.seen, AskedAt::now(self.cache), lead) {
             Some((flight, Boarded::Leads { look_again })) => {
                 run::start(
                     &runtime,
@@ -139,15 +139,14 @@ impl<'a> Ask<'a> {
     }
 
     /// Makes a flight of the key.
-    pub(crate) fn flight(self, key: &Arc<str>, crew: Arc<Crew>, waiting: usize) -> Arc<Flight> {
+    pub(crate) fn flight(self, crew: Arc<Crew>, waiting: usize) -> Arc<Flight> {
         let carried = Carried::begin(self.cache, self.tags);
-        Flight::new(Arc::clone(key), self.place.hash, crew, waiting, carried)
+        Flight::new(self.place.key.into(), self.place.hash, crew, waiting, carried)
     }
 
     /// Joins the flight of the key, or leads the one that `lead` makes. Returns nothing if the cache is closed.
     pub(crate) fn board(
         self,
-        key: &Arc<str>,
         seen: u64,
         asked: AskedAt,
         lead: impl FnOnce() -> Arc<Flight>,
@@ -155,7 +154,7 @@ impl<'a> Ask<'a> {
         let mut own = None;
         let registry = &self.cache.loads().registry;
         let joins = |flight: &Arc<Flight>| !flight.is_closed_to(self.cache, asked);
-        let boarding = registry.board(key, self.place.hash, seen, joins, || {
+        let boarding = registry.board(self.place, seen, joins, || {
             let flight = lead();
             own = Some(Arc::clone(&flight));
             flight
@@ -175,12 +174,12 @@ impl<'a> Ask<'a> {
         start: Instant,
         unread: Unread,
     ) -> Waited {
-        let flight = Arc::clone(&seat.flight);
+        let flight = &seat.flight;
         let Ok(_wait) = Wait::begin(flight.crew().id()) else {
             return Waited::Settled(Err(error::reentrant()));
         };
         if let (Some(soft), Some(entry)) = (self.options.soft_timeout, &stand_in)
-            && patience::wait_until(patience::after(start, soft), &flight)
+            && patience::wait_until(patience::after(start, soft), flight)
                 .await
                 .is_none()
             && let Some(entry) = self.still_stands(entry, unread).await
@@ -188,7 +187,7 @@ impl<'a> Ask<'a> {
             flight.keep_going();
             return Waited::Settled(Ok(self.given(entry, StaleReason::Timeout)));
         }
-        let landed = match self.landed(&flight, start).await {
+        let landed = match self.landed(flight, start).await {
             Ok(landed) => landed,
             Err(error) => {
                 return Waited::Settled(self.failed(Fault::TimedOut, error, stand_in, unread).await);

@@ -91,6 +91,7 @@ impl CacheBackend for Scripted {
     }
 
     fn get<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, Option<Entry>> {
+        self.write_down("get", &[key]);
         CacheFuture::ready(Ok(Some(entry(key))))
     }
 

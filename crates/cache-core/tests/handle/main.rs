@@ -7,3 +7,4 @@
 mod batch;
 mod builder;
 mod doubles;
+mod passing;

@@ -92,7 +92,7 @@ async fn a_plain_get_finds_nothing_where_nothing_was_found() {
     find(&bench, &Gate::open()).await;
     assert_eq!(bench.cache.get::<i64>("key").await.unwrap(), None);
     assert_eq!(bench.cache.get::<()>("key").await.unwrap(), None);
-    assert!(bench.ear.failures().is_empty());
+    assert!(bench.ear.failed().is_empty());
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ fn a_value_whose_store_nobody_drives_is_given_after_the_hard_timeout() {
         ErrorKind::Timeout
     );
     assert_eq!(
-        bench.ear.failures(),
+        bench.ear.failed(),
         [Operation::Set, Operation::DeleteMany, Operation::Clear]
     );
 }

@@ -10,7 +10,7 @@ use cache_core::{Cache, CacheBackend, ErrorKind, LoadEvent, LoadOptions, Operati
 use cache_testkit::{CountingBackend, MapBackend, eventually};
 use tokio::task::JoinSet;
 
-use crate::support::{Down, Ear, Gate, Hearing};
+use crate::support::{Down, Ear, Gate};
 
 const WAITERS: usize = 100;
 const HARD: Duration = Duration::from_secs(1);
@@ -79,11 +79,11 @@ impl End {
     /// Lets callers wait for a load, ends it, and returns by how much later than promised the last of them was released.
     async fn overdue(self) -> Duration {
         let backend = Arc::new(CountingBackend::new(MapBackend::new(SystemClock::shared())));
-        let ear = Arc::new(Ear::default());
+        let ear = Ear::default();
         let hard = (self == Self::HardTimeout).then_some(HARD);
         let cache = Cache::builder(Arc::clone(&backend) as Arc<dyn CacheBackend>)
             .loading(LoadOptions::new().hard_timeout(hard))
-            .layer(Hearing(Arc::clone(&ear)))
+            .layer(ear.clone())
             .build()
             .unwrap();
         let (gate, event) = (Gate::shut(), Arc::new(Mutex::new(Instant::now())));

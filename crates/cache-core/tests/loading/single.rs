@@ -141,7 +141,7 @@ async fn the_error_of_a_load_says_where_it_happened() {
         .unwrap_err();
     let expected = r#"get_or_load on cache "users", key "user:7": the loader failed; its error is the cause"#;
     assert_eq!(error.to_string(), expected);
-    assert_eq!(bench.ear.failures(), [Operation::GetOrLoad]);
+    assert_eq!(bench.ear.failed(), [Operation::GetOrLoad]);
 }
 
 #[tokio::test]
@@ -298,7 +298,7 @@ async fn a_value_that_does_not_read_is_loaded_and_written_over() {
         (value, bench.cache.get::<i64>("key").await.unwrap()),
         (5, Some(5))
     );
-    assert_eq!(bench.ear.failures(), [Operation::GetOrLoad]);
+    assert_eq!(bench.ear.failed(), [Operation::GetOrLoad]);
 }
 
 #[tokio::test]
@@ -356,7 +356,7 @@ async fn bad_keys_are_refused_before_anything_runs() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::EmptyKey);
-    assert_eq!(bench.ear.failures(), [Operation::GetOrLoad]);
+    assert_eq!(bench.ear.failed(), [Operation::GetOrLoad]);
 }
 
 /// A caller that looked before another one's load was stored does not load again.

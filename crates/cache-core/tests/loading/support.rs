@@ -1,14 +1,11 @@
-//! Caches to load into, loaders that a test holds at a gate, and an ear for what the observers hear.
+//! Caches to load into, and loaders that a test holds at a gate.
 
-use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cache_core::{
-    Cache, CacheBackend, CacheBuilder, CacheError, Key, Layer, LayerContext, LoadEvent, LoadResult, Observer,
-    Operation, Random, Result,
-};
+use cache_core::{Cache, CacheBackend, CacheBuilder};
+pub(crate) use cache_testkit::{Ear, FixedRandom as Fixed, SourceDown as Down};
 use cache_testkit::{ManualClock, MapBackend};
 use tokio::sync::Semaphore;
 
@@ -16,7 +13,7 @@ use tokio::sync::Semaphore;
 pub(crate) struct Bench {
     pub(crate) cache: Cache,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) ear: Arc<Ear>,
+    pub(crate) ear: Ear,
 }
 
 impl Bench {
@@ -34,11 +31,11 @@ impl Bench {
         change: impl FnOnce(CacheBuilder) -> CacheBuilder,
     ) -> Self {
         let clock = ManualClock::new();
-        let ear = Arc::new(Ear::default());
+        let ear = Ear::default();
         let builder = Cache::builder(wrap(MapBackend::new(clock.clone())))
             .name("users")
             .random(Arc::new(Fixed(0.0)))
-            .layer(Hearing(Arc::clone(&ear)));
+            .layer(ear.clone());
         Self {
             cache: change(builder).build().unwrap(),
             clock,
@@ -61,16 +58,6 @@ impl Bench {
             change,
         );
         (bench, kept.unwrap())
-    }
-}
-
-/// Chance that is none.
-#[derive(Debug)]
-pub(crate) struct Fixed(pub(crate) f64);
-
-impl Random for Fixed {
-    fn fraction(&self) -> f64 {
-        self.0
     }
 }
 
@@ -138,71 +125,4 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// A millisecond less, which is the last one before an end.
 pub(crate) fn just_before(time: Duration) -> Duration {
     time.saturating_sub(Duration::from_millis(1))
-}
-
-/// An error of a loader's own type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Down(pub(crate) u32);
-
-impl fmt::Display for Down {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the database is down, code {}", self.0)
-    }
-}
-
-impl std::error::Error for Down {}
-
-/// Writes down what the observers hear.
-#[derive(Debug, Default)]
-pub(crate) struct Ear {
-    events: Mutex<Vec<LoadEvent>>,
-    failures: Mutex<Vec<Operation>>,
-}
-
-impl Ear {
-    pub(crate) fn count(&self, matches: impl Fn(&LoadEvent) -> bool) -> usize {
-        self.events
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|event| matches(event))
-            .count()
-    }
-
-    pub(crate) fn results(&self) -> Vec<LoadResult> {
-        let events = self.events.lock().unwrap();
-        let results = events.iter().filter_map(|event| match event {
-            LoadEvent::Ended { result, .. } => Some(*result),
-            _ => None,
-        });
-        results.collect()
-    }
-
-    pub(crate) fn failures(&self) -> Vec<Operation> {
-        self.failures.lock().unwrap().clone()
-    }
-}
-
-impl Observer for Ear {
-    fn failed(&self, operation: Operation, _: &CacheError) {
-        self.failures.lock().unwrap().push(operation);
-    }
-
-    fn load(&self, _: Key<'_>, event: LoadEvent) {
-        self.events.lock().unwrap().push(event);
-    }
-}
-
-/// Lets an ear hear what the observers of a cache hear.
-pub(crate) struct Hearing(pub(crate) Arc<Ear>);
-
-impl Layer for Hearing {
-    fn layer(
-        &self,
-        inner: Arc<dyn CacheBackend>,
-        context: &mut LayerContext,
-    ) -> Result<Arc<dyn CacheBackend>> {
-        context.observe(Arc::clone(&self.0) as _);
-        Ok(inner)
-    }
 }

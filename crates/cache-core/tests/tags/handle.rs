@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cache_core::{Cache, CacheBackend, ErrorKind, Loaded, Operation, Tag};
 use cache_testkit::{CountingBackend, FailingBackend};
 
-use crate::support::{Down, Ear, Hearing, builder, cache_on, load, map};
+use crate::support::{Down, Ear, builder, cache_on, load, map};
 
 const BAD: [&[&str]; 3] = [&[""], &["*"], &["a", ""]];
 
@@ -150,23 +150,20 @@ async fn tagged_values_cost_one_further_question() {
 
 #[tokio::test]
 async fn observers_hear_of_invalidations() {
-    let ear = Arc::new(Ear::default());
+    let ear = Ear::default();
     let failing = Arc::new(FailingBackend::new(map().0));
-    let cache = builder(Arc::clone(&failing))
-        .layer(Hearing(Arc::clone(&ear)))
-        .build()
-        .unwrap();
+    let cache = builder(Arc::clone(&failing)).layer(ear.clone()).build().unwrap();
     cache.invalidate_tags(&["a", "b", "a"]).await.unwrap();
     cache.invalidate_tags(&[]).await.unwrap();
-    assert_eq!(*ear.invalidated.lock().unwrap(), [2]);
+    assert_eq!(ear.invalidated(), [2]);
     failing.fail(Operation::DeleteMany, ErrorKind::Timeout);
     assert_eq!(
         cache.invalidate_tag("a").await.unwrap_err().kind(),
         ErrorKind::Timeout
     );
-    assert_eq!(*ear.invalidated.lock().unwrap(), [2]);
-    assert_eq!(*ear.failed.lock().unwrap(), [Operation::InvalidateTags]);
-    assert_eq!(*ear.returned.lock().unwrap(), [Operation::InvalidateTags]);
+    assert_eq!(ear.invalidated(), [2]);
+    assert_eq!(ear.failed(), [Operation::InvalidateTags]);
+    assert_eq!(ear.returned(), [Operation::InvalidateTags]);
 }
 
 /// Whether it was invalidated is not known then, so it is neither given nor taken for absent.

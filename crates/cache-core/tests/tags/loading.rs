@@ -1,14 +1,13 @@
 //! Invalidations among loads: they win, for everybody who asks afterwards.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cache_core::{ErrorKind, LoadContext, LoadEvent, LoadOptions, Loaded, Operation};
-use cache_testkit::FailingBackend;
-
+use cache_core::{Cache, ErrorKind, LoadContext, LoadEvent, LoadOptions, Loaded, Operation};
+use cache_testkit::{FailingBackend, SlowBackend};
 use tokio::sync::Notify;
 
-use crate::support::{Down, Ear, Hearing, Held, builder, cache_on, load, map, settle};
+use crate::support::{Down, Ear, Held, begin_load, builder, cache_on, load, map, settle};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -22,11 +21,7 @@ async fn who_asks_after_an_invalidation_does_not_get_what_was_loaded_before() {
             .under_way(&cache, tags, move || Loaded::store(1).tags([of_loader]))
             .await;
         cache.invalidate_tag("a").await.unwrap();
-        let after = tokio::spawn({
-            let cache = cache.clone();
-            async move { load(&cache, &[], 2).await }
-        });
-        settle().await;
+        let after = begin_load(&cache, &[], 2).await;
         held.let_go();
         assert_eq!(before.await.unwrap().unwrap(), Some(1), "{tags:?}");
         assert_eq!(after.await.unwrap().unwrap(), 2, "{tags:?}");
@@ -55,11 +50,7 @@ async fn an_invalidation_of_another_tag_changes_nothing() {
         .under_way(&cache, &["a"], || Loaded::store(1).tags(["b"]))
         .await;
     cache.invalidate_tag("c").await.unwrap();
-    let joins = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &[], 2).await }
-    });
-    settle().await;
+    let joins = begin_load(&cache, &[], 2).await;
     held.let_go();
     assert_eq!(leads.await.unwrap().unwrap(), Some(1));
     assert_eq!(joins.await.unwrap().unwrap(), 1);
@@ -88,11 +79,7 @@ async fn who_asks_after_an_invalidation_by_another_handle_does_not_get_what_was_
     let held = Held::new();
     let before = held.under_way(&cache, &["a"], || Loaded::store(1)).await;
     other.invalidate_tag("a").await.unwrap();
-    let after = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &["a"], 2).await }
-    });
-    settle().await;
+    let after = begin_load(&cache, &["a"], 2).await;
     held.let_go();
     assert_eq!(before.await.unwrap().unwrap(), Some(1));
     assert_eq!(after.await.unwrap().unwrap(), 2);
@@ -120,6 +107,31 @@ async fn who_asked_before_gets_what_was_loaded_also_after_other_invalidations() 
     leads.await.unwrap().unwrap();
     assert_eq!(batch.await.unwrap().remove(0).unwrap(), Some(1));
     assert_eq!(cache.get::<u64>("key").await.unwrap(), None);
+}
+
+/// It began after the invalidation did, and yet what it is made of is out of date.
+#[tokio::test]
+async fn who_asks_after_an_invalidation_does_not_get_what_a_loader_made_of_a_value_before_the_markers_went() {
+    let holds = Arc::new(SlowBackend::holding(map().0, Operation::DeleteMany));
+    let cache = cache_on(Arc::clone(&holds));
+    cache.set("part", 1_u64).tags(&["a"]).await.unwrap();
+    let invalidates = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.invalidate_tag("a").await }
+    });
+    holds.arrived(1).await;
+    let part = cache.get::<u64>("part").await.unwrap().unwrap();
+    let held = Held::new();
+    let before = held
+        .under_way(&cache, &[], move || Loaded::store(part).tags(["a"]))
+        .await;
+    holds.open();
+    invalidates.await.unwrap().unwrap();
+    let after = begin_load(&cache, &[], 2).await;
+    held.let_go();
+    assert_eq!(before.await.unwrap().unwrap(), Some(1));
+    assert_eq!(after.await.unwrap().unwrap(), 2);
+    assert_eq!(cache.get("key").await.unwrap(), Some(2_u64));
 }
 
 /// The loader lets the value live longer than the markers that were made before it ran.
@@ -222,11 +234,7 @@ async fn a_value_that_was_invalidated_before_its_load_ran_is_not_given_as_unchan
     settle().await;
     other.invalidate_tag("a").await.unwrap();
     // Its loader does not run yet, so this one may join it, but not get what was there before.
-    let joins = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &["a"], 2).await }
-    });
-    settle().await;
+    let joins = begin_load(&cache, &["a"], 2).await;
     goes_on.notify_one();
     blocks.await.unwrap().unwrap();
     assert_eq!(caller.await.unwrap().unwrap(), Some(1));
@@ -245,11 +253,7 @@ async fn who_asks_after_an_invalidation_does_not_get_the_older_value_as_unchange
     let held = Held::new();
     let before = held.under_way(&cache, &[], Loaded::not_modified).await;
     cache.invalidate_tag("a").await.unwrap();
-    let after = tokio::spawn({
-        let cache = cache.clone();
-        async move { load(&cache, &[], 2).await }
-    });
-    settle().await;
+    let after = begin_load(&cache, &[], 2).await;
     held.let_go();
     assert_eq!(before.await.unwrap().unwrap(), Some(1));
     assert_eq!(after.await.unwrap().unwrap(), 2);
@@ -284,60 +288,93 @@ async fn a_stale_value_that_is_invalidated_during_the_load_is_not_given_for_its_
 
 #[tokio::test]
 async fn a_backend_that_fails_does_not_fail_a_load_with_tags() {
-    let ear = Arc::new(Ear::default());
+    let ear = Ear::default();
     let failing = Arc::new(FailingBackend::new(map().0));
-    let cache = builder(Arc::clone(&failing))
-        .layer(Hearing(Arc::clone(&ear)))
-        .build()
-        .unwrap();
+    let cache = builder(Arc::clone(&failing)).layer(ear.clone()).build().unwrap();
     for operation in [Operation::Get, Operation::GetMany, Operation::Set] {
         failing.fail(operation, ErrorKind::Unavailable);
         assert_eq!(load(&cache, &["a"], 1).await.unwrap(), 1, "{operation}");
         failing.heal();
         cache.clear().await.unwrap();
     }
-    let stores = ear
-        .loads
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|event| **event == LoadEvent::StoreFailed)
-        .count();
-    assert_eq!(stores, 3);
+    assert_eq!(ear.count(|event| *event == LoadEvent::StoreFailed), 3);
     // The two that failed were the read and the write of the marker: no layer sees those, so the observers are told.
-    let told = ear.failed.lock().unwrap();
-    assert_eq!(*told, [Operation::GetOrLoad; 2]);
+    assert_eq!(ear.failed(), [Operation::GetOrLoad; 2]);
 }
 
-/// A batch cannot call its loader again, so the caller is told.
+/// Answers each key with 2, and writes down which it was asked for.
+async fn load_twos(
+    cache: &Cache,
+    asked: &Arc<Mutex<Vec<Vec<String>>>>,
+    keys: &[&str],
+    tags: &[&str],
+) -> Vec<cache_core::Result<Option<u64>>> {
+    let asked = Arc::clone(asked);
+    let load = |keys: Vec<String>| async move {
+        asked.lock().unwrap().push(keys.clone());
+        let twos = keys.into_iter().map(|key| (key, Ok(Loaded::store(2))));
+        Ok::<Vec<_>, Down>(twos.collect())
+    };
+    cache.get_or_load_many(keys, load).tags(tags).await
+}
+
+/// Its loader has run for the other key by then.
 #[tokio::test]
-async fn a_batch_that_joined_what_was_invalidated_before_says_so() {
+async fn a_batch_that_joined_what_was_invalidated_before_loads_that_key_anew() {
     let cache = cache_on(map().0);
     let held = Held::new();
     let before = held.under_way(&cache, &[], || Loaded::store(1).tags(["a"])).await;
     cache.invalidate_tag("a").await.unwrap();
+    let asked = Arc::default();
     let batch = tokio::spawn({
-        let cache = cache.clone();
-        async move {
-            let load = |keys: Vec<String>| async {
-                Ok::<Vec<_>, Down>(
-                    keys.into_iter()
-                        .map(|key| (key, Ok(Loaded::store(2_u64))))
-                        .collect(),
-                )
-            };
-            cache.get_or_load_many(&["key", "other"], load).await
-        }
+        let (cache, asked) = (cache.clone(), Arc::clone(&asked));
+        async move { load_twos(&cache, &asked, &["key", "other"], &[]).await }
     });
     settle().await;
     held.let_go();
     before.await.unwrap().unwrap();
-    let mut answers = batch.await.unwrap();
-    assert_eq!(answers.remove(1).unwrap(), Some(2));
-    let error = answers.remove(0).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
-    assert!(error.is_transient());
-    assert_eq!(cache.get::<u64>("key").await.unwrap(), None);
+    for answer in batch.await.unwrap() {
+        assert_eq!(answer.unwrap(), Some(2));
+    }
+    assert_eq!(*asked.lock().unwrap(), [["other"], ["key"]]);
+    assert_eq!(cache.get("key").await.unwrap(), Some(2_u64));
+    assert_eq!(cache.loads_in_flight(), 0);
+}
+
+/// All that it joined is loaded with one more call.
+#[tokio::test]
+async fn a_batch_whose_joined_loads_another_handle_invalidated_loads_anew_with_one_call() {
+    let (map, _) = map();
+    let (cache, other) = (cache_on(Arc::clone(&map)), cache_on(map));
+    let (began, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let before = tokio::spawn({
+        let (cache, began, goes_on) = (cache.clone(), Arc::clone(&began), Arc::clone(&goes_on));
+        async move {
+            let load = |keys: Vec<String>| async move {
+                began.notify_one();
+                goes_on.notified().await;
+                let ones = keys.into_iter().map(|key| (key, Ok(Loaded::store(1_u64))));
+                Ok::<Vec<_>, Down>(ones.collect())
+            };
+            cache.get_or_load_many(&["key", "other"], load).tags(&["a"]).await
+        }
+    });
+    began.notified().await;
+    other.invalidate_tag("a").await.unwrap();
+    let asked = Arc::default();
+    let batch = tokio::spawn({
+        let (cache, asked) = (cache.clone(), Arc::clone(&asked));
+        async move { load_twos(&cache, &asked, &["key", "other"], &["a"]).await }
+    });
+    settle().await;
+    goes_on.notify_one();
+    for answer in before.await.unwrap() {
+        assert_eq!(answer.unwrap(), Some(1));
+    }
+    for answer in batch.await.unwrap() {
+        assert_eq!(answer.unwrap(), Some(2));
+    }
+    assert_eq!(*asked.lock().unwrap(), [["key", "other"]]);
 }
 
 /// Of the call's own tags the flight is known to be too old at once, so a batch loads for itself.
@@ -347,14 +384,7 @@ async fn a_batch_does_not_join_what_was_invalidated_by_a_tag_of_its_call() {
     let held = Held::new();
     let before = held.under_way(&cache, &["a"], || Loaded::store(1)).await;
     cache.invalidate_tag("a").await.unwrap();
-    let load = |keys: Vec<String>| async {
-        Ok::<Vec<_>, Down>(
-            keys.into_iter()
-                .map(|key| (key, Ok(Loaded::store(2_u64))))
-                .collect(),
-        )
-    };
-    let answers = cache.get_or_load_many(&["key"], load).tags(&["a"]).await;
+    let answers = load_twos(&cache, &Arc::default(), &["key"], &["a"]).await;
     assert_eq!(*answers[0].as_ref().unwrap(), Some(2));
     held.let_go();
     before.await.unwrap().unwrap();

@@ -1,30 +1,17 @@
 //! Caches with tags, and a loader that a test holds at a gate.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use cache_core::{
-    Cache, CacheBackend, CacheBuilder, CacheError, Key, Layer, LayerContext, LoadContext, LoadEvent, Loaded,
-    Observer, Operation, Random, Result,
-};
-use cache_testkit::{ManualClock, MapBackend};
+use cache_core::{Cache, CacheBackend, CacheBuilder, LoadContext, Loaded, Result};
+pub(crate) use cache_testkit::{Ear, SourceDown as Down};
+use cache_testkit::{FixedRandom, ManualClock, MapBackend};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-
-/// Chance that is none, so that lives are as they were given.
-#[derive(Debug)]
-struct Never;
-
-impl Random for Never {
-    fn fraction(&self) -> f64 {
-        0.0
-    }
-}
 
 pub(crate) fn builder(backend: impl CacheBackend) -> CacheBuilder {
     Cache::builder(backend)
         .name("users")
-        .random(Arc::new(Never))
+        .random(Arc::new(FixedRandom(0.0)))
         .tags(true)
 }
 
@@ -35,47 +22,6 @@ pub(crate) fn cache_on(backend: impl CacheBackend) -> Cache {
 pub(crate) fn map() -> (Arc<MapBackend>, Arc<ManualClock>) {
     let clock = ManualClock::new();
     (Arc::new(MapBackend::new(clock.clone())), clock)
-}
-
-/// Writes down what the observers hear.
-#[derive(Debug, Default)]
-pub(crate) struct Ear {
-    pub(crate) failed: Mutex<Vec<Operation>>,
-    pub(crate) returned: Mutex<Vec<Operation>>,
-    pub(crate) invalidated: Mutex<Vec<usize>>,
-    pub(crate) loads: Mutex<Vec<LoadEvent>>,
-}
-
-impl Observer for Ear {
-    fn failed(&self, operation: Operation, _: &CacheError) {
-        self.failed.lock().unwrap().push(operation);
-    }
-
-    fn returned(&self, operation: Operation, _: &CacheError) {
-        self.returned.lock().unwrap().push(operation);
-    }
-
-    fn invalidated(&self, tags: usize) {
-        self.invalidated.lock().unwrap().push(tags);
-    }
-
-    fn load(&self, _: Key<'_>, event: LoadEvent) {
-        self.loads.lock().unwrap().push(event);
-    }
-}
-
-/// Makes an ear part of a cache.
-pub(crate) struct Hearing(pub(crate) Arc<Ear>);
-
-impl Layer for Hearing {
-    fn layer(
-        &self,
-        inner: Arc<dyn CacheBackend>,
-        context: &mut LayerContext,
-    ) -> Result<Arc<dyn CacheBackend>> {
-        context.observe(Arc::clone(&self.0) as _);
-        Ok(inner)
-    }
 }
 
 /// An answer of a loader that waits until it is let go.
@@ -126,17 +72,17 @@ pub(crate) async fn load(cache: &Cache, tags: &[&str], value: u64) -> Result<u64
         .await
 }
 
-/// The error of a loader.
-#[derive(Debug)]
-pub(crate) struct Down;
-
-impl fmt::Display for Down {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the database is down")
-    }
+/// Begins such a call, and lets it go as far as it can.
+pub(crate) async fn begin_load(
+    cache: &Cache,
+    tags: &'static [&'static str],
+    value: u64,
+) -> JoinHandle<Result<u64>> {
+    let cache = cache.clone();
+    let call = tokio::spawn(async move { load(&cache, tags, value).await });
+    settle().await;
+    call
 }
-
-impl std::error::Error for Down {}
 
 /// Lets all tasks of the runtime go as far as they can.
 pub(crate) async fn settle() {

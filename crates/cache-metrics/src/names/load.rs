@@ -18,6 +18,7 @@ pub(crate) const LOAD_DURATION: Metric = Metric {
     help: "How long loaders ran, however they ended.",
     labels: &[],
     aliased: false,
+    of_server: false,
 };
 pub(crate) const LOADS_IN_FLIGHT: Metric = gauge("loads_in_flight", "Loaders that run now.");
 pub(crate) const COALESCED: Metric = counter(

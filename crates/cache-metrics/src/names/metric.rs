@@ -30,6 +30,8 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     /// Whether the source system has it, and so the aliases do.
     pub aliased: bool,
+    /// Whether only backends have it that keep bytes on a server, and not those that keep objects in this process.
+    pub of_server: bool,
 }
 
 pub(super) const fn counter(suffix: &'static str, help: &'static str) -> Metric {
@@ -40,6 +42,7 @@ pub(super) const fn counter(suffix: &'static str, help: &'static str) -> Metric 
         help,
         labels: &[],
         aliased: false,
+        of_server: false,
     }
 }
 
@@ -51,12 +54,20 @@ pub(super) const fn gauge(suffix: &'static str, help: &'static str) -> Metric {
         help,
         labels: &[],
         aliased: false,
+        of_server: false,
     }
 }
 
 pub(super) const fn aliased(metric: Metric) -> Metric {
     Metric {
         aliased: true,
+        ..metric
+    }
+}
+
+pub(super) const fn of_server(metric: Metric) -> Metric {
+    Metric {
+        of_server: true,
         ..metric
     }
 }

@@ -1,6 +1,6 @@
 //! The exposition as a whole: complete, described, bounded, and as the documentation says.
 
-use cache_metrics::names::{ALL, MetricKind};
+use cache_metrics::names::{ALL, Metric, MetricKind};
 use cache_testkit::ManualClock;
 
 use crate::support::{Watched, memory};
@@ -22,15 +22,14 @@ async fn busy() -> Watched {
 }
 
 /// Says whether a memory without a weigher has this metric.
-fn is_of_memory(suffix: &str) -> bool {
-    let of_servers = ["pool_", "connects_", "breaker_", "retries_", "rejected_"];
-    !suffix.contains("weight") && !of_servers.iter().any(|part| suffix.starts_with(part))
+fn is_of_memory(metric: &Metric) -> bool {
+    !metric.of_server && !metric.suffix.contains("weight")
 }
 
 #[tokio::test]
 async fn every_metric_of_the_table_is_there_with_its_kind_and_help() {
     let rendered = busy().await.render();
-    for metric in ALL.iter().filter(|metric| is_of_memory(metric.suffix)) {
+    for metric in ALL.iter().filter(|metric| is_of_memory(metric)) {
         let name = format!("gofr_cache_{}", metric.suffix);
         let kind = match metric.kind {
             MetricKind::Counter => "counter",

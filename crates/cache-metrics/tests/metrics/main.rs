@@ -11,4 +11,5 @@ mod loading;
 mod lookups;
 mod server;
 mod several;
+mod sizes;
 mod support;

@@ -13,13 +13,13 @@ use crate::support::{Watched, memory};
 
 /// A backend that says of itself what a test wants.
 #[derive(Clone, Debug)]
-struct Server {
+pub(crate) struct Server {
     inner: Arc<MapBackend>,
     stats: Arc<Mutex<BackendStats>>,
 }
 
 impl Server {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let server = Self {
             inner: Arc::new(MapBackend::new(ManualClock::new())),
             stats: Arc::default(),
@@ -30,7 +30,7 @@ impl Server {
         server
     }
 
-    fn say(&self, what: impl FnOnce(&mut BackendStats, &mut ConnectionStats)) {
+    pub(crate) fn say(&self, what: impl FnOnce(&mut BackendStats, &mut ConnectionStats)) {
         let mut stats = self.stats.lock().unwrap();
         let mut connections = stats.connections.unwrap_or_default();
         what(&mut stats, &mut connections);

@@ -9,7 +9,7 @@ use cache_testkit::servers::RedisServer;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use crate::call::{BUDGET, Call, KEYS, Outcome, value_of};
+use crate::call::{BUDGET, Call, KEYS, Outcome, TAG, tagged_key, value_of};
 use crate::machine::Watch;
 
 /// How long it may take until calls succeed again after the server is well.
@@ -38,9 +38,11 @@ pub(crate) fn settings() -> RedisBuilder {
         .connect_timeout(BUDGET)
 }
 
+/// Makes a cache that knows tags. Calls without tags do not notice.
 pub(crate) fn cache_of(settings: RedisBuilder) -> Cache {
     Cache::builder(settings.build().unwrap())
         .name("faults")
+        .tags(true)
         .build()
         .unwrap()
 }
@@ -96,13 +98,14 @@ impl Bench {
         }
     }
 
-    /// Stores all keys, and reads one: writes and reads have a connection each. Nothing is wrong yet, but budgets may be
-    /// short for a machine that runs other tests.
+    /// Stores all keys, and reads one: writes and reads have a connection each. Loads one with a tag. Nothing is wrong yet,
+    /// but budgets may be short for a machine that runs other tests.
     pub(crate) async fn fill(&self) {
         for key in KEYS {
             self.store(key).await;
         }
         while self.ask(Call::Get).await.errors().next().is_some() {}
+        store_tagged(&self.cache).await;
     }
 
     /// Stores a key, sooner or later.
@@ -204,6 +207,23 @@ pub(crate) fn clients(node: &RedisServer) -> usize {
 /// begins by then.
 pub(crate) async fn recovers(cache: &Cache, within: Duration) {
     recovers_as(cache, within, |answer| matches!(answer, Ok(true))).await;
+    tags_recover(cache).await;
+}
+
+/// Loads a value with a tag until it is stored.
+async fn store_tagged(cache: &Cache) {
+    let key = tagged_key(KEYS[0]);
+    while !matches!(cache.get::<String>(&key).await, Ok(Some(_))) {
+        Call::TaggedGetOrLoad.run(cache).await.is_well();
+    }
+}
+
+/// Checks that what is loaded with a tag is stored with it again.
+async fn tags_recover(cache: &Cache) {
+    store_tagged(cache).await;
+    while cache.invalidate_tag(TAG).await.is_err() {}
+    let found = cache.get::<String>(&tagged_key(KEYS[0])).await;
+    assert!(!matches!(found, Ok(Some(_))), "{found:?} was invalidated");
 }
 
 /// Checks that reads and writes succeed again while others remove what is stored.

@@ -43,6 +43,8 @@ impl Column {
                 Call::GetOrLoadMany,
                 Call::StrictGetOrLoad,
                 Call::StrictGetOrLoadMany,
+                Call::TaggedGetOrLoad,
+                Call::TaggedLoad,
             ],
             Self::Set => &[Call::Set],
             Self::DeleteAndClear => &[Call::Delete, Call::Clear],
@@ -70,6 +72,10 @@ pub(crate) enum Call {
     StrictGetOrLoad,
     /// A `get_or_load_many` that was told so.
     StrictGetOrLoadMany,
+    /// A `get_or_load` with a tag, of a key that [`Bench::fill`](crate::bench::Bench::fill) loads with it.
+    TaggedGetOrLoad,
+    /// A `get_or_load` with a tag, of a key that is never there.
+    TaggedLoad,
 }
 
 impl Call {
@@ -83,13 +89,25 @@ impl Call {
 
     /// Says whether it gives a value whatever the server does.
     pub(crate) fn loads(self) -> bool {
-        matches!(self, Self::GetOrLoad | Self::Load | Self::GetOrLoadMany)
+        let tagged = self.is_tagged();
+        tagged || matches!(self, Self::GetOrLoad | Self::Load | Self::GetOrLoadMany)
     }
 
-    /// Returns how often it may ask the server: a load reads, and stores what it has loaded.
+    fn is_tagged(self) -> bool {
+        matches!(self, Self::TaggedGetOrLoad | Self::TaggedLoad)
+    }
+
+    /// Returns how often it may ask the server: a load reads, and stores what it has loaded. With tags it may read the
+    /// markers of what it found, read those of the call twice and make them, which is tried twice.
     fn steps(self) -> u32 {
         let is_strict = matches!(self, Self::StrictGetOrLoad | Self::StrictGetOrLoadMany);
-        if self.loads() || is_strict { 2 } else { 1 }
+        if self.is_tagged() {
+            7
+        } else if self.loads() || is_strict {
+            2
+        } else {
+            1
+        }
     }
 
     /// Returns how long it may take by what was promised.
@@ -97,9 +115,11 @@ impl Call {
         self.steps() * BUDGET
     }
 
-    /// Returns how long it may take where nobody listens, by what was promised.
+    /// Returns how long it may take where nobody listens, by what was promised. With tags the server is not asked again
+    /// after it failed the look.
     pub(crate) fn at_once(self) -> Duration {
-        self.steps() * Duration::from_millis(5)
+        let steps = if self.is_tagged() { 1 } else { self.steps() };
+        steps * Duration::from_millis(5)
     }
 
     /// Runs the call on [`KEYS`].
@@ -166,6 +186,8 @@ impl Call {
                 load_all(cache, &keys, false).await
             }
             Self::StrictGetOrLoadMany => load_all(cache, keys, true).await,
+            Self::TaggedGetOrLoad => vec![load_tagged(cache, &tagged_key(key)).await],
+            Self::TaggedLoad => vec![load_tagged(cache, &fresh_key()).await],
             Self::DeleteMany => cache.delete_many(keys.iter().copied()).await,
         }
     }
@@ -177,6 +199,22 @@ async fn load(cache: &Cache, key: &str, strict: bool) -> Result<bool> {
     let value = value_of(key);
     let loader = || async move { Ok::<_, std::io::Error>(value) };
     let value: String = cache.get_or_load(key, loader).options(&options).await?;
+    Ok(is_right(key, Some(&value)))
+}
+
+/// The tag of all that is loaded with one.
+pub(crate) const TAG: &str = "loaded";
+
+/// Returns the key that is loaded with a tag, which on a Cluster is where this one is.
+pub(crate) fn tagged_key(key: &str) -> String {
+    format!("{key}-tagged")
+}
+
+/// Reads a value with a tag or loads it.
+async fn load_tagged(cache: &Cache, key: &str) -> Result<bool> {
+    let value = value_of(key);
+    let loader = || async move { Ok::<_, std::io::Error>(value) };
+    let value: String = cache.get_or_load(key, loader).tags(&[TAG]).await?;
     Ok(is_right(key, Some(&value)))
 }
 

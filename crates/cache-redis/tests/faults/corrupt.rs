@@ -6,7 +6,7 @@ use cache_redis::BreakerSettings;
 use cache_testkit::proxy::{Direction, Fault, When};
 
 use crate::bench::Bench;
-use crate::call::{Column, in_time, is_right, value_of};
+use crate::call::{Call, Column, in_time, is_right, value_of};
 
 row!(replies_that_come_twice, doubled);
 row!(replies_that_are_lost, lost);
@@ -109,6 +109,7 @@ async fn call_on(column: Column, cache: cache_core::Cache, caller: usize) {
                 let ended = in_time(2 * SHORT_BUDGET, cache.get_or_load(&one, loader)).await;
                 let value: String = ended.unwrap();
                 is_right(&one, Some(&value));
+                Call::TaggedGetOrLoad.run_on(&cache, &[&*two]).await.is_well();
             }
             Column::Set => {
                 let _ = in_time(SHORT_BUDGET, cache.set(&one, value_of(&one))).await;

@@ -118,8 +118,9 @@ impl Drop for Watch {
 fn code_that_blocks_the_runtime_is_not_excused() {
     const BLOCKED: Duration = Duration::from_millis(500);
     crate::cell::run(async {
-        let watch = Watch::start();
+        // Before the watch starts, so that it sees no more of the machine than this does.
         let before = thread().late();
+        let watch = Watch::start();
         let blockers: Vec<_> = (0..2)
             .map(|_| tokio::spawn(async { thread::sleep(BLOCKED) }))
             .collect();

@@ -12,6 +12,9 @@ use crate::call::{BUDGET, Call};
 /// How long it may take after a new primary is there.
 const RECOVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// Longer than any handshake takes.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
 const UNREADY: [ErrorKind; 2] = [ErrorKind::Unavailable, ErrorKind::Timeout];
 
 /// The names by which the nodes are reached: the one that the cache is told, and the one by which servers name each other.
@@ -153,6 +156,50 @@ fn a_primary_behind_sentinels_with_a_certificate_for_another_host() {
         let tasks = tasks();
         let cache = cache_of(trusting(on_sentinel(&all), &files.ca));
         is_refused(cache, all.nodes(), tasks).await;
+    });
+}
+
+/// A cache that shows no certificate gets through to nobody; one that shows its own does, also to a new primary.
+async fn wants_client_certificates(all: RedisSentinel) {
+    let files = all.nodes()[0].certificates();
+    let tasks = tasks();
+    let bare = || trusting(on_sentinel(&all), &files.ca);
+    is_refused(cache_of(bare()), all.nodes(), tasks).await;
+    // A start that is verified says so at once, however long it may take.
+    let error = bare().connect_timeout(PATIENCE).connect().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    let tls = Tls::new().ca_file(&files.ca);
+    let shown = tls.client_certificate(&files.client, &files.client_key);
+    let cache = cache_of(on_sentinel(&all).tls(shown));
+    recovers(&cache, 5 * RECOVERY).await;
+    tokio::task::block_in_place(|| all.failover());
+    recovers(&cache, RECOVERY).await;
+    Call::Set.run(&cache).await.is_well();
+    Call::Get.run(&cache).await.is_well();
+    assert!(all.primary().command(["DBSIZE"]).integer() > 0);
+    ends_clean_on(cache, all.nodes(), tasks).await;
+}
+
+#[test]
+fn sentinels_that_want_client_certificates() {
+    crate::cell::run(async {
+        let all = tokio::task::block_in_place(|| RedisSentinel::start_with_client_certificates(&HOSTS));
+        wants_client_certificates(all).await;
+    });
+}
+
+/// The Sentinels name the primary to anybody, and the primary does not let everybody in.
+#[test]
+fn a_primary_behind_sentinels_that_wants_client_certificates() {
+    crate::cell::run(async {
+        let all = tokio::task::block_in_place(|| RedisSentinel::start_with_tls(&HOSTS));
+        for node in all.nodes() {
+            assert_eq!(
+                node.command(["CONFIG", "SET", "tls-auth-clients", "yes"]).text(),
+                "OK"
+            );
+        }
+        wants_client_certificates(all).await;
     });
 }
 

@@ -16,6 +16,7 @@ mod metrics;
 mod reconnect;
 mod rights;
 mod secrets;
+mod sizes;
 mod start;
 mod stats;
 mod support;

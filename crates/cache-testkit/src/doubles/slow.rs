@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use cache_core::{BackendStats, CacheBackend, CacheFuture, Clock, Entry, Key, Result};
+use cache_core::{BackendStats, CacheBackend, CacheFuture, Clock, Entry, Key, Operation, Result};
 use tokio::sync::{Semaphore, watch};
 
 /// Holds calls at a gate, then passes them on. Every answer is [`CacheFuture::Boxed`] and suspends before
-/// and after its work, as those of a server do.
+/// and after its work, as those of a server do. [`holding`](Self::holding) makes one that does so with a single operation.
 ///
 /// The gate is shut at first. [`release`](Self::release) lets a number of calls through, [`open`](Self::open) all.
 ///
@@ -27,6 +27,8 @@ use tokio::sync::{Semaphore, watch};
 #[derive(Debug)]
 pub struct SlowBackend<B> {
     inner: B,
+    /// The only operation that is held.
+    only: Option<Operation>,
     /// Closed for good once the gate is open: that lets every call through.
     gate: Semaphore,
     arrivals: watch::Sender<usize>,
@@ -37,8 +39,17 @@ impl<B: CacheBackend> SlowBackend<B> {
     pub fn new(inner: B) -> Self {
         Self {
             inner,
+            only: None,
             gate: Semaphore::new(0),
             arrivals: watch::Sender::new(0),
+        }
+    }
+
+    /// Wraps a backend. The gate is shut to this operation, and others do not come to it.
+    pub fn holding(inner: B, operation: Operation) -> Self {
+        Self {
+            only: Some(operation),
+            ..Self::new(inner)
         }
     }
 
@@ -64,8 +75,12 @@ impl<B: CacheBackend> SlowBackend<B> {
 
     fn held<'a, T: Send + 'a>(
         &'a self,
+        operation: Operation,
         call: impl FnOnce(&'a B) -> CacheFuture<'a, T> + Send + 'a,
     ) -> CacheFuture<'a, T> {
+        if self.only.is_some_and(|only| only != operation) {
+            return call(&self.inner);
+        }
         CacheFuture::boxed(async move {
             self.arrivals.send_modify(|arrived| *arrived += 1);
             tokio::task::yield_now().await;
@@ -91,35 +106,35 @@ impl<B: CacheBackend> CacheBackend for SlowBackend<B> {
     }
 
     fn get<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, Option<Entry>> {
-        self.held(move |inner| inner.get(key))
+        self.held(Operation::Get, move |inner| inner.get(key))
     }
 
     fn set<'a>(&'a self, key: Key<'a>, entry: Entry) -> CacheFuture<'a, ()> {
-        self.held(move |inner| inner.set(key, entry))
+        self.held(Operation::Set, move |inner| inner.set(key, entry))
     }
 
     fn delete<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, bool> {
-        self.held(move |inner| inner.delete(key))
+        self.held(Operation::Delete, move |inner| inner.delete(key))
     }
 
     fn exists<'a>(&'a self, key: Key<'a>) -> CacheFuture<'a, bool> {
-        self.held(move |inner| inner.exists(key))
+        self.held(Operation::Exists, move |inner| inner.exists(key))
     }
 
     fn get_many<'a>(&'a self, keys: Vec<Key<'a>>) -> CacheFuture<'a, Vec<Result<Option<Entry>>>> {
-        self.held(move |inner| inner.get_many(keys))
+        self.held(Operation::GetMany, move |inner| inner.get_many(keys))
     }
 
     fn set_many<'a>(&'a self, entries: Vec<(Key<'a>, Entry)>) -> CacheFuture<'a, Vec<Result<()>>> {
-        self.held(move |inner| inner.set_many(entries))
+        self.held(Operation::SetMany, move |inner| inner.set_many(entries))
     }
 
     fn delete_many<'a>(&'a self, keys: Vec<Key<'a>>) -> CacheFuture<'a, Vec<Result<bool>>> {
-        self.held(move |inner| inner.delete_many(keys))
+        self.held(Operation::DeleteMany, move |inner| inner.delete_many(keys))
     }
 
     fn clear(&self) -> CacheFuture<'_, ()> {
-        self.held(B::clear)
+        self.held(Operation::Clear, B::clear)
     }
 
     fn stats(&self) -> BackendStats {
@@ -127,10 +142,10 @@ impl<B: CacheBackend> CacheBackend for SlowBackend<B> {
     }
 
     fn ping(&self) -> CacheFuture<'_, ()> {
-        self.held(B::ping)
+        self.held(Operation::Ping, B::ping)
     }
 
     fn close(&self) -> CacheFuture<'_, ()> {
-        self.held(B::close)
+        self.held(Operation::Close, B::close)
     }
 }

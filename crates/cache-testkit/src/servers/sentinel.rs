@@ -33,6 +33,12 @@ impl RedisSentinel {
         Self::start_with(SharedTls::for_hosts(hosts))
     }
 
+    /// Starts them with TLS, which they speak with those only who show a certificate.
+    #[track_caller]
+    pub fn start_with_client_certificates(hosts: &[&str]) -> Self {
+        Self::start_with(SharedTls::for_hosts(hosts).asking_clients())
+    }
+
     #[track_caller]
     fn start_with(tls: SharedTls) -> Self {
         let server = || tls.add_to(RedisServer::builder());

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cache_metrics::names::{ALL, MetricKind};
+use cache_testkit::servers::RedisServer;
 use serde_json::Value;
 
 use crate::metrics::absent_in_memory;
@@ -102,7 +103,7 @@ fn prometheus_finds_every_metric_of_the_table_with_data() {
             .iter()
             .any(|sample| sample["value"][1] == "1")
     });
-    for metric in ALL.iter().filter(|metric| !absent_in_memory(metric.suffix)) {
+    for metric in ALL.iter().filter(|metric| !absent_in_memory(metric)) {
         let end = if metric.kind == MetricKind::Histogram {
             "_count"
         } else {
@@ -127,7 +128,22 @@ fn prometheus_finds_every_metric_of_the_table_with_data() {
 fn promtool_has_nothing_to_say_about_the_exposition() {
     let service = busy();
     service.get("/products/7");
+    is_clean(&service.get("/metrics").body);
+}
+
+/// There are metrics that only a server has.
+#[test]
+fn promtool_has_nothing_to_say_about_the_exposition_on_redis() {
+    let server = RedisServer::builder().start();
+    let service = Service::start(&["--rate", "0", "--redis-url", &server.url()]);
+    service.get("/products/7");
     let exposition = service.get("/metrics").body;
+    let stored = "gofr_cache_value_bytes_count{cache_name=\"products\",backend=\"redis\"} 1\n";
+    assert!(exposition.contains(stored), "{exposition}");
+    is_clean(&exposition);
+}
+
+fn is_clean(exposition: &str) {
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

@@ -29,6 +29,10 @@ impl Flying for Ship {
     fn id(&self) -> u64 {
         self.id
     }
+
+    fn key(&self) -> std::sync::Arc<str> {
+        "key".into()
+    }
 }
 
 impl Ship {
