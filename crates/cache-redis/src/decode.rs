@@ -5,6 +5,7 @@
 //! of replies.
 
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -26,6 +27,9 @@ const LITTLE: usize = ROOM / 4;
 /// Replies are not nested deeper: a scan answers with an array in an array.
 const DEEPEST: usize = 8;
 
+/// No array that was asked for has more elements.
+const MOST: usize = 1024 * 1024;
+
 /// For so many elements of an array room is made before they have come.
 const EXPECTED: usize = 1_024;
 
@@ -34,9 +38,11 @@ pub(crate) struct Decoder {
     /// A string that is longer than this is thrown away.
     longest: usize,
     buffer: Box<[u8]>,
-    /// What has come and has not been looked at.
+    /// What has come and is part of no piece yet.
     start: usize,
     end: usize,
+    /// In how much of it there is no end of a line.
+    searched: usize,
     place: Place,
     /// The arrays that are not whole yet, the outermost first.
     open: Vec<Open>,
@@ -86,6 +92,7 @@ impl Decoder {
             buffer: vec![0; ROOM].into_boxed_slice(),
             start: 0,
             end: 0,
+            searched: 0,
             place: Place::Line,
             open: Vec::new(),
         }
@@ -99,7 +106,7 @@ impl Decoder {
     ) -> Poll<io::Result<bool>> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
-        } else if self.buffer.len() - self.end < LITTLE {
+        } else if self.start > 0 && self.buffer.len() - self.end < LITTLE {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
@@ -183,13 +190,15 @@ impl Decoder {
 
     fn line(&mut self) -> RedisResult<Piece> {
         let came = &self.buffer[self.start..self.end];
-        let Some(end) = came.iter().position(|byte| *byte == b'\n') else {
+        let Some(end) = came[self.searched..].iter().position(|byte| *byte == b'\n') else {
             let is_one = came.first().is_none_or(|first| b"$:+-*_>!,#(".contains(first));
             if !is_one || came.len() == self.buffer.len() {
                 return Err(garbage("this is not what a Redis server says"));
             }
+            self.searched = came.len();
             return Ok(Piece::Nothing);
         };
+        let end = mem::take(&mut self.searched) + end;
         let whole = &came[..=end];
         let [kind, text @ .., b'\r', b'\n'] = whole else {
             return Err(garbage("a line does not end as those of a Redis server"));
@@ -202,14 +211,21 @@ impl Decoder {
                 self.start += end + 1;
                 return self.begin(if is_value { Kind::Value } else { Kind::Refusal }, len);
             }
-            b'*' | b'>' => Piece::Array {
-                len: length(text)?,
-                is_push: *kind == b'>',
-            },
+            b'*' | b'>' => {
+                let len = length(text)?;
+                if len > MOST {
+                    return Err(garbage("an array is longer than any that was asked for"));
+                }
+                Piece::Array {
+                    len,
+                    is_push: *kind == b'>',
+                }
+            }
             b':' => Piece::Value(Value::Int(number(text)?)),
             b'_' => Piece::Value(Value::Nil),
             b'+' if text == b"OK" => Piece::Value(Value::Okay),
-            b'+' | b'-' | b',' | b'#' | b'(' => Piece::Value(parse_redis_value(whole)?),
+            b'-' => Piece::Value(refusal(text)?),
+            b'+' | b',' | b'#' | b'(' => Piece::Value(parse_redis_value(whole)?),
             _ => return Err(garbage("this is not an answer to what was asked")),
         };
         self.start += end + 1;
@@ -259,7 +275,7 @@ impl Decoder {
         let Some(end) = came[some..].first_chunk() else {
             return Ok(Piece::Nothing);
         };
-        let value = whole(*kind, std::mem::take(there), *end)?;
+        let value = whole(*kind, mem::take(there), *end)?;
         self.start += end.len();
         self.place = Place::Line;
         Ok(Piece::Value(value))
@@ -273,11 +289,14 @@ fn whole(kind: Kind, string: Vec<u8>, end: [u8; 2]) -> RedisResult<Value> {
     }
     match kind {
         Kind::Value => Ok(Value::BulkString(string)),
-        Kind::Refusal => {
-            let text = String::from_utf8_lossy(&string).replace(['\r', '\n'], " ");
-            parse_redis_value(format!("-{text}\r\n").as_bytes())
-        }
+        Kind::Refusal => refusal(&string),
     }
+}
+
+/// Makes an error of what a server says. It quotes what it was asked, and may cut that off in the middle of a letter.
+fn refusal(text: &[u8]) -> RedisResult<Value> {
+    let text = String::from_utf8_lossy(text).replace(['\r', '\n'], " ");
+    parse_redis_value(format!("-{text}\r\n").as_bytes())
 }
 
 fn length(text: &[u8]) -> RedisResult<usize> {
@@ -321,7 +340,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> Value {
-        parse_redis_value(format!("-{text}\r\n").as_bytes()).unwrap()
+        super::refusal(text.as_bytes()).unwrap()
     }
 
     /// Replies of every kind that a command of ours has; the third is a string with what looks like replies in it.
@@ -404,7 +423,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_announced_takes_no_memory() {
         let mut decoder = Decoder::new(usize::MAX);
-        let mut bytes = &b"*999999999\r\n$4294967296\r\nabc"[..];
+        let mut bytes = &b"*999999\r\n$4294967296\r\nabc"[..];
         poll_fn(|cx| decoder.poll_fill(cx, Pin::new(&mut bytes)))
             .await
             .unwrap();
@@ -425,6 +444,7 @@ mod tests {
             b"$3\r\nabcd\r\n",
             b"$-2\r\n",
             b"*-2\r\n",
+            b"*1048577\r\n",
             b"$a\r\n",
             b"$\r\n",
             b":1.5\r\n",
@@ -434,7 +454,7 @@ mod tests {
             &endless,
         ];
         for bytes in wrong {
-            for piece in [bytes.len().div_ceil(20), bytes.len()] {
+            for piece in [1, bytes.len()] {
                 let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(20)]);
                 assert!(
                     replies(0, bytes, piece).await.is_err(),
@@ -442,6 +462,12 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_is_cut_off_in_a_letter_is_one() {
+        let replies = replies(0, b"-NO \xc3\r\n:1\r\n", 30).await.unwrap();
+        assert_eq!(replies, [refusal("NO \u{fffd}"), Value::Int(1)]);
     }
 
     /// An error of a server that spans lines would be more than one reply.

@@ -17,7 +17,8 @@ use tokio::task::yield_now;
 
 use crate::decode::Decoder;
 use crate::greeting::Stream;
-use crate::queue::{Caller, Queue, Request};
+use crate::queue::{Queue, Request};
+use crate::sent::Sent;
 
 /// So many bytes are written without waiting for more.
 const ENOUGH: usize = 64 * 1024;
@@ -29,16 +30,17 @@ const TURNS: u32 = 8;
 pub(crate) struct Driver {
     stream: Stream,
     decoder: Decoder,
-    /// What has been taken from the queue and not been put into `out`.
+    /// What has been taken from the queue and is not being written, and its weight.
     taken: VecDeque<Request>,
-    out: Vec<u8>,
-    /// How much of `out` has been written.
-    written: usize,
-    /// For how many turns the next write has waited, and how long it was at the last.
+    weight: usize,
+    /// For how many turns it has waited, and how many there were at the last.
     turns: u32,
     at_last_turn: usize,
-    /// Who waits for the replies to what was written or is in `out`.
-    sent: VecDeque<Caller>,
+    /// What is being written, and how much of it has been.
+    out: Vec<u8>,
+    written: usize,
+    /// Who waits for the replies to what was written or is being written.
+    sent: Sent,
 }
 
 impl Driver {
@@ -47,11 +49,12 @@ impl Driver {
             stream,
             decoder,
             taken: VecDeque::new(),
-            out: Vec::new(),
-            written: 0,
+            weight: 0,
             turns: 0,
             at_last_turn: 0,
-            sent: VecDeque::new(),
+            out: Vec::new(),
+            written: 0,
+            sent: Sent::default(),
         }
     }
 
@@ -62,17 +65,17 @@ impl Driver {
         queue: &Queue,
         has_company: impl Fn() -> bool,
     ) -> Poll<()> {
-        let ended = match self.read(cx) {
+        let outcome = match self.read(cx) {
             Ok(()) => self.write(cx, queue, has_company),
-            ended => ended,
+            outcome => outcome,
         };
-        match ended {
+        match outcome {
             Ok(()) => Poll::Pending,
             Err(cause) => {
-                // The first learns why; the others, that it has ended.
-                if let Some(caller) = self.sent.pop_front() {
-                    caller.fail(cause);
-                }
+                // That the system waited too long for the peer is the end of the connection, and not of what a caller has allowed.
+                let cause = if cause.is_timeout() { ended() } else { cause };
+                // The first that is there learns why; the others, that it has ended.
+                self.sent.fail(cause);
                 Poll::Ready(())
             }
         }
@@ -85,11 +88,8 @@ impl Driver {
                 return Err(ended());
             }
             while let Some(reply) = self.decoder.next()? {
-                let Some(caller) = self.sent.pop_front() else {
+                if !self.sent.reply(reply) {
                     return Err(unasked());
-                };
-                if let Some(caller) = caller.reply(reply) {
-                    self.sent.push_front(caller);
                 }
             }
         }
@@ -104,18 +104,21 @@ impl Driver {
         has_company: impl Fn() -> bool,
     ) -> Result<(), RedisError> {
         loop {
-            self.collect(cx, queue);
             if self.out.is_empty() {
-                return match self.stream.pinned().poll_flush(cx) {
-                    Poll::Ready(flushed) => Ok(flushed?),
-                    Poll::Pending => Ok(()),
-                };
-            }
-            if self.waits(&has_company) {
-                // Woken in the usual way it would call another thread of the runtime, which finds nothing to do.
-                let turn = pin!(yield_now()).poll(cx);
-                debug_assert!(turn.is_pending(), "it would not be polled again");
-                return Ok(());
+                self.weight += queue.take(&mut self.taken, cx);
+                if self.taken.is_empty() {
+                    return match self.stream.pinned().poll_flush(cx) {
+                        Poll::Ready(flushed) => Ok(flushed?),
+                        Poll::Pending => Ok(()),
+                    };
+                }
+                if self.waits(&has_company) {
+                    // Woken in the usual way it would call another thread of the runtime, which finds nothing to do.
+                    let turn = pin!(yield_now()).poll(cx);
+                    debug_assert!(turn.is_pending(), "it would not be polled again");
+                    return Ok(());
+                }
+                self.collect();
             }
             while self.written < self.out.len() {
                 match self.stream.pinned().poll_write(cx, &self.out[self.written..]) {
@@ -124,7 +127,7 @@ impl Driver {
                     Poll::Pending => return Ok(()),
                 }
             }
-            (self.written, self.turns, self.at_last_turn) = (0, 0, 0);
+            self.written = 0;
             self.out.clear();
             if self.out.capacity() > 2 * ENOUGH {
                 self.out = Vec::new();
@@ -132,16 +135,12 @@ impl Driver {
         }
     }
 
-    /// Puts together what is written next. Who has gone meanwhile gets nothing sent.
-    fn collect(&mut self, cx: &Context<'_>, queue: &Queue) {
-        while self.out.len() < ENOUGH {
-            let Some(request) = self.taken.pop_front() else {
-                queue.take(&mut self.taken, cx);
-                if self.taken.is_empty() {
-                    return;
-                }
-                continue;
-            };
+    /// Puts together what is written now. Of who has gone meanwhile nothing is sent.
+    fn collect(&mut self) {
+        while self.out.len() < ENOUGH
+            && let Some(request) = self.taken.pop_front()
+        {
+            self.weight -= request.weight();
             if request.caller.is_gone() {
                 continue;
             }
@@ -150,25 +149,18 @@ impl Driver {
             } else {
                 self.out.extend_from_slice(&request.bytes);
             }
-            self.sent.push_back(request.caller);
+            self.sent.push(request.caller);
         }
     }
 
     /// Says whether the next write waits for another turn.
     fn waits(&mut self, has_company: impl Fn() -> bool) -> bool {
-        let len = self.out.len();
-        let waits = self.written == 0
-            && len < ENOUGH
+        let len = self.taken.len();
+        let waits = self.weight < ENOUGH
             && self.turns < TURNS
             && (self.turns == 0 || len > self.at_last_turn)
             && has_company();
-        if waits {
-            self.turns += 1;
-            self.at_last_turn = len;
-        } else {
-            // What has begun to be written goes on being written.
-            self.turns = TURNS;
-        }
+        (self.turns, self.at_last_turn) = if waits { (self.turns + 1, len) } else { (0, 0) };
         waits
     }
 }
@@ -185,15 +177,49 @@ fn unasked() -> RedisError {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::pin::Pin;
     use std::task::Waker;
 
     use deadpool_redis::redis::{RedisResult, Value};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::sent::Caller;
+    use crate::transport::Transport;
 
     type Reply = oneshot::Receiver<RedisResult<Value>>;
+
+    /// A stream whose system gives the peer up.
+    struct TimesOut(DuplexStream);
+
+    impl Transport for TimesOut {
+        fn forget_unsent(&self) {}
+    }
+
+    impl AsyncRead for TimesOut {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        }
+    }
+
+    impl AsyncWrite for TimesOut {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
 
     struct Bench {
         driver: Driver,
@@ -355,6 +381,48 @@ mod tests {
         bench.turn();
         assert_eq!(first.try_recv().unwrap().unwrap(), Value::Int(2));
         assert_eq!(last.try_recv().unwrap().unwrap(), Value::Int(6));
+    }
+
+    /// While a write waits for others its caller may go.
+    #[tokio::test]
+    async fn what_waits_for_a_turn_is_forgotten_with_its_caller() {
+        let mut bench = Bench::new(64);
+        bench.has_company = true;
+        let gone = bench.ask(b"a");
+        bench.turn();
+        drop(gone);
+        let _kept = bench.ask(b"b");
+        for _ in 0..3 {
+            bench.turn();
+        }
+        assert_eq!(bench.arrived().await, b"b");
+    }
+
+    /// What waits for a turn was not sent, so what comes is no reply to it.
+    #[tokio::test]
+    async fn what_waits_for_a_turn_gets_no_reply() {
+        let mut bench = Bench::new(64);
+        bench.has_company = true;
+        let mut waits = bench.ask(b"a");
+        bench.turn();
+        bench.far.write_all(b":1\r\n").await.unwrap();
+        assert!(bench.turn());
+        assert!(waits.try_recv().is_err());
+    }
+
+    /// Its own limit is longer than the system's for the peer.
+    #[tokio::test]
+    async fn a_system_that_waited_too_long_for_the_peer_is_no_timeout_of_the_caller() {
+        let (near, _far) = duplex(1);
+        let stream = Stream::new(Box::new(TimesOut(near)));
+        let mut driver = Driver::new(stream, Decoder::new(0));
+        let (sender, mut reply) = oneshot::channel();
+        driver.sent.push(Caller::One(sender));
+        let queue = Queue::default();
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(driver.poll(cx, &queue, || false).is_ready());
+        let cause = reply.try_recv().unwrap().unwrap_err();
+        assert!(cause.is_connection_dropped() && !cause.is_timeout());
     }
 
     /// What could not be written yet is not written at all once its caller has gone.

@@ -60,6 +60,7 @@ mod pool;
 mod queue;
 mod reply;
 mod secret;
+mod sent;
 mod shards;
 mod slot;
 mod stored;

@@ -1,12 +1,12 @@
 //! Requests on their way to the task that writes them. Callers put theirs here and wait for the reply, each for itself: one that
-//! goes leaves the others as they are, and what it asked is not sent if it was not yet.
+//! goes leaves the others as they are, and what it asked is not sent unless that had begun.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use deadpool_redis::redis::{RedisResult, Value};
-use tokio::sync::oneshot;
+use crate::sent::Caller;
 
 /// What a request weighs besides its bytes.
 const WEIGHT: usize = 128;
@@ -21,55 +21,10 @@ pub(crate) struct Request {
     pub(crate) caller: Caller,
 }
 
-/// Who waits for a reply.
-pub(crate) enum Caller {
-    /// To one command.
-    One(oneshot::Sender<RedisResult<Value>>),
-    /// To several, of which these have come and so many have not.
-    Many {
-        sender: oneshot::Sender<RedisResult<Vec<Value>>>,
-        came: Vec<Value>,
-        left: usize,
-    },
-}
-
-impl Caller {
-    /// Says whether nobody waits any more.
-    pub(crate) fn is_gone(&self) -> bool {
-        match self {
-            Self::One(sender) => sender.is_closed(),
-            Self::Many { sender, .. } => sender.is_closed(),
-        }
-    }
-
-    /// Gives the caller a reply, or takes it in if others are to follow, and returns the caller then.
-    #[inline]
-    pub(crate) fn reply(self, value: Value) -> Option<Self> {
-        match self {
-            // An error is that the caller has gone.
-            Self::One(sender) => drop(sender.send(Ok(value))),
-            Self::Many {
-                sender,
-                mut came,
-                left,
-            } => {
-                came.push(value);
-                if left > 1 {
-                    let left = left - 1;
-                    return Some(Self::Many { sender, came, left });
-                }
-                drop(sender.send(Ok(came)));
-            }
-        }
-        None
-    }
-
-    /// Tells the caller why there is no reply.
-    pub(crate) fn fail(self, cause: deadpool_redis::redis::RedisError) {
-        match self {
-            Self::One(sender) => drop(sender.send(Err(cause))),
-            Self::Many { sender, .. } => drop(sender.send(Err(cause))),
-        }
+impl Request {
+    /// Returns how much room it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        self.bytes.len() + WEIGHT
     }
 }
 
@@ -77,7 +32,6 @@ impl Caller {
 #[derive(Default)]
 pub(crate) struct Queue(Mutex<State>);
 
-#[derive(Default)]
 struct State {
     waiting: VecDeque<Request>,
     /// What all of it weighs, and how much that may be before it is looked through.
@@ -96,7 +50,7 @@ impl Queue {
         if state.ended {
             return false;
         }
-        state.weight += request.bytes.len() + WEIGHT;
+        state.weight += request.weight();
         state.waiting.push_back(request);
         if state.weight > state.most {
             state.sift();
@@ -109,15 +63,17 @@ impl Queue {
         true
     }
 
-    /// Takes all that waits, in exchange for an empty queue. If nothing does, who asks is woken by what comes next.
-    pub(crate) fn take(&self, taken: &mut VecDeque<Request>, cx: &Context<'_>) {
+    /// Takes all that waits and returns its weight. Who asks is woken by what comes next.
+    pub(crate) fn take(&self, taken: &mut VecDeque<Request>, cx: &Context<'_>) -> usize {
         let mut state = self.state();
-        if state.waiting.is_empty() {
-            state.sleeper = Some(cx.waker().clone());
+        if taken.is_empty() {
+            mem::swap(&mut state.waiting, taken);
         } else {
-            std::mem::swap(&mut state.waiting, taken);
-            state.weight = 0;
+            taken.append(&mut state.waiting);
         }
+        state.most = MUCH;
+        state.sleeper = Some(cx.waker().clone());
+        mem::take(&mut state.weight)
     }
 
     /// Throws away what waits and refuses what comes.
@@ -125,7 +81,7 @@ impl Queue {
         let mut state = self.state();
         state.ended = true;
         state.sleeper = None;
-        let waiting = std::mem::take(&mut state.waiting);
+        let waiting = mem::take(&mut state.waiting);
         drop(state);
         // Callers learn of it, outside of the lock.
         drop(waiting);
@@ -136,21 +92,32 @@ impl Queue {
     }
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            weight: 0,
+            most: MUCH,
+            sleeper: None,
+            ended: false,
+        }
+    }
+}
+
 impl State {
     #[cold]
     fn sift(&mut self) {
         self.waiting.retain(|request| !request.caller.is_gone());
-        self.weight = self
-            .waiting
-            .iter()
-            .map(|request| request.bytes.len() + WEIGHT)
-            .sum();
+        self.weight = self.waiting.iter().map(Request::weight).sum();
         self.most = MUCH.max(self.weight * 2);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use deadpool_redis::redis::{RedisResult, Value};
+    use tokio::sync::oneshot;
+
     use super::*;
 
     fn request(len: usize) -> (Request, oneshot::Receiver<RedisResult<Value>>) {

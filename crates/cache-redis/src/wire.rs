@@ -15,7 +15,8 @@ use crate::decode::Decoder;
 use crate::driver::Driver;
 use crate::greeting::{Stream, greet};
 use crate::link::within;
-use crate::queue::{Caller, Queue, Request};
+use crate::queue::{Queue, Request};
+use crate::sent::Caller;
 use crate::transport::Transport;
 
 /// A connection that carries the requests of many callers at once. Clones share it; with the last one it ends.
@@ -68,7 +69,7 @@ impl Wire {
         let (sender, receiver) = oneshot::channel();
         let caller = Caller::Many {
             sender,
-            came: Vec::with_capacity(count),
+            came: Vec::new(),
             left: count,
         };
         self.push(commands, caller);
