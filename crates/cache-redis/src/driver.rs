@@ -3,17 +3,15 @@
 //! and it writes each request by itself, which `benches/redis.rs` compares with this.
 //!
 //! Whoever asks wakes the task that writes, and the runtime runs that task next, so left alone it would write each request by itself
-//! while others are about to follow: a system call and a packet for each. So it goes to the end of the run queue before it
-//! writes, if others have a request under way, and again as long as that brought more. A caller who is alone does not wait for
+//! while others are about to follow: a system call and a packet for each. So if others have a request under way it goes to the end
+//! of the run queue before it writes, once, where an idle thread of the runtime may take it. A caller who is alone does not wait for
 //! anybody.
 
 use std::collections::VecDeque;
 use std::io;
-use std::pin::pin;
 use std::task::{Context, Poll};
 
 use deadpool_redis::redis::{ErrorKind, RedisError};
-use tokio::task::yield_now;
 
 use crate::decode::Decoder;
 use crate::greeting::Stream;
@@ -23,9 +21,6 @@ use crate::sent::Sent;
 /// So many bytes are written without waiting for more.
 const ENOUGH: usize = 64 * 1024;
 
-/// A write waits for so many turns at most.
-const TURNS: u32 = 8;
-
 /// The bytes of a connection on their way.
 pub(crate) struct Driver {
     stream: Stream,
@@ -33,9 +28,8 @@ pub(crate) struct Driver {
     /// What has been taken from the queue and is not being written, and its weight.
     taken: VecDeque<Request>,
     weight: usize,
-    /// For how many turns it has waited, and how many there were at the last.
-    turns: u32,
-    at_last_turn: usize,
+    /// Whether it has let others go first.
+    has_waited: bool,
     /// What is being written, and how much of it has been.
     out: Vec<u8>,
     written: usize,
@@ -50,8 +44,7 @@ impl Driver {
             decoder,
             taken: VecDeque::new(),
             weight: 0,
-            turns: 0,
-            at_last_turn: 0,
+            has_waited: false,
             out: Vec::new(),
             written: 0,
             sent: Sent::default(),
@@ -113,9 +106,7 @@ impl Driver {
                     };
                 }
                 if self.waits(&has_company) {
-                    // Woken in the usual way it would call another thread of the runtime, which finds nothing to do.
-                    let turn = pin!(yield_now()).poll(cx);
-                    debug_assert!(turn.is_pending(), "it would not be polled again");
+                    cx.waker().wake_by_ref();
                     return Ok(());
                 }
                 self.collect();
@@ -153,15 +144,10 @@ impl Driver {
         }
     }
 
-    /// Says whether the next write waits for another turn.
+    /// Says whether the next write lets others go first.
     fn waits(&mut self, has_company: impl Fn() -> bool) -> bool {
-        let len = self.taken.len();
-        let waits = self.weight < ENOUGH
-            && self.turns < TURNS
-            && (self.turns == 0 || len > self.at_last_turn)
-            && has_company();
-        (self.turns, self.at_last_turn) = if waits { (self.turns + 1, len) } else { (0, 0) };
-        waits
+        self.has_waited = !self.has_waited && self.weight < ENOUGH && has_company();
+        self.has_waited
     }
 }
 
@@ -178,7 +164,9 @@ fn unasked() -> RedisError {
 mod tests {
     use std::future::poll_fn;
     use std::pin::Pin;
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Wake, Waker};
 
     use deadpool_redis::redis::{RedisResult, Value};
     use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
@@ -218,6 +206,15 @@ mod tests {
 
         fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
             Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
         }
     }
 
@@ -284,36 +281,37 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_of_several_callers_lets_the_others_go_first_as_long_as_more_come() {
+    async fn one_of_several_callers_lets_the_others_go_first_once() {
         let mut bench = Bench::new(64);
         bench.has_company = true;
         let mut replies = vec![bench.ask(b"a")];
-        for more in [b"b", b"c", b"d"] {
-            bench.turn();
-            assert_eq!(bench.arrived().await, b"");
-            replies.push(bench.ask(more));
-        }
         bench.turn();
         assert_eq!(bench.arrived().await, b"");
+        replies.extend([b"b", b"c"].map(|more| bench.ask(more)));
         bench.turn();
-        assert_eq!(bench.arrived().await, b"abcd");
+        assert_eq!(bench.arrived().await, b"abc");
         // The next write begins anew.
-        replies.push(bench.ask(b"e"));
+        replies.push(bench.ask(b"d"));
         bench.turn();
         assert_eq!(bench.arrived().await, b"");
+        bench.turn();
+        assert_eq!(bench.arrived().await, b"d");
     }
 
+    /// It would sleep until the next request otherwise.
     #[tokio::test]
-    async fn it_does_not_do_so_for_ever() {
+    async fn who_lets_others_go_first_is_polled_again() {
         let mut bench = Bench::new(64);
-        bench.has_company = true;
-        let mut replies = Vec::new();
-        for _ in 0..=TURNS {
-            assert_eq!(bench.arrived().await, b"");
-            replies.push(bench.ask(b"a"));
-            bench.turn();
-        }
-        assert_eq!(bench.arrived().await.len(), replies.len());
+        let _reply = bench.ask(b"a");
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(
+            bench
+                .driver
+                .poll(&mut Context::from_waker(&waker), &bench.queue, || true)
+                .is_pending()
+        );
+        assert!(woken.0.load(Ordering::Relaxed));
     }
 
     #[tokio::test]
@@ -392,9 +390,7 @@ mod tests {
         bench.turn();
         drop(gone);
         let _kept = bench.ask(b"b");
-        for _ in 0..3 {
-            bench.turn();
-        }
+        bench.turn();
         assert_eq!(bench.arrived().await, b"b");
     }
 
