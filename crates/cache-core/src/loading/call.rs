@@ -159,14 +159,12 @@ where
     }
 
     /// Loads, or waits for a load of another caller.
-    pub(super) fn settle(
-        &mut self,
-        older: Option<Entry>,
-    ) -> impl Future<Output = Result<Settled>> + Send + use<'a, T, L, S, M> {
-        self.ask.settle(older, self.work(), unread::<T>)
+    pub(super) async fn load(mut self, older: Option<Entry>) -> Result<S::Answer<M::Output>> {
+        let settled = self.ask.settle(older, || self.work(), unread::<T>).await;
+        self.give_settled(settled)
     }
 
-    pub(super) fn give_settled(&self, settled: Result<Settled>) -> Result<S::Answer<M::Output>> {
+    fn give_settled(&self, settled: Result<Settled>) -> Result<S::Answer<M::Output>> {
         let cache = self.ask.cache;
         let key = Key::new(self.ask.place.key).ok();
         let report = |error| cache.report(Operation::GetOrLoad, key, error);

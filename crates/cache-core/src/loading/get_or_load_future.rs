@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use super::answer::Give;
 use super::call::{Call, Looked};
 use super::loader::{Form, Loadable, Loader};
-use super::settle::{Ask, Settled};
+use super::settle::Ask;
 use crate::entry::Entry;
 use crate::error::{CacheError, Result};
 use crate::future::CacheFuture;
@@ -30,9 +30,8 @@ where
     Done(Option<Result<S::Answer<M::Output>>>),
     // What a hit does not need is boxed, so that it does not move about with it.
     Asks(Box<Asks<'a, T, L, S, M>>),
-    Settles(Box<Call<'a, T, L, S, M>>, Boxed<'a, Settled>),
-    /// All of it, run within a scope.
-    Followed(Boxed<'a, S::Answer<M::Output>>),
+    /// A load, or all of the call where it is run within a scope.
+    Waits(Boxed<'a, S::Answer<M::Output>>),
 }
 
 struct Asks<'a, T, L, S, M> {
@@ -100,7 +99,7 @@ where
 
     /// Makes the call that is run by another future.
     pub(crate) fn followed(call: impl Future<Output = Result<S::Answer<M::Output>>> + Send + 'a) -> Self {
-        Self(State::Followed(Box::pin(call)))
+        Self(State::Waits(Box::pin(call)))
     }
 }
 
@@ -139,9 +138,8 @@ where
         }
     }
 
-    fn load(mut call: Call<'a, T, L, S, M>, older: Option<Entry>) -> Self {
-        let settles = Box::pin(call.settle(older));
-        Self::Settles(Box::new(call), settles)
+    fn load(call: Call<'a, T, L, S, M>, older: Option<Entry>) -> Self {
+        Self::Waits(Box::pin(call.load(older)))
     }
 
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<Result<S::Answer<M::Output>>> {
@@ -157,11 +155,7 @@ where
             }
         }
         match self {
-            Self::Settles(call, settles) => {
-                let settled = ready!(settles.as_mut().poll(context));
-                Poll::Ready(call.give_settled(settled))
-            }
-            Self::Followed(call) => call.as_mut().poll(context),
+            Self::Waits(call) => call.as_mut().poll(context),
             Self::Done(_) | Self::Asks(_) => Poll::Pending,
         }
     }
@@ -176,7 +170,7 @@ where
         f.write_str(match self.0 {
             State::Done(_) => "GetOrLoadFuture::Done",
             State::Asks(_) => "GetOrLoadFuture::Asks",
-            State::Settles(..) | State::Followed(_) => "GetOrLoadFuture::Waits",
+            State::Waits(_) => "GetOrLoadFuture::Waits",
         })
     }
 }

@@ -60,8 +60,13 @@ pub(crate) enum Waited {
 }
 
 impl<'a> Ask<'a> {
-    /// Gets the value. `older` is what the caller found, if that is stale.
-    pub(crate) async fn settle(self, older: Option<Entry>, work: Work, unread: Unread) -> Result<Settled> {
+    /// Gets the value. `older` is what the caller found, if that is stale; `work` makes the loader ready where this caller leads.
+    pub(crate) async fn settle(
+        self,
+        older: Option<Entry>,
+        work: impl FnOnce() -> Work,
+        unread: Unread,
+    ) -> Result<Settled> {
         let Self { cache, options, .. } = self;
         let stand_in = self.stand_in(older.as_ref());
         if let Some(answer) = self.without_load(stand_in.as_ref()) {
@@ -87,7 +92,7 @@ impl<'a> Ask<'a> {
                             &runtime,
                             cache,
                             &flight,
-                            self.plan(work, older.clone(), look_again, false, unread),
+                            self.plan(work(), older.clone(), look_again, false, unread),
                         );
                     }
                     Seat::leads(cache, flight, asked)
