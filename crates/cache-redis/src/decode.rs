@@ -9,8 +9,10 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use deadpool_redis::redis::{ErrorKind, RedisError, RedisResult, Value, parse_redis_value};
+use deadpool_redis::redis::{RedisResult, Value, parse_redis_value};
 use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::scalar::{Kind, garbage, length, number, refusal, whole};
 
 /// The code of the error that stands in the place of a string that is too long.
 pub(crate) const TOO_LONG: &str = "CACHETOOLONG";
@@ -56,13 +58,6 @@ enum Place {
     String { kind: Kind, there: Vec<u8>, left: usize },
     /// So many bytes before the end of a string that is thrown away.
     Surplus(usize),
-}
-
-/// What a string is.
-#[derive(Clone, Copy)]
-enum Kind {
-    Value,
-    Refusal,
 }
 
 /// An array that is not whole yet.
@@ -282,37 +277,6 @@ impl Decoder {
     }
 }
 
-/// Makes a value of a string and what stands behind it.
-fn whole(kind: Kind, string: Vec<u8>, end: [u8; 2]) -> RedisResult<Value> {
-    if end != *b"\r\n" {
-        return Err(garbage("a string does not end where it must"));
-    }
-    match kind {
-        Kind::Value => Ok(Value::BulkString(string)),
-        Kind::Refusal => refusal(&string),
-    }
-}
-
-/// Makes an error of what a server says. It quotes what it was asked, and may cut that off in the middle of a letter.
-fn refusal(text: &[u8]) -> RedisResult<Value> {
-    let text = String::from_utf8_lossy(text).replace(['\r', '\n'], " ");
-    parse_redis_value(format!("-{text}\r\n").as_bytes())
-}
-
-fn length(text: &[u8]) -> RedisResult<usize> {
-    number(text).and_then(|len| usize::try_from(len).map_err(|_| garbage("a length is none")))
-}
-
-fn number(text: &[u8]) -> RedisResult<i64> {
-    let text = std::str::from_utf8(text).ok();
-    text.and_then(|text| text.parse().ok())
-        .ok_or_else(|| garbage("a number is none"))
-}
-
-fn garbage(what: &'static str) -> RedisError {
-    RedisError::from((ErrorKind::Parse, what))
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -340,7 +304,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> Value {
-        super::refusal(text.as_bytes()).unwrap()
+        crate::scalar::refusal(text.as_bytes()).unwrap()
     }
 
     /// Replies of every kind that a command of ours has; the third is a string with what looks like replies in it.

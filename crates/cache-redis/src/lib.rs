@@ -59,6 +59,7 @@ mod place;
 mod pool;
 mod queue;
 mod reply;
+mod scalar;
 mod secret;
 mod sent;
 mod shards;
