@@ -45,11 +45,9 @@ pub(crate) async fn greet(stream: Stream, info: &RedisConnectionInfo) -> RedisRe
         stream: Arc::clone(&lent),
         read: 0,
     };
-    // What it makes of the stream is a connection of its own, which ends here: all that it asked is answered. The stream is taken
-    // back before, or its end could be that of the stream.
-    let connection = MultiplexedConnection::new(info, lender).await?;
+    // What it makes of the stream is a connection of its own, which nobody runs and which ends here: all that it asked is answered.
+    drop(MultiplexedConnection::new(info, lender).await?);
     let stream = locked(&lent).take();
-    drop(connection);
     stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into())
 }
 

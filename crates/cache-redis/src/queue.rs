@@ -37,8 +37,8 @@ struct State {
     /// What all of it weighs, and how much that may be before it is looked through.
     weight: usize,
     most: usize,
-    /// Who writes, if it is not at work.
-    sleeper: Option<Waker>,
+    /// Who writes, unless it has been told of something that it has not taken yet.
+    writer: Option<Waker>,
     ended: bool,
 }
 
@@ -55,10 +55,10 @@ impl Queue {
         if state.weight > state.most {
             state.sift();
         }
-        let sleeper = state.sleeper.take();
+        let writer = state.writer.take();
         drop(state);
-        if let Some(sleeper) = sleeper {
-            sleeper.wake();
+        if let Some(writer) = writer {
+            writer.wake();
         }
         true
     }
@@ -72,7 +72,7 @@ impl Queue {
             taken.append(&mut state.waiting);
         }
         state.most = MUCH;
-        state.sleeper = Some(cx.waker().clone());
+        state.writer = Some(cx.waker().clone());
         mem::take(&mut state.weight)
     }
 
@@ -80,7 +80,7 @@ impl Queue {
     pub(crate) fn end(&self) {
         let mut state = self.state();
         state.ended = true;
-        state.sleeper = None;
+        state.writer = None;
         let waiting = mem::take(&mut state.waiting);
         drop(state);
         // Callers learn of it, outside of the lock.
@@ -98,7 +98,7 @@ impl Default for State {
             waiting: VecDeque::new(),
             weight: 0,
             most: MUCH,
-            sleeper: None,
+            writer: None,
             ended: false,
         }
     }

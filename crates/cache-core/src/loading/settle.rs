@@ -100,7 +100,7 @@ impl<'a> Ask<'a> {
             };
             // A thousand callers that give it back when they are woken would get in each other's way.
             drop(runtime);
-            match self.wait(seat, stand_in.clone(), start, unread).await {
+            match self.wait(seat, stand_in.as_ref(), start, unread).await {
                 Waited::Settled(answer) => return answer,
                 // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
                 Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
@@ -173,9 +173,9 @@ impl<'a> Ask<'a> {
 
     /// Waits for the flight, or up to the soft timeout, counted from `start`, if there is a stale value to give then.
     pub(crate) async fn wait(
-        self,
+        &self,
         seat: Seat<'a>,
-        stand_in: Option<Entry>,
+        stand_in: Option<&Entry>,
         start: Instant,
         unread: Unread,
     ) -> Waited {
@@ -183,7 +183,7 @@ impl<'a> Ask<'a> {
         let Ok(_wait) = Wait::begin(flight.crew().id()) else {
             return Waited::Settled(Err(error::reentrant()));
         };
-        if let (Some(soft), Some(entry)) = (self.options.soft_timeout, &stand_in)
+        if let (Some(soft), Some(entry)) = (self.options.soft_timeout, stand_in)
             && patience::wait_until(patience::after(start, soft), flight)
                 .await
                 .is_none()
@@ -218,7 +218,7 @@ impl<'a> Ask<'a> {
     }
 
     /// Waits for the end of the flight, but no longer than this caller may.
-    async fn landed(self, flight: &Arc<Flight>, start: Instant) -> Result<Landed> {
+    async fn landed(&self, flight: &Arc<Flight>, start: Instant) -> Result<Landed> {
         let Some(limit) = self.options.hard_timeout else {
             return Ok(flight.wait().await.clone());
         };

@@ -67,11 +67,12 @@ impl<'a> Standing<'a> {
             } => (ask, seat, older, stand_in),
         };
         let joined = seat.joined;
-        match ask.wait(seat, stand_in.clone(), start, unread).await {
+        match ask.wait(seat, stand_in.as_ref(), start, unread).await {
             Waited::Settled(answer) => End::Settled(answer),
-            Waited::Cancelled(error) if !joined => {
-                End::Settled(ask.failed(Fault::Cancelled, error, stand_in, unread).await)
-            }
+            Waited::Cancelled(error) if !joined => End::Settled(
+                ask.failed(Fault::Cancelled, error, stand_in.as_ref(), unread)
+                    .await,
+            ),
             Waited::Cancelled(_) | Waited::Outdated => {
                 // Nobody knows what changed meanwhile.
                 ask.seen = u64::MAX;

@@ -65,12 +65,12 @@ impl Ask<'_> {
         self,
         fault: Fault,
         error: CacheError,
-        stand_in: Option<Entry>,
+        stand_in: Option<&Entry>,
         unread: Unread,
     ) -> Result<Settled> {
         if fault != Fault::Closed
             && let Some(entry) = stand_in
-            && let Some(entry) = self.still_stands(&entry, unread).await
+            && let Some(entry) = self.still_stands(entry, unread).await
         {
             return Ok(self.given(entry, reason(fault)));
         }
