@@ -398,6 +398,18 @@ mod tests {
         assert!(there.capacity() <= ROOM && decoder.open[0].elements.capacity() <= EXPECTED);
     }
 
+    /// One that comes byte by byte would be searched as often as it has bytes.
+    #[tokio::test]
+    async fn the_beginning_of_a_line_is_searched_once() {
+        let mut decoder = Decoder::new(0);
+        let mut bytes = &b"+abc"[..];
+        poll_fn(|cx| decoder.poll_fill(cx, Pin::new(&mut bytes)))
+            .await
+            .unwrap();
+        assert_eq!(decoder.next().unwrap(), None);
+        assert_eq!(decoder.searched, 4);
+    }
+
     #[tokio::test]
     async fn what_no_server_says_is_an_error() {
         let deep = b"*1\r\n".repeat(DEEPEST + 1);

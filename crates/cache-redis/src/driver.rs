@@ -324,6 +324,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_written_is_not_counted_as_enough_again() {
+        let mut bench = Bench::new(2 * ENOUGH);
+        let _large = bench.ask(&vec![b'a'; ENOUGH]);
+        bench.turn();
+        assert_eq!(bench.arrived().await.len(), ENOUGH);
+        bench.has_company = true;
+        let _small = bench.ask(b"b");
+        bench.turn();
+        assert_eq!(bench.arrived().await, b"");
+    }
+
+    #[tokio::test]
     async fn what_is_written_in_parts_does_not_wait_in_between() {
         let mut bench = Bench::new(1);
         bench.has_company = true;

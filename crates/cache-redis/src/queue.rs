@@ -148,6 +148,24 @@ mod tests {
         assert_eq!(taken(&queue), 1);
     }
 
+    /// A burst of much that was waited for leaves no room for as much that is not.
+    #[test]
+    fn what_was_taken_counts_no_more() {
+        let queue = Queue::default();
+        let receivers: Vec<_> = (0..20)
+            .map(|_| {
+                let (request, receiver) = request(MUCH / 2);
+                assert!(queue.push(request));
+                receiver
+            })
+            .collect();
+        assert_eq!(taken(&queue), receivers.len());
+        for _ in 0..20 {
+            assert!(queue.push(request(MUCH / 2).0));
+            assert!(queue.state().weight <= 2 * MUCH, "{}", queue.state().weight);
+        }
+    }
+
     #[test]
     fn what_is_waited_for_stays() {
         let queue = Queue::default();
@@ -158,6 +176,11 @@ mod tests {
                 receiver
             })
             .collect();
+        let (most, weight) = {
+            let state = queue.state();
+            (state.most, state.weight)
+        };
+        assert!(most > weight, "each one more would have all looked through");
         assert_eq!(taken(&queue), receivers.len());
     }
 

@@ -220,6 +220,10 @@ mod tests {
             })
             .collect();
         assert_eq!(sent.callers.len(), receivers.len());
+        assert!(
+            sent.most > sent.callers.len(),
+            "each one more would have all looked through"
+        );
     }
 
     #[test]
