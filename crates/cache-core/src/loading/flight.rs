@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Id;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::bell::Bell;
 use super::carried::Carried;
 use super::error::Fault;
 use super::fences::Flying;
@@ -118,6 +120,9 @@ pub(crate) struct Flight {
     brought: OnceLock<Landed>,
     landed: OnceLock<Landed>,
     landing: Notify,
+    /// The alarm of those that joined it, unless there are no timers.
+    bell: OnceLock<Option<Bell>>,
+    rung: AtomicBool,
     /// Its tags, where those are on.
     carried: Option<Carried>,
 }
@@ -144,6 +149,8 @@ impl Flight {
             brought: OnceLock::new(),
             landed: OnceLock::new(),
             landing: Notify::new(),
+            bell: OnceLock::new(),
+            rung: AtomicBool::new(false),
             carried,
         })
     }
@@ -227,6 +234,31 @@ impl Flight {
             }
             landing.await;
         }
+    }
+
+    /// Waits for the end of a flight that was joined in this runtime, by the alarm that all share who did. Gives up before that
+    /// time, or at once if the alarm is none for this caller.
+    pub(crate) async fn wait_together(self: &Arc<Self>, runtime: Id, until: Instant) -> Option<&Landed> {
+        let bell = self.bell.get_or_init(|| Bell::set(self, until)).as_ref()?;
+        if !bell.wakes(runtime, until) {
+            return None;
+        }
+        loop {
+            let woken = self.landing.notified();
+            if let Some(landed) = self.landed.get() {
+                return Some(landed);
+            }
+            if self.rung.load(Ordering::Acquire) {
+                return None;
+            }
+            woken.await;
+        }
+    }
+
+    /// Wakes those who wait together.
+    pub(crate) fn ring(&self) {
+        self.rung.store(true, Ordering::Release);
+        self.landing.notify_waiters();
     }
 }
 

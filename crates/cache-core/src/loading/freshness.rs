@@ -111,7 +111,9 @@ fn shorten(duration: Duration, share: f64, random: &dyn Random) -> Duration {
     if share <= 0.0 {
         return duration;
     }
-    let kept = duration.mul_f64(1.0 - share * random.fraction());
+    // Of the longest duration the whole, as a floating point number, is more than a duration can be; a part of it is not.
+    let taken = Duration::try_from_secs_f64(duration.as_secs_f64() * share * random.fraction());
+    let kept = duration.saturating_sub(taken.unwrap_or_default());
     kept.max(Duration::from_millis(1)).min(duration)
 }
 

@@ -5,7 +5,7 @@ use super::flight::{Flight, Landed};
 use super::loader::Unread;
 use crate::cache::Cache;
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{CacheError, Result};
 use crate::key::Key;
 use crate::operation::Operation;
 
@@ -15,13 +15,22 @@ pub(crate) enum Looked {
     Here(Landed),
     /// None, but perhaps an older value.
     Older(Option<Entry>),
+    /// The backend failed, which those who are strict take for an error.
+    Failed(CacheError),
 }
 
-pub(crate) async fn look(cache: &Cache, flight: &Flight, unread: Unread) -> Looked {
+pub(crate) async fn look(
+    cache: &Cache,
+    flight: &Flight,
+    older: Option<&Entry>,
+    strict: bool,
+    unread: Unread,
+) -> Looked {
     let Ok(key) = Key::new(&flight.key) else {
         return Looked::Older(None);
     };
-    looked(cache, key, cache.shared().backend.get(key).await, unread)
+    let found = cache.shared().backend.get(key).await;
+    looked(cache, key, found, older, strict, unread)
 }
 
 /// Tells that the backend was asked once more. A failure is neither a hit nor a miss.
@@ -32,12 +41,25 @@ pub(crate) fn tell_again(cache: &Cache, key: &str, found: &Result<Option<Entry>>
     }
 }
 
-/// Says what was found. What does not read as what the caller asks for is loaded again and written over.
-pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, unread: Unread) -> Looked {
+/// Says what was found. What does not read as what the caller asks for is loaded again and written over, and what is still the
+/// older value is what was to be renewed.
+pub(crate) fn looked(
+    cache: &Cache,
+    key: Key<'_>,
+    found: Result<Option<Entry>>,
+    older: Option<&Entry>,
+    strict: bool,
+    unread: Unread,
+) -> Looked {
     tell_again(cache, key.as_str(), &found);
-    let Ok(Some(entry)) = found else {
-        return Looked::Older(None);
+    let entry = match found {
+        Ok(Some(entry)) => entry,
+        Err(error) if strict => return Looked::Failed(error),
+        Ok(None) | Err(_) => return Looked::Older(None),
     };
+    if older.is_some_and(|older| is_same(older, &entry)) {
+        return Looked::Older(Some(entry));
+    }
     if entry.value().is_not_found() && !cache.is_stale(&entry) {
         return Looked::Here(Landed::NotFound);
     }
@@ -49,4 +71,10 @@ pub(crate) fn looked(cache: &Cache, key: Key<'_>, found: Result<Option<Entry>>, 
         return Looked::Older(Some(entry));
     }
     Looked::Here(Landed::Found { entry, loaded: false })
+}
+
+/// Says whether nobody has stored another entry in between, as far as can be told from outside.
+fn is_same(one: &Entry, other: &Entry) -> bool {
+    let stamps = |entry: &Entry| (entry.created(), entry.stale_at(), entry.expires_at());
+    stamps(one) == stamps(other)
 }

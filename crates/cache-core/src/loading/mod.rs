@@ -6,6 +6,7 @@
 
 mod answer;
 mod batch_loader;
+mod bell;
 mod call;
 mod carried;
 mod context;

@@ -2,13 +2,15 @@
 //! long as its runtime is driven; each waiter has a bound of its own beside that, by the timers of its own runtime, so
 //! that a runtime that stands still holds nobody who is outside of it.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::error;
 use super::flight::{Flight, Landed};
@@ -37,15 +39,36 @@ pub(crate) async fn at_most<F: Future>(limit: Duration, future: F) -> Option<F::
 /// Waits for the end of a flight up to a point in time. In a runtime without timers, and outside of one, there is no
 /// such point.
 pub(crate) async fn wait_until(until: Option<Instant>, flight: &Flight) -> Option<&Landed> {
-    if let Some(until) = until
-        && Handle::try_current().is_ok()
-    {
-        // Making the alarm is what panics without timers.
-        if let Ok(wait) = catch_unwind(AssertUnwindSafe(|| timeout_at(until, flight.wait()))) {
-            return wait.await.ok();
+    let Some(until) = until else {
+        return Some(flight.wait().await);
+    };
+    let (mut end, mut timer) = (pin!(flight.wait()), pin!(timer(until)));
+    poll_fn(|context| match end.as_mut().poll(context) {
+        Poll::Ready(landed) => Poll::Ready(Some(landed)),
+        Poll::Pending => poll_timer(timer.as_mut(), until, context).map(|()| None),
+    })
+    .await
+}
+
+/// Makes a timer, where there are timers.
+pub(crate) fn timer(until: Instant) -> Option<Sleep> {
+    Handle::try_current().ok()?;
+    // Making it is what panics without timers.
+    catch_unwind(AssertUnwindSafe(|| sleep_until(until))).ok()
+}
+
+/// Polls a timer. One whose runtime has ended panics; a call that goes on elsewhere gets one there.
+fn poll_timer(mut timer: Pin<&mut Option<Sleep>>, until: Instant, context: &mut Context<'_>) -> Poll<()> {
+    for _ in 0..2 {
+        let Some(running) = timer.as_mut().as_pin_mut() else {
+            break;
+        };
+        if let Ok(poll) = catch_unwind(AssertUnwindSafe(|| running.poll(context))) {
+            return poll;
         }
+        timer.set(self::timer(until));
     }
-    Some(flight.wait().await)
+    Poll::Pending
 }
 
 /// Waits for flights that store.

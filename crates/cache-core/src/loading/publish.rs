@@ -133,10 +133,10 @@ pub(crate) async fn store(
 ) -> Vec<Tag> {
     let registry = &cache.loads().registry;
     let (Ok(key), false) = (Key::new(&flight.key), matches!(change, Change::Nothing)) else {
-        registry.end_well(flight);
+        registry.end_well(flight, cache.now());
         return of_call(generations);
     };
-    let Some(storing) = registry.begin_store(flight) else {
+    let Some(storing) = registry.begin_store(flight, cache.now()) else {
         return of_call(generations);
     };
     let mut tags = of_call(generations);

@@ -75,6 +75,14 @@ impl Registry {
         }
     }
 
+    /// Takes a flight off the table that somebody cannot wait for any longer. Says no if it stores: what is on its way to the
+    /// backend cannot be called back, so those who write wait for it.
+    pub(crate) fn abandon(&self, flight: &Arc<Flight>) -> bool {
+        self.with(place(flight), |shard| {
+            shard.fences.abandon(&flight.key, flight.id())
+        })
+    }
+
     /// Notes a flight that has a task now. Returns `false` if the cache is closed.
     pub(crate) fn take_off(&self, flight: &Arc<Flight>) -> bool {
         self.with(place(flight), |shard| {
@@ -89,10 +97,10 @@ impl Registry {
     }
 
     /// Says whether a flight may store what it loaded. If so, a [`Storing`] ends that.
-    pub(crate) fn begin_store<'a>(&'a self, flight: &'a Arc<Flight>) -> Option<Storing<'a>> {
+    pub(crate) fn begin_store<'a>(&'a self, flight: &'a Arc<Flight>, now: Timestamp) -> Option<Storing<'a>> {
         let (_forgotten, may) = self.with(place(flight), |shard| {
             let may = shard.fences.begin_store(&flight.key, flight.hash, flight.id());
-            (shard.failures.forget(&flight.key), may)
+            (shard.failures.forget_at(&flight.key, now), may)
         });
         may.then_some(Storing {
             registry: self,
@@ -117,10 +125,10 @@ impl Registry {
     }
 
     /// Takes a flight off the table that brought an answer and has nothing to store.
-    pub(crate) fn end_well(&self, flight: &Arc<Flight>) {
+    pub(crate) fn end_well(&self, flight: &Arc<Flight>, now: Timestamp) {
         let _forgotten = self.with(place(flight), |shard| {
             shard.fences.end(&flight.key, flight.id());
-            shard.failures.forget(&flight.key)
+            shard.failures.forget_at(&flight.key, now)
         });
     }
 

@@ -99,7 +99,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     };
     if look_again {
         flight.crew().look();
-        older = match look(cache, flight, unread).await {
+        older = match look(cache, flight, older.as_ref(), options.strict, unread).await {
             Looked::Here(landed) => {
                 cache.loads().registry.end(flight, None, cache.now());
                 if let Landed::Found { entry, .. } = &landed {
@@ -108,6 +108,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
                 return flight.land(landed);
             }
             Looked::Older(entry) => entry,
+            Looked::Failed(error) => return refuse(cache, flight, error),
         };
     }
     let generations = stamp::generations(cache, flight, &options, ttl, failed).await;
@@ -235,6 +236,13 @@ impl Drop for Run<'_> {
             self.tell(LoadResult::Cancelled, self.start.elapsed());
         }
     }
+}
+
+/// Ends a flight whose backend failed, before its loader ran: that says nothing about the source, so it is not remembered.
+pub(crate) fn refuse(cache: &Cache, flight: &Arc<Flight>, error: CacheError) {
+    let error = cache.load_context(&flight.key, error);
+    cache.loads().registry.end(flight, None, cache.now());
+    flight.land(Landed::Failed(Fault::Failed, error));
 }
 
 /// Ends a flight without an answer.

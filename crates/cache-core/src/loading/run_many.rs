@@ -17,7 +17,7 @@ use super::loader::{Brought, Outcome, Unread};
 use super::look::{Looked, looked};
 use super::options::LoadOptions;
 use super::publish::{self, Change};
-use super::run::{catch, fail, run, scope};
+use super::run::{catch, fail, refuse, run, scope};
 use super::scope::{Scope, Within};
 use super::stamp::{self, Draft, Generations};
 use crate::cache::Cache;
@@ -88,7 +88,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
             return fail_all(&parts, Fault::Refused, &error);
         }
     };
-    parts = look_at(cache, parts, unread).await;
+    parts = look_at(cache, parts, options.strict, unread).await;
     if parts.is_empty() {
         return;
     }
@@ -123,7 +123,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
 }
 
 /// Looks again, once for all keys that changed since their caller looked. Returns what is still to be loaded.
-async fn look_at(cache: &Cache, mut parts: Vec<Part>, unread: Unread) -> Vec<Part> {
+async fn look_at(cache: &Cache, mut parts: Vec<Part>, strict: bool, unread: Unread) -> Vec<Part> {
     let again = || parts.iter().filter(|part| part.look_again);
     let flights: Vec<_> = again().map(|part| Arc::clone(&part.flight)).collect();
     let keys: Vec<_> = flights.iter().flat_map(|flight| Key::new(&flight.key)).collect();
@@ -134,19 +134,25 @@ async fn look_at(cache: &Cache, mut parts: Vec<Part>, unread: Unread) -> Vec<Par
         flight.crew().look();
     }
     let found = cache.shared().backend.get_many(keys.clone()).await;
-    // A backend that fails has nothing, nor has one that gave too few answers.
-    let found = found.unwrap_or_default().into_iter();
+    // A backend that gave too few answers has nothing.
+    let found = found
+        .unwrap_or_else(|error| vec![Err(error); keys.len()])
+        .into_iter();
     let mut found: HashMap<&str, _> = keys.iter().map(|key| key.as_str()).zip(found).collect();
+    let mut here: Vec<(Arc<Flight>, Landed)> = Vec::new();
     parts.retain_mut(|part| {
         let (true, Ok(key)) = (part.look_again, Key::new(&part.flight.key)) else {
             return true;
         };
         let found = found.remove(&*part.flight.key).unwrap_or(Ok(None));
-        match looked(cache, key, found, unread) {
+        match looked(cache, key, found, part.older.as_ref(), strict, unread) {
             Looked::Here(landed) => {
                 cache.loads().registry.end(&part.flight, None, cache.now());
-                part.flight.land(landed);
-                // The others may be unwanted already.
+                here.push((Arc::clone(&part.flight), landed));
+                false
+            }
+            Looked::Failed(error) => {
+                refuse(cache, &part.flight, error);
                 part.flight.give_up();
                 false
             }
@@ -156,6 +162,17 @@ async fn look_at(cache: &Cache, mut parts: Vec<Part>, unread: Unread) -> Vec<Par
             }
         }
     });
+    join_all(here.iter().map(|(flight, landed)| async move {
+        if let Landed::Found { entry, .. } = landed {
+            flight.confirm(cache, entry.tags()).await;
+        }
+    }))
+    .await;
+    for (flight, landed) in here {
+        flight.land(landed);
+        // The others may be unwanted already.
+        flight.give_up();
+    }
     parts
 }
 
@@ -198,7 +215,7 @@ async fn settle(
                 entries.push((Arc::clone(&flight), draft));
             }
             Change::Remove => removed.push(Arc::clone(&flight)),
-            Change::Nothing => cache.loads().registry.end_well(&flight),
+            Change::Nothing => cache.loads().registry.end_well(&flight, cache.now()),
         }
         if let Ok(landed) = &kept.landed {
             flight.bring(landed);
@@ -219,10 +236,10 @@ async fn settle(
 
 /// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table.
 async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Generations) {
-    let registry = &cache.loads().registry;
+    let (registry, now) = (&cache.loads().registry, cache.now());
     let (mut allowed, mut keys, mut storing) = (Vec::new(), Vec::new(), Vec::new());
     for (flight, draft) in entries {
-        if let (Some(begun), Ok(key)) = (registry.begin_store(flight), Key::new(&flight.key)) {
+        if let (Some(begun), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
             storing.push(begun);
             keys.push(key);
             allowed.push((&**flight, draft.clone()));
@@ -248,10 +265,10 @@ async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Ge
 
 /// Removes what is no longer true, unless somebody wrote it meanwhile, and takes all flights off the table.
 async fn remove(cache: &Cache, removed: &[Arc<Flight>]) {
-    let registry = &cache.loads().registry;
+    let (registry, now) = (&cache.loads().registry, cache.now());
     let (mut keys, mut storing) = (Vec::new(), Vec::new());
     for flight in removed {
-        if let (Some(begun), Ok(key)) = (registry.begin_store(flight), Key::new(&flight.key)) {
+        if let (Some(begun), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
             storing.push(begun);
             keys.push(key);
         }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Id;
+use tokio::time::Instant;
+
 use super::carried::AskedAt;
 use super::event::LoadEvent;
 use super::flight::Flight;
@@ -18,26 +21,33 @@ pub(crate) struct Seat<'a> {
     cache: &'a Cache,
     pub(crate) flight: Arc<Flight>,
     pub(crate) joined: bool,
+    /// The runtime that the caller came from.
+    pub(crate) runtime: Id,
+    pub(crate) since: Instant,
     asked: AskedAt,
 }
 
 impl<'a> Seat<'a> {
     /// Takes the place of a caller that asked then.
-    pub(crate) fn joined(cache: &'a Cache, flight: Arc<Flight>, asked: AskedAt) -> Self {
+    pub(crate) fn joined(cache: &'a Cache, flight: Arc<Flight>, asked: AskedAt, runtime: Id) -> Self {
         cache.tell(&flight.key, LoadEvent::Joined);
         Self {
             cache,
             flight,
             joined: true,
+            runtime,
+            since: Instant::now(),
             asked,
         }
     }
 
-    pub(crate) fn leads(cache: &'a Cache, flight: Arc<Flight>, asked: AskedAt) -> Self {
+    pub(crate) fn leads(cache: &'a Cache, flight: Arc<Flight>, asked: AskedAt, runtime: Id) -> Self {
         Self {
             cache,
             flight,
             joined: false,
+            runtime,
+            since: Instant::now(),
             asked,
         }
     }

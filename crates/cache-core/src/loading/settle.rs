@@ -85,7 +85,7 @@ impl<'a> Ask<'a> {
                 flight.keep_going();
             }
             let seat = match boarded {
-                Boarded::Joined => Seat::joined(cache, flight, asked),
+                Boarded::Joined => Seat::joined(cache, flight, asked, runtime.id()),
                 Boarded::Leads { look_again } => {
                     if let Some(work) = work.take() {
                         run::start(
@@ -95,7 +95,7 @@ impl<'a> Ask<'a> {
                             self.plan(work(), older.clone(), look_again, false, unread),
                         );
                     }
-                    Seat::leads(cache, flight, asked)
+                    Seat::leads(cache, flight, asked, runtime.id())
                 }
             };
             // A thousand callers that give it back when they are woken would get in each other's way.
@@ -104,7 +104,11 @@ impl<'a> Ask<'a> {
                 Waited::Settled(answer) => return answer,
                 // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
                 Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
-                Waited::Cancelled(error) => return Err(error),
+                Waited::Cancelled(error) => {
+                    return self
+                        .failed(Fault::Cancelled, error, stand_in.as_ref(), unread)
+                        .await;
+                }
                 // The one that joined has its loader still.
                 Waited::Outdated => seen = u64::MAX,
             }
@@ -171,7 +175,8 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Waits for the flight, or up to the soft timeout, counted from `start`, if there is a stale value to give then.
+    /// Waits for the flight, or up to the soft timeout, counted from `start`, if there is a stale value to give then. The hard
+    /// timeout counts from when the caller took its seat: one that starts over may have waited for long.
     pub(crate) async fn wait(
         &self,
         seat: Seat<'a>,
@@ -192,7 +197,7 @@ impl<'a> Ask<'a> {
             flight.keep_going();
             return Waited::Settled(Ok(self.given(entry, StaleReason::Timeout)));
         }
-        let landed = match self.landed(flight, start).await {
+        let landed = match self.landed(&seat).await {
             Ok(landed) => landed,
             Err(error) => {
                 return Waited::Settled(self.failed(Fault::TimedOut, error, stand_in, unread).await);
@@ -218,13 +223,19 @@ impl<'a> Ask<'a> {
     }
 
     /// Waits for the end of the flight, but no longer than this caller may.
-    async fn landed(&self, flight: &Arc<Flight>, start: Instant) -> Result<Landed> {
+    async fn landed(&self, seat: &Seat<'_>) -> Result<Landed> {
+        let (flight, start) = (&seat.flight, seat.since);
         let Some(limit) = self.options.hard_timeout else {
             return Ok(flight.wait().await.clone());
         };
         let patience = limit.saturating_add(patience::GRACE);
         let mut looked = false;
         let mut until = patience::after(start, self.cache.loads().longest_wait().saturating_add(patience));
+        if let (true, Some(until)) = (seat.joined, until)
+            && let Some(landed) = flight.wait_together(seat.runtime, until).await
+        {
+            return Ok(landed.clone());
+        }
         while patience::wait_until(until, flight).await.is_none() {
             // The value is here; only that it is stored takes so long.
             if let Some(brought) = flight.brought() {
@@ -254,7 +265,10 @@ impl<'a> Ask<'a> {
             });
             if is_overdue {
                 // Nobody else is to wait for it: who comes now loads anew.
-                self.cache.loads().registry.end(flight, None, self.cache.now());
+                if !self.cache.loads().registry.abandon(flight) {
+                    // It stores, so what it brought is here by now.
+                    continue;
+                }
                 let shared = self.cache.load_context(&flight.key, error.clone());
                 flight.land(Landed::Failed(Fault::TimedOut, shared));
                 flight.give_up();

@@ -158,12 +158,15 @@ impl<'a> AskMany<'a> {
     /// Joins the flight of a key, or adds it to the batch.
     fn load(self, ask: Ask<'a>, older: Option<Entry>, asked: AskedAt, batch: &mut Batch) -> Standing<'a> {
         let stand_in = ask.stand_in(older.as_ref());
-        if let Some(answer) = ask.without_load(stand_in.as_ref()) {
+        // Who starts over has found something that may be invalidated by now, so it is not given without a look.
+        if ask.seen != u64::MAX
+            && let Some(answer) = ask.without_load(stand_in.as_ref())
+        {
             return Standing::Settled(answer);
         }
-        if Handle::try_current().is_err() {
+        let Ok(runtime) = Handle::try_current().map(|handle| handle.id()) else {
             return Standing::Settled(Err(error::no_runtime()));
-        }
+        };
         let Some((flight, boarded)) = self.board(ask, &batch.crew, asked, 1) else {
             return Standing::Settled(Err(CacheError::closed()));
         };
@@ -171,11 +174,11 @@ impl<'a> AskMany<'a> {
             flight.keep_going();
         }
         let seat = match boarded {
-            Boarded::Joined => Seat::joined(self.cache, flight, asked),
+            Boarded::Joined => Seat::joined(self.cache, flight, asked, runtime),
             Boarded::Leads { look_again } => {
                 batch.refresh = false;
                 batch.lead(Arc::clone(&flight), older.clone(), look_again);
-                Seat::leads(self.cache, flight, asked)
+                Seat::leads(self.cache, flight, asked, runtime)
             }
         };
         Standing::Waits {
