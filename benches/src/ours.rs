@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Cache, Expiration};
+use cache_core::{Cache, Expiration, LoadOptions};
 use cache_memory::{EvictionPolicy, MemoryBackend, MemoryBuilder};
 use cache_metrics::Metrics;
 use cache_tracing::Tracing;
@@ -40,6 +40,16 @@ pub fn of_policy(max_items: u64, policy: EvictionPolicy) -> Cache {
         .expect("the backend starts");
     Cache::builder(backend)
         .ttl(Expiration::Never)
+        .build()
+        .expect("the cache is built")
+}
+
+/// Builds a cache without layers whose calls that may load have these options.
+pub fn loading(max_items: u64, expiration: impl Into<Expiration>, options: LoadOptions) -> Cache {
+    let backend = backend(max_items).build().expect("the backend starts");
+    Cache::builder(backend)
+        .ttl(expiration)
+        .loading(options)
         .build()
         .expect("the cache is built")
 }

@@ -9,6 +9,7 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use cache_bench::ours::{self, HOUR};
@@ -97,6 +98,19 @@ fn a_hit_of_get_or_load_with_options_and_details_allocates_nothing() {
         let found = wait(call.options(&options).shared().detailed());
         assert_eq!(*black_box(found).unwrap().unwrap().value, 7);
     });
+}
+
+#[test]
+fn a_hit_of_what_becomes_stale_and_is_renewed_ahead_allocates_nothing() {
+    let options = LoadOptions::new().refresh_ahead(1.0).stale_if_error(2 * HOUR);
+    for options in [LoadOptions::new(), options] {
+        assert_none(|cache| {
+            let load = || async { Err("there is a value") };
+            let call = cache.get_or_load::<i64, _, _>("loaded", load);
+            assert_eq!(*black_box(wait(call.options(&options).shared())).unwrap(), 7);
+            assert!(wait(cache.get::<i64>("loaded").shared()).unwrap().is_some());
+        });
+    }
 }
 
 #[test]
@@ -349,7 +363,17 @@ struct Ready {
 
 impl Ready {
     fn find(&self, key: Key<'_>) -> Option<Entry> {
-        (key.as_str() == "there").then(|| Entry::new(self.value.clone(), Timestamp::from_millis(0)))
+        let now = SystemClock.now();
+        match key.as_str() {
+            "there" => Some(Entry::new(self.value.clone(), Timestamp::from_millis(0))),
+            "loaded" => Some(
+                Entry::new(self.value.clone(), now)
+                    .with_stale_at(now + HOUR)
+                    .with_expires_at(now + 2 * HOUR)
+                    .with_load_cost(Duration::from_millis(1)),
+            ),
+            _ => None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-const RECORDED: [(&str, &str); 8] = [
+const RECORDED: [(&str, &str); 14] = [
     ("hit", "1000"),
     ("hit-traced", "1010"),
     ("hit-again", "500"),
@@ -12,6 +12,12 @@ const RECORDED: [(&str, &str); 8] = [
     ("hit-load", "1050"),
     ("hit-load-again", "515"),
     ("hit-load-traced", "1070"),
+    ("hit-stale", "1060"),
+    ("hit-stale-again", "560"),
+    ("hit-load-stale", "1100"),
+    ("hit-load-stale-again", "580"),
+    ("hit-load-ahead", "1100"),
+    ("hit-load-ahead-again", "580"),
     ("set", "5000"),
 ];
 
@@ -86,7 +92,14 @@ fn tracing_that_is_off_may_add_little() {
 
 #[test]
 fn a_hit_of_a_call_that_may_load_costs_little_more() {
-    for (loading, most, too_many) in [("hit-load", "1050", "1051"), ("hit-load-again", "525", "526")] {
+    for (loading, most, too_many) in [
+        ("hit-load", "1050", "1051"),
+        ("hit-load-again", "525", "526"),
+        ("hit-load-stale", "1113", "1114"),
+        ("hit-load-stale-again", "588", "589"),
+        ("hit-load-ahead", "1113", "1114"),
+        ("hit-load-ahead-again", "588", "589"),
+    ] {
         let (passes, told) = gate(&[(loading, Some(most))]);
         assert!(passes, "{loading} {most}: {told}");
         assert!(!gate(&[(loading, Some(too_many))]).0, "{loading} {too_many}");

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "the script reads the cases")]
 #![expect(clippy::expect_used, reason = "the script ends when a case fails")]
 
+use std::convert::Infallible;
 use std::env;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 use cache_bench::ours::{self, HOUR};
 use cache_bench::wait::wait;
 use cache_bench::workload::{self, User, Workload};
-use cache_core::{Cache, Value};
+use cache_core::{Cache, LoadContext, LoadOptions, Loaded, Value};
 use cache_metrics::Metrics;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use moka::policy::EvictionPolicy;
+use tokio::runtime::Builder;
 
 const ITEMS: u32 = 10_000;
 const ROOM: u64 = 20_000;
@@ -25,7 +27,7 @@ const ROOM: u64 = 20_000;
 /// How many keys are asked for again and again.
 const AGAIN: u32 = 8;
 
-const CASES: [&str; 14] = [
+const CASES: [&str; 20] = [
     "raw-moka",
     "hit",
     "hit-again",
@@ -33,6 +35,12 @@ const CASES: [&str; 14] = [
     "hit-metrics-again",
     "hit-load",
     "hit-load-again",
+    "hit-stale",
+    "hit-stale-again",
+    "hit-load-stale",
+    "hit-load-stale-again",
+    "hit-load-ahead",
+    "hit-load-ahead-again",
     "hit-traced",
     "hit-again-traced",
     "hit-load-traced",
@@ -70,6 +78,14 @@ fn run(case: &str, times: usize) {
         "hit-load" => loads(&filled(ours::bare(ROOM, HOUR), &work), keys),
         "hit-load-again" => loads(&filled(ours::bare(ROOM, HOUR), &work), again),
         "hit-load-traced" => loads(&filled(ours::traced(ROOM, HOUR), &work), keys),
+        // Of values that were loaded, and may be given when they are stale: they are fresh, and that has to be seen.
+        "hit-stale" => gets(&loaded(stale(), &work), keys),
+        "hit-stale-again" => gets(&loaded(stale(), &work), again),
+        "hit-load-stale" => loads(&loaded(stale(), &work), keys),
+        "hit-load-stale-again" => loads(&loaded(stale(), &work), again),
+        // The same for values that are renewed before they end.
+        "hit-load-ahead" => loads(&loaded(ahead(), &work), keys),
+        "hit-load-ahead-again" => loads(&loaded(ahead(), &work), again),
         // With nobody listening, as in production: what is paid for being able to listen.
         "hit-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), keys),
         "hit-again-traced" => gets(&filled(ours::traced(ROOM, HOUR), &work), again),
@@ -127,6 +143,32 @@ fn filled(cache: Cache, work: &Workload) -> Cache {
     for (key, user) in work.entries() {
         wait(cache.set(key, Value::shared(Arc::clone(user)))).expect("memory does not fail");
     }
+    cache
+}
+
+fn stale() -> LoadOptions {
+    LoadOptions::new().stale_while_revalidate(2 * HOUR)
+}
+
+fn ahead() -> LoadOptions {
+    LoadOptions::new().refresh_ahead(1.0)
+}
+
+/// Returns a cache whose values were all loaded.
+fn loaded(options: LoadOptions, work: &Workload) -> Cache {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    let cache = ours::loading(ROOM, HOUR, options);
+    runtime.expect("a runtime starts").block_on(async {
+        for (key, user) in work.entries() {
+            let user = Arc::clone(user);
+            let load = |_: LoadContext<User>| async move { Ok::<_, Infallible>(Loaded::store_shared(user)) };
+            cache
+                .get_or_load(key, load)
+                .shared()
+                .await
+                .expect("the loader does not fail");
+        }
+    });
     cache
 }
 

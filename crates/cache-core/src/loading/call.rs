@@ -196,6 +196,13 @@ impl Ask<'_> {
         entry.stale_at() == Timestamp::MAX && self.options.refresh_ahead.is_none()
     }
 
+    /// Says whether an entry is a hit by the clock, and not so close to its end that chance is asked whether to renew it.
+    #[inline]
+    pub(super) fn is_fresh_for_long(&self, entry: &Entry) -> bool {
+        let now = self.cache.shared().clock.coarse();
+        now < entry.stale_at() && !self.options.may_be_due(entry, now)
+    }
+
     /// Gives a hit.
     ///
     /// # Errors

@@ -72,23 +72,29 @@ impl LoadOptions {
         (!ttl.is_zero()).then(|| now + shorten(ttl, self.jitter, random))
     }
 
-    /// Says whether a fresh entry is to be renewed now, while it is given. Chance is asked in the last quarter of its
-    /// fresh life only.
+    /// Says whether chance is to be asked if a fresh entry is renewed now: in the last quarter of its fresh life only.
+    #[inline]
+    pub(crate) fn may_be_due(&self, entry: &Entry, now: Timestamp) -> bool {
+        if self.refresh_ahead.is_none() {
+            return false;
+        }
+        let fresh_until = fresh_until(entry);
+        // In whole milliseconds, as a hit asks this.
+        let life = fresh_until
+            .as_millis()
+            .saturating_sub(entry.created().as_millis());
+        let remaining = fresh_until.as_millis().saturating_sub(now.as_millis());
+        fresh_until != Timestamp::MAX && remaining <= life / 4
+    }
+
+    /// Says whether a fresh entry is to be renewed now, while it is given.
     pub(crate) fn is_due(&self, entry: &Entry, now: Timestamp, random: &dyn Random) -> bool {
-        let Some(beta) = self.refresh_ahead else {
+        let Some(beta) = self.refresh_ahead.filter(|_| self.may_be_due(entry, now)) else {
             return false;
         };
-        let fresh_until = entry.stale_at().min(entry.expires_at());
-        if fresh_until == Timestamp::MAX || entry.load_cost().is_zero() {
-            return false;
-        }
-        let remaining = fresh_until.since(now);
-        if remaining > fresh_until.since(entry.created()) / 4 {
-            return false;
-        }
         // A fraction of 0 would make an infinite gap; 1 - fraction is never 0.
         let gap = entry.load_cost().as_secs_f64() * beta * -(1.0 - random.fraction()).ln();
-        remaining.as_secs_f64() <= gap
+        !entry.load_cost().is_zero() && fresh_until(entry).since(now).as_secs_f64() <= gap
     }
 
     /// Says whether a stale entry may be given while it is renewed.
@@ -100,6 +106,11 @@ impl LoadOptions {
     pub(crate) fn may_stand_in(&self, entry: &Entry, now: Timestamp) -> bool {
         within(self.stale_if_error, entry, now)
     }
+}
+
+#[inline]
+fn fresh_until(entry: &Entry) -> Timestamp {
+    entry.stale_at().min(entry.expires_at())
 }
 
 fn within(max_age: Option<Duration>, entry: &Entry, now: Timestamp) -> bool {

@@ -85,7 +85,7 @@ where
         answer: CacheFuture<'a, Option<Entry>>,
     ) -> Self {
         let answer = match answer.into_ready() {
-            Ok(Ok(Some(entry))) if ask.is_plainly_fresh(&entry) => {
+            Ok(Ok(Some(entry))) if ask.is_plainly_fresh(&entry) || ask.is_fresh_for_long(&entry) => {
                 return Self(match ask.read::<T, S, M>(entry) {
                     Ok(answer) => State::Done(Some(answer)),
                     Err(error) => State::unreadable(Call::new(ask, loader, refused), error),
