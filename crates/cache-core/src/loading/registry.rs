@@ -61,6 +61,14 @@ impl Registry {
         self.with(place, |shard| shard.fences.open(place.key).is_some())
     }
 
+    /// Says whether a flight is under way that a caller would join and whose loader runs.
+    pub(crate) fn is_running(&self, place: Place<'_>) -> bool {
+        self.with(place, |shard| {
+            let open = shard.fences.open(place.key);
+            open.is_some_and(|flight| flight.crew().begun().is_some())
+        })
+    }
+
     /// Lets a caller go, and gives the flight up if it was the last one.
     pub(crate) fn leave(&self, flight: &Arc<Flight>) {
         if !flight.leave() {
@@ -274,5 +282,53 @@ impl Drop for ClearTicket<'_> {
                 shard.failures.forget_all()
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::flight::Crew;
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    fn flight(registry: &Registry) -> Arc<Flight> {
+        let place = Place::of("key");
+        let flight = Flight::new(place.key.into(), place.hash, Crew::new(), 1, None);
+        let lead = || Arc::clone(&flight);
+        assert!(matches!(
+            registry.board(place, 0, |_| true, lead),
+            Boarding::Leads { .. }
+        ));
+        flight
+    }
+
+    /// Who writes waits for it, and would go on before what is on its way has arrived.
+    #[test]
+    fn a_flight_that_stores_is_not_given_up() {
+        let registry = Registry::new();
+        let flight = flight(&registry);
+        let storing = registry.begin_store(&flight, NOW);
+        assert!(!registry.abandon(&flight));
+        drop(storing);
+        assert!(registry.abandon(&flight));
+    }
+
+    #[test]
+    fn a_flight_that_is_given_up_does_not_store() {
+        let registry = Registry::new();
+        let flight = flight(&registry);
+        assert!(registry.abandon(&flight));
+        assert!(registry.begin_store(&flight, NOW).is_none());
+    }
+
+    #[test]
+    fn a_flight_whose_task_has_ended_is_kept_by_nobody() {
+        let registry = Registry::new();
+        let flight = flight(&registry);
+        assert!(registry.take_off(&flight));
+        registry.end_well(&flight, NOW);
+        registry.touch_down(&flight);
+        assert_eq!(Arc::strong_count(&flight), 1);
     }
 }

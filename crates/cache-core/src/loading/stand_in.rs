@@ -53,7 +53,7 @@ impl Ask<'_> {
             }
         }
         let entry = stand_in?;
-        if !self.cache.loads().is_full() || registry.is_open(self.place) {
+        if !self.cache.loads().is_full() || registry.is_running(self.place) {
             return None;
         }
         self.cache.tell(self.place.key, LoadEvent::Refused);

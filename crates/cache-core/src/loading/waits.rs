@@ -86,3 +86,21 @@ fn reaches(graph: &BTreeMap<u64, Vec<u64>>, from: u64, to: u64) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_wait_that_ends_is_forgotten() {
+        let (one, other) = (new_id(), new_id());
+        run_as(one, async {
+            let (first, second) = (Wait::begin(other).unwrap(), Wait::begin(other).unwrap());
+            drop(first);
+            assert!(graph().contains_key(&one));
+            drop(second);
+            assert!(!graph().contains_key(&one));
+        })
+        .await;
+    }
+}

@@ -206,3 +206,16 @@ async fn the_remembered_answer_that_there_is_nothing_can_be_deleted() {
     assert!(bench.cache.delete("key").await.unwrap());
     assert!(!bench.cache.exists("key").await.unwrap());
 }
+
+#[tokio::test]
+async fn the_longest_duration_is_no_more_than_long() {
+    let options = LoadOptions::new()
+        .stale_if_error(Duration::MAX)
+        .retry_after(Duration::MAX);
+    let bench = Bench::with(|builder| builder.loading(options));
+    let fails = || async { Err::<i64, _>(Down(1)) };
+    let error = bench.cache.get_or_load("key", fails).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Load);
+    let nothing = |_: LoadContext<i64>| async { Ok::<_, Down>(Loaded::not_found().ttl(Duration::MAX)) };
+    assert_eq!(bench.cache.get_or_load("other", nothing).await.unwrap(), None);
+}

@@ -80,6 +80,28 @@ async fn over_the_limit_a_stale_value_is_given_at_once() {
     assert_eq!((old.value, old.source), (7, Source::Stale(StaleReason::Overload)));
 }
 
+/// It has no permit either, so it may take as long as any other.
+#[tokio::test]
+async fn over_the_limit_a_stale_value_is_given_at_once_also_where_the_key_waits_to_be_loaded() {
+    let bench = limited(1);
+    ask(&bench, &Gate::open(), "key".to_owned())
+        .await
+        .unwrap()
+        .unwrap();
+    bench.clock.advance(11 * SECOND);
+    let gate = Gate::shut();
+    let _runs = ask(&bench, &gate, "a".to_owned());
+    gate.reached(1).await;
+    let patient = LoadOptions::new();
+    let load = || async { Ok::<usize, Down>(8) };
+    let cache = bench.cache.clone();
+    let _queued = tokio::spawn(async move { cache.get_or_load("key", load).options(&patient).await });
+    settle().await;
+    assert_eq!(bench.cache.loads_in_flight(), 2);
+    let old = bench.cache.get_or_load("key", load).detailed().await.unwrap();
+    assert_eq!((old.value, old.source), (0, Source::Stale(StaleReason::Overload)));
+}
+
 #[tokio::test]
 async fn a_load_that_is_given_up_gives_its_permit_back() {
     let bench = limited(1);

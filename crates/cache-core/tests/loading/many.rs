@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use cache_core::{Cache, ErrorKind, LoadOptions, LoadResult, Loaded, Source, StaleReason};
-use cache_testkit::SlowBackend;
+use cache_core::{
+    Abandon, Cache, CacheBackend, Entry, ErrorKind, Key, LoadOptions, LoadResult, Loaded, Operation, Source,
+    StaleReason, Value,
+};
+use cache_testkit::{FailingBackend, ManualClock, MapBackend, SlowBackend};
 
-use crate::support::{Bench, Down, Gate, SECOND, settle};
+use crate::support::{Bench, Down, Fixed, Gate, SECOND, settle};
 
 type Pairs = Vec<(String, Result<Loaded<String>, Down>)>;
 
@@ -234,6 +237,114 @@ async fn stale_values_are_given_while_the_batch_renews_them() {
 }
 
 #[tokio::test]
+async fn a_key_may_keep_its_value_and_another_be_given_without_being_stored() {
+    let bench = Bench::with(|builder| builder.loading(lenient()));
+    load(&bench.cache, &Asked::default(), &["a", "b"]).await;
+    bench.clock.advance(10 * SECOND);
+    let choose = |keys: Vec<String>| async move {
+        let one = |key: String| match key.as_str() {
+            "a" => (key, Ok(Loaded::not_modified())),
+            _ => (key, Ok(Loaded::do_not_store("given".to_owned()))),
+        };
+        Ok::<Pairs, Down>(keys.into_iter().map(one).collect())
+    };
+    let found = texts(bench.cache.get_or_load_many(&["a", "b"], choose).await);
+    assert_eq!(found, [Some("A".to_owned()), Some("given".to_owned())]);
+    // What was kept is fresh again.
+    assert_eq!(bench.cache.get::<String>("a").await.unwrap().unwrap(), "A");
+    assert_eq!(bench.cache.get::<String>("b").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_key_without_a_value_that_is_not_modified_is_an_error() {
+    let bench = Bench::new();
+    let keep = |keys: Vec<String>| async move {
+        let keep = |key| (key, Ok(Loaded::not_modified()));
+        Ok::<Pairs, Down>(keys.into_iter().map(keep).collect())
+    };
+    let found = bench
+        .cache
+        .get_or_load_many::<String, _>(&["a"], keep)
+        .await
+        .remove(0);
+    assert_eq!(found.unwrap_err().kind(), ErrorKind::Load);
+}
+
+#[tokio::test]
+async fn keys_that_are_due_are_given_while_one_call_renews_them_ahead() {
+    let certain = Arc::new(Fixed(0.999));
+    let options = LoadOptions::new().ttl(10 * SECOND).refresh_ahead(1.0).jitter(0.0);
+    let (bench, map) = Bench::keeping(
+        |map: MapBackend| map,
+        |builder| builder.loading(options).random(certain),
+    );
+    for key in ["a", "b"] {
+        let entry = Entry::new(Value::new("old".to_owned()), ManualClock::START)
+            .with_expires_at(ManualClock::START + 10 * SECOND)
+            .with_load_cost(2 * SECOND);
+        map.set(Key::new(key).unwrap(), entry).await.unwrap();
+    }
+    bench.clock.advance(9 * SECOND);
+    let asked = Asked::default();
+    let found = texts(load(&bench.cache, &asked, &["a", "b"]).await);
+    assert_eq!(found, [Some("old".to_owned()), Some("old".to_owned())]);
+    settle().await;
+    assert_eq!(*asked.lock().unwrap(), [["a", "b"]]);
+    assert_eq!(bench.cache.get::<String>("b").await.unwrap().unwrap(), "B");
+}
+
+#[tokio::test]
+async fn a_batch_that_was_told_to_is_finished_when_all_have_gone() {
+    let options = LoadOptions::new().on_abandon(Abandon::Finish);
+    let bench = Bench::with(|builder| builder.loading(options));
+    let (gate, asked) = (Gate::shut(), Asked::default());
+    let caller = ask(&bench.cache, &gate, &asked, &["a", "b"]);
+    gate.reached(1).await;
+    caller.abort();
+    settle().await;
+    gate.let_all_through();
+    settle().await;
+    assert_eq!(bench.cache.get::<String>("a").await.unwrap().unwrap(), "A");
+}
+
+/// Calls a write that is given up before it is done, of a key of each part of the table.
+fn touch_all(cache: &Cache) {
+    for other in 0..1_000 {
+        let key = other.to_string();
+        let write = cache.delete(&key);
+        drop(write);
+    }
+}
+
+/// Other keys were written since the caller looked, so the batch looks again.
+#[tokio::test]
+async fn a_backend_that_fails_the_second_look_of_a_batch_is_an_error_to_who_is_strict() {
+    let options = LoadOptions::new().strict(true);
+    let mut failing = None;
+    let (bench, slow) = Bench::keeping(
+        |map| {
+            let backend = failing.insert(Arc::new(FailingBackend::new(map)));
+            SlowBackend::holding(Arc::clone(backend), Operation::GetMany)
+        },
+        |builder| builder.loading(options),
+    );
+    let (cache, asked) = (bench.cache.clone(), Asked::default());
+    let told = Arc::clone(&asked);
+    let caller = tokio::spawn(async move { load(&cache, &told, &["a", "b"]).await });
+    slow.arrived(1).await;
+    touch_all(&bench.cache);
+    slow.release(1);
+    slow.arrived(2).await;
+    failing.unwrap().fail_all(ErrorKind::Unavailable);
+    slow.open();
+    for answer in caller.await.unwrap() {
+        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    assert!(asked.lock().unwrap().is_empty());
+    assert_eq!(bench.cache.loads_in_flight(), 0);
+}
+
+#[tokio::test]
 async fn a_closed_cache_fails_each_key() {
     let bench = Bench::new();
     bench.cache.close().await.unwrap();
@@ -270,7 +381,7 @@ fn lenient() -> LoadOptions {
 }
 
 /// Waits until so many calls have come to the backend. The time of the runtime is paused, so if they do not come, it fails.
-async fn arrive(slow: &SlowBackend<cache_testkit::MapBackend>, calls: usize) {
+async fn arrive(slow: &SlowBackend<MapBackend>, calls: usize) {
     let arrived = tokio::time::timeout(SECOND, slow.arrived(calls)).await;
     assert!(arrived.is_ok(), "{calls} calls do not come at the same time");
 }

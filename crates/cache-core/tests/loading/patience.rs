@@ -3,14 +3,16 @@
 
 use std::future::{Future, IntoFuture};
 use std::sync::{Arc, OnceLock, mpsc};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use cache_core::{Cache, CacheBackend, ErrorKind, LoadOptions, Operation};
 use cache_testkit::{MapBackend, SlowBackend};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::support::{Bench, Down, Gate, SECOND};
+use crate::support::{Bench, Down, Gate, SECOND, settle};
 
 const HARD: Duration = Duration::from_millis(100);
 /// What a waiter waits longer than the load itself.
@@ -221,4 +223,184 @@ async fn a_slow_look_before_the_load_is_not_counted_against_the_hard_timeout() {
     tokio::time::sleep(10 * HARD).await;
     slow.open();
     assert_eq!(caller.await.unwrap().unwrap(), 7);
+}
+
+/// Waits for the flight of another runtime, polled once within one that ends then.
+fn polled_in_one_that_ends<F: Future>(call: F) -> std::pin::Pin<Box<F>> {
+    let ending = still();
+    let mut call = Box::pin(call);
+    let _entered = ending.enter();
+    let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    call
+}
+
+#[test]
+fn a_caller_that_goes_on_in_another_runtime_has_its_bound_there() {
+    let bench = bench(LoadOptions::new().hard_timeout(HARD));
+    let (stands, goes) = (still(), still());
+    leads(&stands, &bench.cache, &Gate::shut());
+    let joined = polled_in_one_that_ends(load(&bench.cache, 7));
+    assert_eq!(goes.block_on(joined).unwrap_err().kind(), ErrorKind::Timeout);
+}
+
+#[test]
+fn a_caller_that_goes_on_in_another_runtime_has_its_soft_timeout_there() {
+    let options = LoadOptions::new().ttl(10 * SECOND).jitter(0.0);
+    let options = options.stale_if_error(60 * SECOND).soft_timeout(HARD);
+    let bench = bench(options.hard_timeout(60 * SECOND));
+    let (stands, goes) = (still(), driven());
+    goes.block_on(load(&bench.cache, 1)).unwrap();
+    bench.clock.advance(10 * SECOND);
+    leads(&stands, &bench.cache, &Gate::shut());
+    let joined = polled_in_one_that_ends(load(&bench.cache, 7));
+    assert_eq!(goes.block_on(joined).unwrap(), 1);
+}
+
+/// The leader is polled on in another runtime than that of its load, which ends.
+#[test]
+fn a_stale_value_is_given_in_the_place_of_a_load_whose_runtime_ends() {
+    let options = LoadOptions::new().ttl(10 * SECOND).jitter(0.0);
+    let bench = bench(options.stale_if_error(60 * SECOND));
+    let goes = driven();
+    goes.block_on(load(&bench.cache, 1)).unwrap();
+    bench.clock.advance(10 * SECOND);
+    let leads = polled_in_one_that_ends(load(&bench.cache, 7));
+    assert_eq!(goes.block_on(leads).unwrap(), 1);
+}
+
+/// The load that a caller joined ends with its runtime, while it waits for a permit. The caller then waits for one itself.
+#[test]
+fn a_caller_that_starts_over_has_all_of_its_time_again() {
+    let bench = Bench::with(|builder| {
+        let builder = builder.max_concurrent_loads(1).load_wait(10 * SECOND);
+        builder.loading(LoadOptions::new().hard_timeout(HARD))
+    });
+    let (ending, goes) = (still(), driven());
+    goes.block_on(async {
+        let cache = bench.cache.clone();
+        let busy = tokio::spawn(async move {
+            let slow = || async {
+                tokio::time::sleep(10 * SECOND + SECOND / 2).await;
+                Ok::<usize, Down>(1)
+            };
+            let unhurried = LoadOptions::new().hard_timeout(None);
+            cache.get_or_load("busy", slow).options(&unhurried).await
+        });
+        settle().await;
+        let mut leads = Box::pin(load(&bench.cache, 6));
+        {
+            let _entered = ending.enter();
+            let polled = leads.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(polled.is_pending());
+        }
+        let cache = bench.cache.clone();
+        let joined = tokio::spawn(async move { load(&cache, 7).await });
+        tokio::time::sleep(10 * SECOND - HARD).await;
+        ending.shutdown_background();
+        assert_eq!(joined.await.unwrap().unwrap(), 7);
+        assert!(busy.await.unwrap().is_ok());
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_joined_one_load_each_wait_as_long_as_they_may() {
+    let bench = bench(LoadOptions::new().hard_timeout(None));
+    let gate = Gate::shut();
+    let (cache, held) = (bench.cache.clone(), gate.clone());
+    let leader = tokio::spawn(async move {
+        let load = || async move { Ok::<_, Down>(held.pass().await) };
+        cache.get_or_load("key", load).await
+    });
+    gate.reached(1).await;
+    let start = Instant::now();
+    // The first sets the alarm that the others share if they can.
+    let callers = [3, 5, 1, 3, 4].map(|times| {
+        let cache = bench.cache.clone();
+        tokio::spawn(async move {
+            let options = LoadOptions::new().hard_timeout(times * HARD);
+            let call = cache.get_or_load("key", || async { Ok::<usize, Down>(7) });
+            let error = call.options(&options).await.unwrap_err();
+            (times, error.kind(), start.elapsed())
+        })
+    });
+    for caller in callers {
+        let (times, kind, waited) = caller.await.unwrap();
+        assert_eq!((kind, waited), (ErrorKind::Timeout, times * HARD + GRACE));
+    }
+    gate.let_all_through();
+    assert_eq!(leader.await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_joined_later_outlast_the_alarm_of_the_first() {
+    let bench = bench(LoadOptions::new().hard_timeout(HARD));
+    let gate = Gate::shut();
+    let (cache, held) = (bench.cache.clone(), gate.clone());
+    let unhurried = LoadOptions::new().hard_timeout(None);
+    let leader = tokio::spawn(async move {
+        let load = || async move { Ok::<_, Down>(held.pass().await) };
+        cache.get_or_load("key", load).options(&unhurried).await
+    });
+    gate.reached(1).await;
+    let start = Instant::now();
+    let waits = |cache: Cache| tokio::spawn(async move { (load(&cache, 7).await, start.elapsed()) });
+    let first = waits(bench.cache.clone());
+    tokio::time::sleep(HARD / 2).await;
+    let second = waits(bench.cache.clone());
+    assert_eq!(first.await.unwrap().1, HARD + GRACE);
+    let (answer, waited) = second.await.unwrap();
+    assert_eq!(
+        (answer.unwrap_err().kind(), waited),
+        (ErrorKind::Timeout, HARD + HARD / 2 + GRACE)
+    );
+    // Whoever comes after the alarm has rung has a bound too.
+    let third = waits(bench.cache.clone()).await.unwrap();
+    assert_eq!(
+        (third.0.unwrap_err().kind(), third.1),
+        (ErrorKind::Timeout, 2 * HARD + HARD / 2 + 2 * GRACE)
+    );
+    gate.let_all_through();
+    leader.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_alarm_of_those_who_joined_ends_with_their_load() {
+    let bench = bench(LoadOptions::new());
+    let gate = Gate::shut();
+    let mut callers = JoinSet::new();
+    for _ in 0..10 {
+        let (cache, held) = (bench.cache.clone(), gate.clone());
+        callers.spawn(async move {
+            let load = || async move { Ok::<_, Down>(held.pass().await) };
+            cache.get_or_load("key", load).await
+        });
+    }
+    gate.reached(1).await;
+    settle().await;
+    let alive = || Handle::current().metrics().num_alive_tasks();
+    assert_eq!(alive(), 10 + 2, "the load and the alarm");
+    gate.let_all_through();
+    assert!(callers.join_all().await.iter().all(Result::is_ok));
+    settle().await;
+    assert_eq!(alive(), 0);
+}
+
+#[tokio::test]
+async fn the_alarm_of_those_who_joined_ends_when_they_have_gone() {
+    let bench = bench(LoadOptions::new());
+    let gate = Gate::shut();
+    let mut callers = JoinSet::new();
+    for _ in 0..10 {
+        let (cache, held) = (bench.cache.clone(), gate.clone());
+        callers.spawn(async move {
+            let load = || async move { Ok::<_, Down>(held.pass().await) };
+            cache.get_or_load("key", load).await
+        });
+    }
+    gate.reached(1).await;
+    settle().await;
+    callers.shutdown().await;
+    settle().await;
+    assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
 }

@@ -331,6 +331,29 @@ async fn a_backend_that_fails_does_not_make_a_load_fail() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
+/// Other keys were written since the caller looked, so the load looks again.
+#[tokio::test]
+async fn a_backend_that_fails_the_second_look_is_an_error_to_who_is_strict() {
+    let options = LoadOptions::new().strict(true).error_memory(SECOND);
+    let (bench, failing) = Bench::keeping(FailingBackend::new, |builder| builder.loading(options));
+    let gate = Gate::open();
+    let run = gate.clone();
+    let load = || async move { Ok::<_, Down>(run.pass().await) };
+    let asked = bench.cache.get_or_load("key", load).into_future();
+    for other in 0..1_000 {
+        bench.cache.set(&other.to_string(), 1_i64).await.unwrap();
+    }
+    failing.fail_all(ErrorKind::Unavailable);
+    assert_eq!(asked.await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!((gate.runs(), bench.cache.loads_in_flight()), (0, 0));
+    // It says nothing about the source, so it is not remembered.
+    failing.heal();
+    let again = bench
+        .cache
+        .get_or_load("key", || async { Ok::<_, Down>(7_usize) });
+    assert_eq!(again.await.unwrap(), 7);
+}
+
 #[tokio::test]
 async fn a_closed_cache_is_an_error_and_loads_nothing() {
     let bench = Bench::new();

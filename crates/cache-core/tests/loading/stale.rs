@@ -414,6 +414,29 @@ async fn a_value_is_not_renewed_before_the_last_quarter_of_its_life() {
     assert!(!renewed_with(nearly_one, 25 * SECOND + Duration::from_millis(1)).await);
 }
 
+/// They lie in the same part of the table, so the load looks again, and finds what it is to renew.
+#[tokio::test(start_paused = true)]
+async fn a_value_is_renewed_ahead_also_where_other_keys_were_written_since_it_was_found() {
+    let certain = Arc::new(Fixed(0.999));
+    let bench = Bench::with(|builder| builder.loading(options().refresh_ahead(1.0)).random(certain));
+    let slow = || async {
+        tokio::time::sleep(2 * SECOND).await;
+        Ok::<i64, Down>(1)
+    };
+    bench.cache.get_or_load("key", slow).await.unwrap();
+    bench.clock.advance(9 * SECOND);
+    let found = bench
+        .cache
+        .get_or_load("key", || async { Ok::<i64, Down>(2) })
+        .into_future();
+    for other in 0..1_000 {
+        bench.cache.set(&other.to_string(), 1_i64).await.unwrap();
+    }
+    assert_eq!(found.await.unwrap(), 1);
+    settle().await;
+    assert_eq!(bench.cache.get::<i64>("key").await.unwrap(), Some(2));
+}
+
 #[tokio::test]
 async fn a_value_that_was_set_is_not_renewed_ahead() {
     let bench = with(options().refresh_ahead(100.0));

@@ -8,7 +8,7 @@
 
 use std::fmt::Debug;
 
-use cache_core::{CacheError, ErrorKind, Operation, Result};
+use cache_core::{CacheError, ErrorKind, Loaded, Operation, Result};
 
 use super::probe::{all, assert_kept, assert_unreadable, cache, counted, failing};
 use crate::fixture::Fixture;
@@ -19,6 +19,8 @@ pub async fn an_empty_batch_makes_no_call(fixture: &dyn Fixture) {
     assert!(cache.get_many::<i64>(&[] as &[&str]).await.is_empty());
     assert!(cache.set_many::<i64>([]).await.is_empty());
     assert!(cache.delete_many(&[] as &[&str]).await.is_empty());
+    let load = |_: Vec<String>| async { Ok::<Vec<(String, Result<Loaded<i64>>)>, CacheError>(Vec::new()) };
+    assert!(cache.get_or_load_many(&[] as &[&str], load).await.is_empty());
     assert_eq!(calls.total(), 0);
 }
 
