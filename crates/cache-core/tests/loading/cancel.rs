@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use cache_core::{Abandon, Cache, ErrorKind, LoadEvent, LoadOptions, LoadResult, Source};
+use cache_core::{Abandon, Cache, ErrorKind, LoadEvent, LoadOptions, LoadResult, Loaded, Source};
 use cache_testkit::SlowBackend;
 use tokio::task::JoinSet;
 
@@ -332,4 +332,57 @@ async fn close_ends_a_load_that_a_write_has_taken_off_the_table() {
     bench.cache.delete("a").await.unwrap();
     bench.cache.close().await.unwrap();
     assert_eq!(caller.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+/// What a batch joined ends with its runtime. It starts over, by when what it found first is deleted and all permits are taken.
+#[test]
+fn a_batch_that_starts_over_does_not_give_what_was_deleted_meanwhile() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let options = LoadOptions::new()
+        .ttl(Duration::from_secs(10))
+        .stale_if_error(Duration::from_secs(60));
+    let bench = Bench::with(|builder| builder.loading(options).max_concurrent_loads(1));
+    let (ending, staying) = (runtime(), runtime());
+    let gate = Gate::shut();
+    let leader = staying.block_on(async {
+        bench
+            .cache
+            .get_or_load("key", || async { Ok::<_, Down>(100_usize) })
+            .await
+            .unwrap();
+        bench.clock.advance(Duration::from_secs(10));
+        let _entered = ending.enter();
+        ask(&bench.cache, &gate)
+    });
+    ending.block_on(gate.reached(1));
+    staying.block_on(async {
+        let (cache, held) = (bench.cache.clone(), gate.clone());
+        let batch = tokio::spawn(async move {
+            let load = |keys: Vec<String>| async move {
+                let run = held.pass().await;
+                Ok::<_, Down>(vec![(keys[0].clone(), Ok(Loaded::store(run)))])
+            };
+            cache.get_or_load_many(&["key"], load).await.remove(0)
+        });
+        settle().await;
+        bench.cache.delete("key").await.unwrap();
+        let (cache, held) = (bench.cache.clone(), gate.clone());
+        let busy = tokio::spawn(async move {
+            let load = || async move { Ok::<_, Down>(held.pass().await) };
+            cache.get_or_load("busy", load).await
+        });
+        settle().await;
+        ending.shutdown_background();
+        gate.reached(2).await;
+        settle().await;
+        gate.let_all_through();
+        assert_eq!(batch.await.unwrap().unwrap(), Some(2));
+        assert_eq!(busy.await.unwrap().unwrap(), 1);
+    });
+    drop(leader);
 }
