@@ -26,7 +26,9 @@
 //!   writes at once. The order of use may then be off by as many calls, and a value that was written over is dropped with
 //!   the next of these batches or by the next maintenance, not at once.
 //! - Entries whose time has ended go before any live entry does, from the millisecond of their end on. Where more than 64
-//!   end within the same 16 ms, the last of them may be taken for live until these have passed.
+//!   end within the same 16 ms, the last of them may be taken for live until these have passed. A write looks at 4,096
+//!   entries at most that may be over: with a time to idle, where more than that were used shortly before their end, and
+//!   with a limit by weight, where more have to go for one heavy entry, live ones may go before the rest of them.
 //! - Asking whether a key exists is no use, unless a clear of more than 1,000 entries is just being freed: then moka has to
 //!   show the entry, and takes that for one.
 //! - Where many threads call, which entry is the least recently used is approximate: reads reach the policy through a bounded
