@@ -221,6 +221,7 @@ fn while_the_source_is_stopped_products_and_searches_are_given_stale() {
     let service = Service::start_with(&flags, &settings);
     assert_eq!(service.get("/products/7").header("x-cache"), Some("miss"));
     assert_eq!(service.get("/search?q=oak").header("x-cache"), Some("miss"));
+    assert_eq!(service.get("/products/5001").status, 404);
     let stopped = service.call("POST", "/source/stop", "");
     assert_eq!(
         (stopped.status, stopped.body.as_str()),
@@ -232,9 +233,12 @@ fn while_the_source_is_stopped_products_and_searches_are_given_stale() {
     assert_eq!(service.get("/products?ids=7,7").header("x-cache"), Some("stale"));
     let search = service.get("/search?q=oak");
     assert_eq!((search.status, search.header("x-cache")), (200, Some("stale")));
-    let unknown = service.get("/products/8");
-    assert_eq!(unknown.status, 503, "{}", unknown.body);
-    assert!(unknown.body.contains("the source is stopped"), "{}", unknown.body);
+    // A product that was never asked for, and that there is none, which is not known for longer than its TTL.
+    for target in ["/products/8", "/products/5001"] {
+        let unknown = service.get(target);
+        assert_eq!(unknown.status, 503, "{}", unknown.body);
+        assert!(unknown.body.contains("the source is stopped"), "{}", unknown.body);
+    }
     let metrics = service.get("/metrics").body;
     let value_of = |cache: &str, start: &str, label: &str| {
         let line = metrics

@@ -79,18 +79,9 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A service in which everything happens within seconds.
+/// A service in which everything happens within seconds: dead links end before they are evicted.
 fn busy() -> Service {
-    Service::start(&[
-        "--rate",
-        "500",
-        "--max-items",
-        "100",
-        "--ttl",
-        "1s",
-        "--stale-for",
-        "0s",
-    ])
+    Service::start(&["--rate", "500", "--max-items", "100", "--ttl", "200ms"])
 }
 
 #[test]
