@@ -72,7 +72,7 @@ fn the_source_systems_seven_are_there_for_both_caches_under_both_names() {
 }
 
 /// Says whether caches in memory do not have a metric: these have no weigher, and no server behind them.
-pub(crate) fn absent_in_memory(metric: &names::Metric) -> bool {
+fn absent_in_memory(metric: &names::Metric) -> bool {
     metric.of_server || metric.suffix.contains("weight")
 }
 
