@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A hit is answered at once, without an allocation or a lock of ours: the future is ready when it is made. No async
-//! runtime is needed.
+//! runtime is needed. Only the first and the 32nd read of a cache by a thread allocate, for [what it
+//! remembers](#what-a-thread-remembers).
 //!
 //! # What least recently used means here
 //!
@@ -50,8 +51,8 @@
 //!
 //! # What a thread remembers
 //!
-//! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread that has
-//! read a cache 32 times takes some 80 KB for it, once. It holds no value: a value that is removed is dropped. But the room
+//! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread notes
+//! a cache at its first read, in a few words, and takes some 80 KB for it at the 32nd, once each. It holds no value: a value that is removed is dropped. But the room
 //! of its object (at most 1 KiB each, 512 at most) is given back only when the thread remembers another entry in its
 //! place, or when another cache takes the place of this one in the thread.
 //!
