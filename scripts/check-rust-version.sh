@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles all that users build with the Rust version that the workspace declares, where that version is installed, in a
-# folder of its own: it takes a minute or two once. Elsewhere check-dependencies.sh still compares what dependencies declare.
+# folder of its own: it takes two or three minutes once. Elsewhere check-dependencies.sh still compares what dependencies declare.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
