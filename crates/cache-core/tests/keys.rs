@@ -130,8 +130,13 @@ proptest! {
 }
 
 #[test]
-fn an_empty_key_is_refused() {
-    assert_eq!(Key::new("").unwrap_err().kind(), ErrorKind::EmptyKey);
+fn an_empty_key_is_refused_with_what_to_do() {
+    let error = Key::new("").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::EmptyKey);
+    assert_eq!(
+        error.to_string(),
+        "the key is empty; give it at least one character"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `Value`: each form is made from the other at most once and only when asked for, and none of them is printed.
 
+use std::any::type_name;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -192,6 +193,23 @@ fn an_object_and_its_bytes_do_not_read_as_a_type_that_does_not_fit() {
             value.read::<u32>(&Codec::json()).unwrap_err().kind(),
             ErrorKind::TypeMismatch
         );
+    }
+}
+
+/// An object knows the type that it was stored as; bytes only know that it was another one.
+#[test]
+fn a_value_of_another_type_says_which_was_asked_for_and_what_to_do() {
+    let object = Value::new(ada());
+    let encoded = Value::from_payload(object.payload(&Codec::json()).unwrap());
+    let stored_as = format!("the value was stored as {}", type_name::<User>());
+    for (value, stored) in [
+        (object, stored_as.as_str()),
+        (encoded, "was stored from another type"),
+    ] {
+        let message = value.read::<u32>(&Codec::json()).unwrap_err().to_string();
+        assert!(message.contains(stored), "{message}");
+        let to_do = "does not read as u32; ask for the stored type";
+        assert!(message.contains(to_do), "{message}");
     }
 }
 

@@ -11,7 +11,10 @@ use crate::store::Store;
 
 /// Entries in the memory of this process.
 ///
-/// Dropping it ends its thread; [`close`](CacheBackend::close) does so too and waits for it.
+/// Dropping it ends its thread; [`close`](CacheBackend::close) does so too and waits for it. Before it ends the thread removes
+/// every entry, once and in one pass, in some microseconds for each beside what its value needs to be dropped: a million
+/// entries take seconds. Every operation fails from the call of close on, so nothing is added meanwhile, and no runtime
+/// thread is held up. Whoever cannot wait so long drops the future: the thread goes on without it.
 ///
 /// Values are dropped by whoever removes them, while the cache is at work. The `Drop` of a value must not call a cache:
 /// it could wait for itself.

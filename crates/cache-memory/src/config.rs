@@ -47,6 +47,10 @@ impl MemoryBuilder {
 
     /// Sets how much the entries weigh at most in all, in the unit of the weigher. An entry heavier than that is not
     /// stored. No limit unless it is told.
+    ///
+    /// It is exceeded only while writes run, by no more than what the entries weigh that are being written. So with 64 writers
+    /// it stays below a twentieth of the limit as long as no entry weighs more than a 1,280th of it; with a single writer, as
+    /// long as none weighs more than a twentieth.
     pub fn max_weight(mut self, weight: u64, weigher: Weigher) -> Self {
         self.max_weight = Some((weight, weigher));
         self

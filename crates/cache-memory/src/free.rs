@@ -3,6 +3,19 @@
 use crate::name::Sought;
 use crate::store::{SLICE, Store};
 
+/// How many entries that may be over a write looks at before it lets moka evict a live one. Those that were used meanwhile,
+/// where there is a time to idle, are looked at in vain, but once in that time at most.
+const LOOKS: usize = 4_096;
+
+/// What a sweep came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Swept {
+    /// How many entries it looked at.
+    pub(crate) looked: usize,
+    /// How many of them it freed.
+    pub(crate) freed: usize,
+}
+
 impl Store {
     /// Frees every entry of a closed cache.
     pub(crate) fn free_all(&self) {
@@ -37,12 +50,31 @@ impl Store {
         self.settle();
     }
 
-    /// Looks at up to `most` entries whose time may have ended, frees those that are over, and says how many it looked at.
-    pub(crate) fn sweep(&self, most: usize) -> usize {
-        for looked in 0..most {
+    /// Frees entries that are over until there is room for a new one that weighs so much, or until none is left, or until it
+    /// has looked at so many that the write would take long.
+    pub(crate) fn make_room(&self, weight: u64) {
+        let mut looks = LOOKS;
+        loop {
+            let swept = self.sweep(SLICE, looks);
+            if swept.freed > 0 {
+                // What it removed waits in moka's queue, which must not fill up.
+                self.settle();
+            }
+            looks = looks.saturating_sub(swept.looked);
+            if swept.freed < SLICE || looks == 0 || !self.is_full_with(weight) {
+                return;
+            }
+        }
+    }
+
+    /// Frees up to `most` entries that are over, and looks at up to `looks` that may be.
+    pub(crate) fn sweep(&self, most: usize, looks: usize) -> Swept {
+        let mut swept = Swept { looked: 0, freed: 0 };
+        while swept.freed < most && swept.looked < looks {
             let Some((slot, key)) = self.ledger.first_due() else {
-                return looked;
+                return swept;
             };
+            swept.looked += 1;
             let sought = Sought::from(key.as_str());
             let _in_order = self.in_order(sought);
             // No write to this key runs now, so a slot that is still there is that of the entry in moka.
@@ -50,9 +82,10 @@ impl Store {
                 let _change = self.changes.begin(sought.hash);
                 self.moka.invalidate(&sought);
                 self.ledger.put_off(slot, &key);
+                swept.freed += 1;
             }
         }
-        most
+        swept
     }
 }
 
@@ -65,8 +98,8 @@ mod tests {
     use cache_testkit::ManualClock;
 
     use super::*;
-    use crate::MemoryBackend;
     use crate::config::MemoryBuilder;
+    use crate::{MemoryBackend, Weigher};
 
     /// A clock that looks at the cache whenever it is asked for the time, which is in the middle of things.
     #[derive(Debug)]
@@ -133,7 +166,7 @@ mod tests {
         set(&store, "key");
         clock.time.advance(Duration::from_secs(1));
         clock.seen.lock().unwrap().clear();
-        assert_eq!(store.sweep(SLICE), 1);
+        assert_eq!(store.sweep(SLICE, SLICE), Swept { looked: 1, freed: 1 });
         let seen: Vec<_> = clock
             .seen
             .lock()
@@ -159,16 +192,53 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_of_very_many_frees_a_slice() {
+    fn a_sweep_of_very_many_frees_a_slice_and_a_write_that_needs_room_no_more_than_it_may_look_at() {
         let clock = ManualClock::new();
-        let store = Store::new(&MemoryBackend::builder().clock(clock.clone()));
+        let weigher = Weigher::new(|_, _: &Value| 1);
+        let store = Store::new(
+            &MemoryBackend::builder()
+                .max_weight(200_000, weigher)
+                .clock(clock.clone()),
+        );
         for n in 0..200_000 {
             set(&store, &n.to_string());
         }
         clock.advance(Duration::from_secs(2));
-        assert_eq!(store.sweep(SLICE), SLICE);
+        let slice = Swept {
+            looked: SLICE,
+            freed: SLICE,
+        };
+        assert_eq!(store.sweep(SLICE, LOOKS), slice);
         store.settle();
         assert_eq!(store.ledger.items(), 200_000 - SLICE as u64);
+        store.make_room(200_000);
+        assert_eq!(store.ledger.items(), 200_000 - (SLICE + LOOKS) as u64);
+    }
+
+    /// The cost of a write has a bound also where all that is due was used meanwhile.
+    #[test]
+    fn a_write_looks_at_a_bounded_number_of_entries_that_were_used_meanwhile() {
+        let clock = ManualClock::new();
+        let idle = Duration::from_millis(500);
+        let entries = LOOKS + 100;
+        let config = MemoryBackend::builder()
+            .max_items(entries as u64)
+            .time_to_idle(idle);
+        let store = Store::new(&config.clock(clock.clone()));
+        for n in 0..entries {
+            set(&store, &n.to_string());
+        }
+        clock.advance(idle / 2);
+        for n in 0..entries {
+            assert!(store.get(Key::new(&n.to_string()).unwrap()).unwrap().is_some());
+        }
+        clock.advance(idle / 2);
+        store.make_room(1);
+        let left = Swept {
+            looked: 100,
+            freed: 0,
+        };
+        assert_eq!(store.sweep(SLICE, LOOKS), left);
     }
 
     /// Writers that store as many entries as are freed, all the time: new ones are not looked at for ever.

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A hit is answered at once, without an allocation or a lock of ours: the future is ready when it is made. No async
-//! runtime is needed.
+//! runtime is needed. Only the first and the 32nd read of a cache by a thread allocate, for [what it
+//! remembers](#what-a-thread-remembers).
 //!
 //! # What least recently used means here
 //!
@@ -26,7 +27,9 @@
 //!   writes at once. The order of use may then be off by as many calls, and a value that was written over is dropped with
 //!   the next of these batches or by the next maintenance, not at once.
 //! - Entries whose time has ended go before any live entry does, from the millisecond of their end on. Where more than 64
-//!   end within the same 16 ms, the last of them may be taken for live until these have passed.
+//!   end within the same 16 ms, the last of them may be taken for live until these have passed. A write looks at 4,096
+//!   entries at most that may be over: with a time to idle, where more than that were used shortly before their end, and
+//!   with a limit by weight, where more have to go for one heavy entry, live ones may go before the rest of them.
 //! - Asking whether a key exists is no use, unless a clear of more than 1,000 entries is just being freed: then moka has to
 //!   show the entry, and takes that for one.
 //! - Where many threads call, which entry is the least recently used is approximate: reads reach the policy through a bounded
@@ -48,8 +51,8 @@
 //!
 //! # What a thread remembers
 //!
-//! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread that has
-//! read a cache 32 times takes some 80 KB for it, once. It holds no value: a value that is removed is dropped. But the room
+//! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread notes
+//! a cache at its first read, in a few words, and takes some 80 KB for it at the 32nd, once each. It holds no value: a value that is removed is dropped. But the room
 //! of its object (at most 1 KiB each, 512 at most) is given back only when the thread remembers another entry in its
 //! place, or when another cache takes the place of this one in the thread.
 //!

@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::store::Store;
+use crate::store::{SLICE, Store};
 
-/// How many entries are freed before moka's queue is emptied and the thread looks whether it is to stop.
-const SLICE: usize = 32;
 /// How many slices are freed before what a clear has hidden has its turn.
 const SLICES: usize = 1_024;
 
@@ -111,7 +109,7 @@ fn run(store: &Weak<Store>, signal: &Signal, interval: Duration) {
         let mut more = true;
         while more && !signal.stopped() {
             for _ in 0..SLICES {
-                more = store.sweep(SLICE) == SLICE;
+                more = store.sweep(SLICE, SLICE).looked == SLICE;
                 store.settle();
                 if !more || signal.stopped() {
                     break;

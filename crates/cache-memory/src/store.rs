@@ -24,7 +24,7 @@ use crate::weigher::Weigher;
 
 /// How many locks keep the writes to one key in order. Writes to different keys rarely meet.
 const ORDERS: usize = 64;
-/// How many entries whose time has ended a write frees before it evicts a live one.
+/// How many entries are freed before moka's queue is emptied.
 pub(crate) const SLICE: usize = 32;
 /// Up to this many entries a clear frees itself; more are left to the maintenance thread.
 const FREED_BY_CLEAR: u64 = 1_000;
@@ -136,9 +136,8 @@ impl Store {
             // Moka would empty the cache to make room for it.
             return self.delete(key).map(|_| self.ledger.note_too_heavy());
         }
-        if self.is_full_with(units) && self.sweep(SLICE) > 0 {
-            // What it removed waits in moka's queue, which must not fill up.
-            self.settle();
+        if self.is_full_with(units) {
+            self.make_room(units);
         }
         let sought = Sought::new(key);
         let name = sought.to_name();
@@ -242,7 +241,8 @@ impl Store {
         }
     }
 
-    fn is_full_with(&self, weight: u64) -> bool {
+    /// Says whether something has to go for an entry of this weight.
+    pub(crate) fn is_full_with(&self, weight: u64) -> bool {
         self.max_items
             .or(self.max_weight)
             .is_some_and(|limit| self.moka.weighted_size().saturating_add(weight) > limit)

@@ -1,3 +1,3 @@
-//! The atomics that `ages.rs` and `afresh.rs` run on. A model checker puts its own in their place.
+//! The atomics that `ages.rs`, `afresh.rs` and `changes.rs` run on. A model checker puts its own in their place.
 
 pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};

@@ -198,18 +198,22 @@ fn growth(flood: &str) -> Growth {
     }
 }
 
-/// Asserts that a flood grows as it should. What is removed waits longer where other processes stop a thread that looks at
-/// it, so there are three goes.
+/// Asserts that a flood grows as it should, two times of three. What is removed waits longer where other processes stop a
+/// thread that looks at it, so one may do otherwise.
 fn assert_grows(flood: &str, as_it_should: impl Fn(Growth) -> bool) {
-    let mut goes = Vec::new();
-    while goes.len() < 3 {
+    let (mut well, mut otherwise) = (0, Vec::new());
+    while well < 2 {
         let growth = growth(flood);
         if as_it_should(growth) {
-            return;
+            well += 1;
+        } else {
+            otherwise.push(growth);
         }
-        goes.push(growth);
+        assert!(
+            otherwise.len() < 2,
+            "the flood {flood:?} did not grow as it should: {otherwise:?}"
+        );
     }
-    unreachable!("the flood {flood:?} did not grow as it should: {goes:?}");
 }
 
 /// Each writer holds one value that it is about to store.

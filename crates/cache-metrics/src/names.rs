@@ -6,8 +6,8 @@
 //! | suffix | kind | further labels | moves when |
 //! |---|---|---|---|
 //! | `hits_total` | counter | | a get finds a fresh entry; each key of a `get_many` counts, and each caller of `get_or_load` |
-//! | `misses_total` | counter | | a get finds none, or one that is over or stale. Hits and misses are all gets |
-//! | `sets_total` | counter | | a value was stored |
+//! | `misses_total` | counter | | a get finds none, or one that is over or stale. Each get is a hit, a miss or an error, but for a hit that does not read: that is an error beside |
+//! | `sets_total` | counter | | a set succeeded, also where the backend did not keep the value: one that is too heavy, or that TinyLFU refused, is an eviction beside. A set with a TTL of zero is a delete and counts as one |
 //! | `deletes_total` | counter | | a delete removed a live entry |
 //! | `evictions_total` | counter | `cause` | a live entry was taken for room, or a new one not kept for want of it |
 //! | `items_current` | gauge | | entries held now |
@@ -75,7 +75,10 @@ pub(crate) const MISSES: Metric = aliased(counter(
     "misses_total",
     "Gets that found no entry, one that was over or stale, or, in a call that loads, one that does not read.",
 ));
-pub(crate) const SETS: Metric = aliased(counter("sets_total", "Values that were stored."));
+pub(crate) const SETS: Metric = aliased(counter(
+    "sets_total",
+    "Sets that succeeded, those whose value was not kept for want of room included; one with a TTL of zero is a delete.",
+));
 pub(crate) const DELETES: Metric = aliased(counter("deletes_total", "Deletes that removed a live entry."));
 pub(crate) const EVICTIONS: Metric = Metric {
     labels: &["cause"],

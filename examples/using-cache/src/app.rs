@@ -82,6 +82,7 @@ async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Fail
         .local_addr()
         .map_err(|error| Failure::Listen(args.listen, error))?;
 
+    banner::starting(address);
     let source = Source::embedded(args.source_delay)?;
     let products = source.len();
     let caches = Caches::open(&factory, &config).await?;

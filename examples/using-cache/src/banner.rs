@@ -1,4 +1,5 @@
-//! The first output: what runs, and where to look.
+//! The first output: what runs, and where to look. It comes before all that may take a while: a long trace, and caches whose
+//! server does not answer.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,6 +18,15 @@ pub(crate) fn reading(trace: &Path) {
         "using-cache {} reads the trace {}",
         env!("CARGO_PKG_VERSION"),
         trace.display()
+    ));
+}
+
+/// Says where the service will be, before its caches are opened: those that are required may keep it waiting.
+pub(crate) fn starting(address: SocketAddr) {
+    say(format_args!(
+        "using-cache {} starts at http://{} and opens its caches",
+        env!("CARGO_PKG_VERSION"),
+        reachable(address)
     ));
 }
 

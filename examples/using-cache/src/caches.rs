@@ -10,7 +10,7 @@ use tracing::info;
 /// The caches, each with a name of its own in the metrics. Clones are handles on the same caches.
 #[derive(Clone, Debug)]
 pub struct Caches {
-    /// From the id of a product to the product, or to `None` if there is none.
+    /// From the id of a product to the product, or to the answer that there is none.
     pub products: Cache,
     /// From a search term to the ids that it finds.
     pub searches: Cache,

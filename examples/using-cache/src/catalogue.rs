@@ -7,12 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{CacheError, ErrorKind, LoadContext, Loaded, Result};
+use cache_core::{CacheError, ErrorKind, LoadContext, Result};
 
 use crate::caches::Caches;
 use crate::lookups::{CacheReport, CacheStatus, Lookups};
 use crate::product::{Change, Product};
 use crate::source::{Source, SourceStopped};
+use crate::unknown::Unknown;
 
 /// The stock of a scarce product changes what people are told, so it is cached for a shorter time.
 const SCARCE_TTL: Duration = Duration::from_secs(5);
@@ -32,14 +33,14 @@ pub struct Catalogue {
 /// An answer, and whether the cache had it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer<T> {
-    /// The answer, shared with the cache: nothing is copied.
-    pub value: Arc<T>,
+    /// The answer. What it holds in an `Arc` is shared with the cache: nothing is copied.
+    pub value: T,
     /// Whether the cache had it.
     pub status: CacheStatus,
 }
 
-impl<T> From<cache_core::Answer<Arc<T>>> for Answer<T> {
-    fn from(answer: cache_core::Answer<Arc<T>>) -> Self {
+impl<T> From<cache_core::Answer<T>> for Answer<T> {
+    fn from(answer: cache_core::Answer<T>) -> Self {
         Self {
             status: CacheStatus::of(answer.source),
             value: answer.value,
@@ -60,16 +61,17 @@ impl Catalogue {
         }
     }
 
-    /// Returns a product. That there is none is an answer too, and cached as one: a link that went dead must not ask
-    /// the source each time. Requests that miss at the same time ask the source once.
+    /// Returns a product. That there is none is an answer too, and cached as one for a shorter time: a link that went dead
+    /// must not ask the source each time. Requests that miss at the same time ask the source once.
     ///
     /// # Errors
     /// What the cache reports: that the source is stopped, and no older product is there.
-    pub async fn product(&self, id: u64) -> Result<Answer<Option<Product>>> {
+    pub async fn product(&self, id: u64) -> Result<Answer<Option<Arc<Product>>>> {
         let (source, scarce_ttl) = (Arc::clone(&self.source), self.scarce_ttl);
-        let key = id.to_string();
-        let load = move |_: LoadContext<Option<Product>>| async move {
-            Ok::<_, SourceStopped>(loaded(source.product(id).await?, scarce_ttl))
+        let (key, unknown) = (id.to_string(), Unknown::default());
+        let noted = unknown.clone();
+        let load = move |_: LoadContext<Product>| async move {
+            Ok::<_, SourceStopped>(noted.loaded(id, source.product(id).await?, scarce_ttl))
         };
         let found = self
             .caches
@@ -78,7 +80,7 @@ impl Catalogue {
             .shared()
             .detailed()
             .await?;
-        Ok(self.count(found))
+        Ok(self.count(unknown.answer(id, found)))
     }
 
     /// Returns several products, in the order of the ids. The cache is asked once for all of them, and so is the
@@ -86,16 +88,17 @@ impl Catalogue {
     ///
     /// # Errors
     /// What the cache reports.
-    pub async fn products(&self, ids: &[u64]) -> Result<Vec<Answer<Option<Product>>>> {
+    pub async fn products(&self, ids: &[u64]) -> Result<Vec<Answer<Option<Arc<Product>>>>> {
         let (source, scarce_ttl) = (Arc::clone(&self.source), self.scarce_ttl);
         let keys: Vec<String> = ids.iter().map(u64::to_string).collect();
+        let unknown = Unknown::default();
+        let noted = unknown.clone();
         let load = move |keys: Vec<String>| async move {
             let ids: Vec<u64> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-            let products = source.products(&ids).await?.into_iter();
-            let pairs = keys
-                .into_iter()
-                .zip(products.map(|product| Ok(loaded(product, scarce_ttl))));
-            Ok::<Vec<_>, SourceStopped>(pairs.collect())
+            let products = source.products(&ids).await?;
+            let loaded = ids.into_iter().zip(products);
+            let loaded = loaded.map(|(id, product)| Ok(noted.loaded(id, product, scarce_ttl)));
+            Ok::<Vec<_>, SourceStopped>(keys.into_iter().zip(loaded).collect())
         };
         let found = self
             .caches
@@ -104,21 +107,14 @@ impl Catalogue {
             .shared()
             .detailed()
             .await;
-        found
-            .into_iter()
-            .map(|found| found.map(|found| self.count(found)))
+        ids.iter()
+            .zip(found)
+            .map(|(id, found)| found.map(|found| self.count(unknown.answer(*id, found))))
             .collect()
     }
 
-    /// Counts an answer. The source answers for each product, so there is always one.
-    fn count(&self, found: Option<cache_core::Answer<Arc<Option<Product>>>>) -> Answer<Option<Product>> {
-        let answer = found.map_or_else(
-            || Answer {
-                value: Arc::default(),
-                status: CacheStatus::Hit,
-            },
-            Answer::from,
-        );
+    /// Counts an answer about a product.
+    fn count<T>(&self, answer: Answer<T>) -> Answer<T> {
         self.product_lookups.count(answer.status);
         answer
     }
@@ -127,7 +123,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// What the cache reports: of an empty word, that a key cannot be empty.
-    pub async fn search(&self, word: &str) -> Result<Answer<Vec<u64>>> {
+    pub async fn search(&self, word: &str) -> Result<Answer<Arc<Vec<u64>>>> {
         let word = word.trim().to_lowercase();
         let (source, asked) = (Arc::clone(&self.source), word.clone());
         let load = || async move { source.search(&asked, MOST_FOUND).await };
@@ -190,13 +186,6 @@ impl Catalogue {
     }
 }
 
-/// Says how long an answer is to live.
-fn loaded(product: Option<Product>, scarce_ttl: Duration) -> Loaded<Option<Product>> {
-    let is_scarce = product.as_ref().is_some_and(Product::is_scarce);
-    let loaded = Loaded::store(product);
-    if is_scarce { loaded.ttl(scarce_ttl) } else { loaded }
-}
-
 #[cfg(test)]
 mod tests {
     use cache_core::ErrorKind;
@@ -224,7 +213,7 @@ mod tests {
             (first.status, second.status),
             (CacheStatus::Miss, CacheStatus::Hit)
         );
-        assert!(Arc::ptr_eq(&first.value, &second.value));
+        assert!(Arc::ptr_eq(&first.value.unwrap(), &second.value.unwrap()));
         assert_eq!(catalogue.source().lookups(), 1);
     }
 
@@ -239,7 +228,8 @@ mod tests {
             (first.status, second.status),
             (CacheStatus::Miss, CacheStatus::Hit)
         );
-        assert_eq!((&*first.value, &*second.value), (&None, &None));
+        assert_eq!((first.value, second.value), (None, None));
+        assert_eq!(catalogue.source().lookups(), 1);
     }
 
     #[tokio::test]
@@ -249,7 +239,7 @@ mod tests {
         let answers = catalogue.products(&[9, 8, 0, 7]).await.unwrap();
         let ids: Vec<_> = answers
             .iter()
-            .map(|answer| (*answer.value).as_ref().map(|product| product.id))
+            .map(|answer| answer.value.as_ref().map(|product| product.id))
             .collect();
         assert_eq!(ids, [Some(9), Some(8), None, Some(7)]);
         let hits: Vec<_> = answers
@@ -278,7 +268,7 @@ mod tests {
             .unwrap();
         let after = catalogue.product(7).await.unwrap();
         assert_eq!(after.status, CacheStatus::Miss);
-        assert_eq!((*after.value).as_ref().unwrap().price_cents, 1);
+        assert_eq!(after.value.unwrap().price_cents, 1);
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ mod settings;
 mod shutdown;
 mod source;
 mod telemetry;
+mod unknown;
 mod usage;
 mod values;
 mod visits;

@@ -1,5 +1,6 @@
 //! The end of a cache.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,33 @@ async fn close_frees_the_values() {
         Arc::strong_count(&value) == 1
     })
     .await;
+}
+
+/// In one pass over them, in the thread of the cache: the only thread of this runtime does something else meanwhile.
+#[tokio::test]
+async fn a_close_of_a_hundred_thousand_entries_ends_and_holds_up_no_task() {
+    const ENTRIES: u64 = 100_000;
+    let cache = setup(|builder| builder).cache;
+    let value = Value::shared(Arc::new(1));
+    for n in 0..ENTRIES {
+        let key = n.to_string();
+        let set = cache.set(&key, value.clone()).expiration(Expiration::Never);
+        set.await.unwrap();
+    }
+    assert_eq!(cache.stats().items, Some(ENTRIES));
+    let mut close = pin!(cache.close());
+    let mut turns = 0;
+    loop {
+        tokio::select! {
+            biased;
+            closed = &mut close => break closed.unwrap(),
+            () = tokio::task::yield_now() => turns += 1,
+        }
+        // Whoever comes meanwhile is refused at once and adds nothing.
+        assert_eq!(cache.set("late", 1).await.unwrap_err().kind(), ErrorKind::Closed);
+    }
+    assert!(turns > 0);
+    assert_eq!(cache.stats().items, Some(0));
 }
 
 #[tokio::test]

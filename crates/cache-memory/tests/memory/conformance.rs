@@ -1,9 +1,10 @@
-//! The contract, for the memory backend with each policy, and through the pointers that callers hold it by.
+//! The contract, for the memory backend with each policy, through the pointers that callers hold it by, and through the
+//! layer that knows tags.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cache_core::CacheBackend;
+use cache_core::{Cache, CacheBackend, Layer, LayerContext, Result};
 use cache_memory::{EvictionPolicy, MemoryBackend, MemoryBuilder};
 use cache_testkit::{Fixture, ManualClock, Passing};
 
@@ -15,6 +16,7 @@ struct Memory {
     configure: fn(MemoryBuilder) -> MemoryBuilder,
     hold: Hold,
     backend: Arc<dyn CacheBackend>,
+    exists_is_a_use: bool,
 }
 
 impl Memory {
@@ -27,6 +29,15 @@ impl Memory {
             configure,
             hold,
             backend,
+            exists_is_a_use: false,
+        }
+    }
+
+    /// Below the layer that knows tags, which reads an entry to say whether it is there.
+    fn with_tags() -> Self {
+        Self {
+            exists_is_a_use: true,
+            ..Self::new(|builder| builder, tagged)
         }
     }
 
@@ -47,6 +58,10 @@ impl Fixture for Memory {
 
     fn pass(&self, time: Duration) -> Passing<'_> {
         Box::pin(async move { self.clock.advance(time) })
+    }
+
+    fn exists_is_a_use(&self) -> bool {
+        self.exists_is_a_use
     }
 
     fn with_max_items(&self, items: usize) -> Option<Arc<dyn CacheBackend>> {
@@ -70,6 +85,23 @@ fn shared(backend: MemoryBackend) -> Arc<dyn CacheBackend> {
     Arc::new(Arc::new(backend))
 }
 
+/// Shows the stack below it.
+struct Below(Arc<Mutex<Option<Arc<dyn CacheBackend>>>>);
+
+impl Layer for Below {
+    fn layer(&self, inner: Arc<dyn CacheBackend>, _: &mut LayerContext) -> Result<Arc<dyn CacheBackend>> {
+        *self.0.lock().unwrap() = Some(Arc::clone(&inner));
+        Ok(inner)
+    }
+}
+
+fn tagged(backend: MemoryBackend) -> Arc<dyn CacheBackend> {
+    let below = Below(Arc::default());
+    let shown = Arc::clone(&below.0);
+    Cache::builder(backend).tags(true).layer(below).build().unwrap();
+    shown.lock().unwrap().take().unwrap()
+}
+
 cache_testkit::conformance!(lru, Memory::new(|builder| builder, bare));
 cache_testkit::conformance!(
     tiny_lfu,
@@ -80,3 +112,4 @@ cache_testkit::conformance!(
 );
 cache_testkit::conformance!(in_a_box, Memory::new(|builder| builder, boxed));
 cache_testkit::conformance!(in_an_arc, Memory::new(|builder| builder, shared));
+cache_testkit::conformance!(under_tags, Memory::with_tags());

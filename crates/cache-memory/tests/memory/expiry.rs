@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, Expiration};
-use cache_memory::MemoryBackend;
+use cache_memory::{EvictionPolicy, MemoryBackend};
 use cache_testkit::eventually;
 
 use crate::support::{evictions, held, setup, setup_without_thread};
@@ -72,23 +72,30 @@ async fn entries_that_live_stay_when_others_are_freed() {
     );
 }
 
+/// With either policy, however often it was read while it lived.
 #[tokio::test]
 async fn an_entry_that_is_over_goes_before_a_live_one_that_is_older() {
-    let setup = setup_without_thread(|builder| builder.max_items(2));
-    setup.cache.set("old", 1).await.unwrap();
-    setup
-        .cache
-        .set("over", 1)
-        .ttl(Duration::from_millis(100))
-        .await
-        .unwrap();
-    setup.clock.advance(Duration::from_millis(150));
-    setup.cache.set("new", 1).await.unwrap();
-    assert_eq!(held(&setup.cache, &["old", "over", "new"]).await, ["old", "new"]);
-    assert_eq!(
-        (evictions(&setup.cache), setup.cache.stats().expirations),
-        ([0, 0, 0], Some(1))
-    );
+    for policy in [EvictionPolicy::Lru, EvictionPolicy::TinyLfu] {
+        let setup = setup_without_thread(|builder| builder.max_items(2).policy(policy));
+        let brief = Duration::from_millis(100);
+        setup.cache.set("old", 1).await.unwrap();
+        setup.cache.set("over", 1).ttl(brief).await.unwrap();
+        for _ in 0..10 {
+            assert!(setup.cache.get::<i32>("over").await.unwrap().is_some());
+        }
+        setup.clock.advance(Duration::from_millis(150));
+        setup.cache.set("new", 1).await.unwrap();
+        assert_eq!(
+            held(&setup.cache, &["old", "over", "new"]).await,
+            ["old", "new"],
+            "{policy:?}"
+        );
+        assert_eq!(
+            (evictions(&setup.cache), setup.cache.stats().expirations),
+            ([0, 0, 0], Some(1)),
+            "{policy:?}"
+        );
+    }
 }
 
 /// From the very millisecond of its end on.

@@ -107,6 +107,24 @@ async fn a_new_entry_that_the_frequency_policy_refuses_counts_as_evicted() {
     assert_eq!(evictions(&cache), [1, 0, 0]);
 }
 
+/// However often those were used that are there: a policy that counts uses refuses nothing before.
+#[tokio::test]
+async fn until_it_is_full_every_entry_is_stored_with_either_policy() {
+    for policy in [EvictionPolicy::Lru, EvictionPolicy::TinyLfu] {
+        let cache = setup_without_thread(|builder| builder.max_items(100).policy(policy)).cache;
+        let keys: Vec<String> = (0..100).map(|n| format!("key-{n}")).collect();
+        for key in &keys {
+            cache.set(key, 1).await.unwrap();
+            for _ in 0..10 {
+                cache.get::<i32>("key-0").await.unwrap();
+            }
+        }
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        assert_eq!(held(&cache, &keys).await, keys, "{policy:?}");
+        assert_eq!(evictions(&cache), [0, 0, 0], "{policy:?}");
+    }
+}
+
 #[tokio::test]
 async fn only_want_of_room_is_an_eviction() {
     let cache = setup_without_thread(|builder| builder.max_items(10)).cache;

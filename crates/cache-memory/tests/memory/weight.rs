@@ -89,6 +89,23 @@ async fn what_is_over_goes_before_what_lives_by_weight_too() {
     );
 }
 
+/// More of them than a write frees before it looks whether there is room.
+#[tokio::test]
+async fn as_many_entries_that_are_over_go_as_a_heavy_one_needs() {
+    let setup = setup_without_thread(|builder| builder.max_weight(1_000, length()));
+    setup.cache.set("live", "x".repeat(700)).await.unwrap();
+    for n in 0..300 {
+        let (key, ttl) = (format!("over-{n}"), Duration::from_secs(1));
+        setup.cache.set(&key, "x".to_owned()).ttl(ttl).await.unwrap();
+    }
+    setup.clock.advance(Duration::from_secs(2));
+    setup.cache.set("new", "x".repeat(200)).await.unwrap();
+    assert_eq!(held(&setup.cache, &["live", "new"]).await, ["live", "new"]);
+    assert_eq!(evictions(&setup.cache), [0, 0, 0]);
+    // In slices of 32: what is not needed is left to later writes and to the thread.
+    assert_eq!(setup.cache.stats().expirations, Some(224));
+}
+
 #[tokio::test]
 async fn a_loaded_entry_heavier_than_the_limit_is_given_and_not_stored() {
     let cache = setup_without_thread(|builder| builder.max_weight(100, length())).cache;

@@ -13,6 +13,19 @@ fn plain() -> MemoryBackend {
     memory(&ManualClock::new()).build().unwrap()
 }
 
+/// Two of four values are too heavy, and one has to go for another: all four sets succeed. One with a TTL of zero is no set.
+#[tokio::test]
+async fn a_set_counts_whether_its_value_is_kept_or_not_and_as_a_delete_if_its_ttl_is_zero() {
+    let watched = Watched::new(|builder| builder);
+    let cache = evicting(&watched).await;
+    assert_eq!(watched.users("sets_total"), 4.0);
+    cache.set("b", 1).ttl(Duration::ZERO).await.unwrap();
+    assert_eq!(
+        (watched.users("sets_total"), watched.users("deletes_total")),
+        (4.0, 1.0)
+    );
+}
+
 #[tokio::test]
 async fn a_get_is_a_hit_or_a_miss() {
     let watched = Watched::new(|builder| builder);

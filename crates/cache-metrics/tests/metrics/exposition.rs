@@ -66,6 +66,24 @@ async fn keys_are_nowhere() {
     assert!(!busy().await.render().contains("secret-key"));
 }
 
+/// As the exposition format has it: a value that is not escaped would end its label, its line, or the whole scrape.
+#[tokio::test]
+async fn a_label_value_may_hold_quotes_backslashes_and_line_ends() {
+    let watched = Watched::new(|builder| builder.label("path", "C:\\new \"one\"\nand more"));
+    let cache = watched.cache(memory(&ManualClock::new()).build().unwrap());
+    cache.set("key", 1).await.unwrap();
+    let rendered = watched.render();
+    let escaped = r#"path="C:\\new \"one\"\nand more""#;
+    for line in rendered.lines().filter(|line| line.starts_with("gofr_")) {
+        assert!(line.contains(escaped), "{line}");
+    }
+    assert!(rendered.contains("gofr_cache_sets_total{"), "{rendered}");
+    for line in rendered.lines() {
+        let is_known = line.is_empty() || line.starts_with(['#']) || line.starts_with("gofr_");
+        assert!(is_known, "{line}");
+    }
+}
+
 /// The number of series depends on the caches and not on the keys.
 #[tokio::test]
 async fn the_number_of_series_has_a_ceiling() {

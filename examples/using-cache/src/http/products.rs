@@ -1,5 +1,7 @@
 //! The catalogue over HTTP. Each read says in the header `x-cache` whether the cache had the answer.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -22,7 +24,7 @@ fn with_status(status: CacheStatus, body: &impl Serialize) -> Response {
 /// `GET /products/{id}`
 pub(super) async fn one(State(app): State<App>, ProductId(id): ProductId) -> Result<Response, ApiError> {
     let Answer { value, status } = app.catalogue.product(id).await?;
-    match &*value {
+    match value.as_deref() {
         Some(product) => Ok(with_status(status, product)),
         None => Ok(([("x-cache", status.as_str())], ApiError::NoSuchProduct(id)).into_response()),
     }
@@ -89,10 +91,10 @@ pub(super) async fn search(State(app): State<App>, SearchTerm(q): SearchTerm) ->
 }
 
 /// Returns the products among answers that may be that there is none.
-fn known(answers: &[Answer<Option<Product>>]) -> Vec<&Product> {
+fn known(answers: &[Answer<Option<Arc<Product>>>]) -> Vec<&Product> {
     answers
         .iter()
-        .filter_map(|answer| Option::as_ref(&answer.value))
+        .filter_map(|answer| answer.value.as_deref())
         .collect()
 }
 

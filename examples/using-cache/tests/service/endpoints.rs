@@ -1,25 +1,60 @@
 //! The service as its users see it: what it says when it starts, and what each endpoint answers.
 
+use std::fs::File;
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::Service;
+use crate::support::{PATIENCE, Service};
 
 /// Without traffic of its own, so that the cache holds what the test asked for and nothing else.
 fn quiet() -> Service {
     Service::start(&["--rate", "0", "--source-delay", "0ms", "--ttl", "1h"])
 }
 
+/// The first line is there although the server that it cannot do without has not answered a byte.
 #[test]
-fn it_says_at_once_what_runs_and_where_to_look() {
-    let started = Instant::now();
-    let service = quiet();
+fn it_says_what_runs_and_where_to_look_before_it_opens_its_caches() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let redis = format!("redis://{}", silent.local_addr().unwrap());
+    let service = Service::spawn(&["--required", "--redis-url", &redis]);
+    let first = service.wait_for_line("");
+    let version = env!("CARGO_PKG_VERSION");
+    let start = format!("using-cache {version} starts at http://127.0.0.1:");
+    assert!(first.starts_with(&start), "{first}");
+    // It comes indeed, and stands at this.
+    silent.set_nonblocking(true).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while silent.accept().is_err() {
+        assert!(Instant::now() < until, "nobody connects");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A pipe that is given nothing: the reader of the trace waits for its first byte.
+#[test]
+fn it_says_what_runs_before_it_reads_a_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let trace = folder.path().join("endless.txt");
+    assert!(Command::new("mkfifo").arg(&trace).status().unwrap().success());
+    // With somebody at its other end, so that it can be opened.
+    let _writer = File::options().read(true).write(true).open(&trace).unwrap();
+    let service = Service::spawn(&["--trace", trace.to_str().unwrap()]);
+    let first = service.wait_for_line("");
+    let version = env!("CARGO_PKG_VERSION");
+    let start = format!("using-cache {version} reads the trace ");
     assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
+        first.starts_with(&start) && first.ends_with("/endless.txt"),
+        "{first}"
     );
+}
+
+#[test]
+fn when_it_is_ready_it_says_what_runs_and_where_to_look() {
+    let service = quiet();
     let url = format!("http://{}", service.address);
     assert!(
         service
@@ -221,20 +256,24 @@ fn while_the_source_is_stopped_products_and_searches_are_given_stale() {
     let service = Service::start_with(&flags, &settings);
     assert_eq!(service.get("/products/7").header("x-cache"), Some("miss"));
     assert_eq!(service.get("/search?q=oak").header("x-cache"), Some("miss"));
+    assert_eq!(service.get("/products/5001").status, 404);
     let stopped = service.call("POST", "/source/stop", "");
     assert_eq!(
         (stopped.status, stopped.body.as_str()),
         (200, r#"{"stopped":true}"#)
     );
-    std::thread::sleep(Duration::from_millis(350));
+    thread::sleep(Duration::from_millis(350));
     let stale = service.get("/products/7");
     assert_eq!((stale.status, stale.header("x-cache")), (200, Some("stale")));
     assert_eq!(service.get("/products?ids=7,7").header("x-cache"), Some("stale"));
     let search = service.get("/search?q=oak");
     assert_eq!((search.status, search.header("x-cache")), (200, Some("stale")));
-    let unknown = service.get("/products/8");
-    assert_eq!(unknown.status, 503, "{}", unknown.body);
-    assert!(unknown.body.contains("the source is stopped"), "{}", unknown.body);
+    // A product that was never asked for, and that there is none, which is not known for longer than its TTL.
+    for target in ["/products/8", "/products/5001"] {
+        let unknown = service.get(target);
+        assert_eq!(unknown.status, 503, "{}", unknown.body);
+        assert!(unknown.body.contains("the source is stopped"), "{}", unknown.body);
+    }
     let metrics = service.get("/metrics").body;
     let value_of = |cache: &str, start: &str, label: &str| {
         let line = metrics

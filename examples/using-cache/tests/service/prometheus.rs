@@ -10,10 +10,9 @@ use cache_metrics::names::{ALL, MetricKind};
 use cache_testkit::servers::RedisServer;
 use serde_json::Value;
 
-use crate::metrics::absent_in_memory;
 use crate::support::{PATIENCE, Service, get};
 
-/// A Prometheus that scrapes one service every second. It is killed when the test ends, however it ends.
+/// A Prometheus that scrapes some services every second. It is killed when the test ends, however it ends.
 struct Prometheus {
     child: Child,
     address: SocketAddr,
@@ -21,11 +20,13 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    fn start(target: SocketAddr) -> Self {
+    fn start(targets: &[SocketAddr]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("prometheus.yml");
+        let targets: Vec<_> = targets.iter().map(|target| format!("'{target}'")).collect();
+        let targets = targets.join(", ");
         let scrape = format!(
-            "scrape_configs:\n  - job_name: gofr-cache\n    scrape_interval: 1s\n    static_configs:\n      - targets: ['{target}']\n"
+            "scrape_configs:\n  - job_name: gofr-cache\n    scrape_interval: 1s\n    static_configs:\n      - targets: [{targets}]\n"
         );
         std::fs::write(&config, scrape).unwrap();
         // The port is free now, and nobody else on this machine is told of it.
@@ -79,31 +80,25 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// A service in which everything happens within seconds.
+/// Settings under which everything happens within seconds.
+const BUSY: [&str; 4] = ["--rate", "500", "--ttl", "200ms"];
+/// Gives a cache a weigher: that of bytes.
+const BY_WEIGHT: (&str, &str) = ("CACHE_EXAMPLE__CACHES__SEARCHES__MEMORY__MAX_BYTES", "64KiB");
+
+/// A service in memory, one of its caches limited by items and the other one by weight. Dead links end before they are
+/// evicted.
 fn busy() -> Service {
-    Service::start(&[
-        "--rate",
-        "500",
-        "--max-items",
-        "100",
-        "--ttl",
-        "1s",
-        "--stale-for",
-        "0s",
-    ])
+    Service::start_with(&[&BUSY[..], &["--max-items", "100"]].concat(), &[BY_WEIGHT])
 }
 
 #[test]
 fn prometheus_finds_every_metric_of_the_table_with_data() {
-    let service = busy();
-    let prometheus = Prometheus::start(service.address);
-    wait_for("the target is up", || {
-        prometheus
-            .query("up")
-            .iter()
-            .any(|sample| sample["value"][1] == "1")
-    });
-    for metric in ALL.iter().filter(|metric| !absent_in_memory(metric)) {
+    let server = RedisServer::builder().start();
+    let on_redis = Service::start(&[&BUSY[..], &["--redis-url", &server.url()]].concat());
+    let in_memory = busy();
+    let prometheus = Prometheus::start(&[in_memory.address, on_redis.address]);
+    wait_for("both targets are up", || prometheus.query("up==1").len() == 2);
+    for metric in ALL {
         let end = if metric.kind == MetricKind::Histogram {
             "_count"
         } else {
@@ -113,14 +108,19 @@ fn prometheus_finds_every_metric_of_the_table_with_data() {
         wait_for(&name, || !prometheus.query(&format!("count({name})")).is_empty());
     }
     for counter in ["hits", "misses", "sets", "deletes", "evictions", "expirations"] {
-        let moves = format!("sum(increase(gofr_cache_{counter}_total[30s]))%3E0");
+        let moves = format!("sum(increase(gofr_cache_{counter}_total{{backend=%22memory%22}}[30s]))%3E0");
         wait_for(&format!("{counter} move"), || {
             !prometheus.query(&moves).is_empty()
         });
     }
-    for cache in ["products", "searches"] {
-        let share = format!("gofr_cache_hits_total{{cache_name=%22{cache}%22}}");
-        assert_eq!(prometheus.query(&share).len(), 1, "{cache}");
+    for (cache, backend) in [
+        ("products", "memory"),
+        ("searches", "memory"),
+        ("products", "redis"),
+        ("searches", "redis"),
+    ] {
+        let share = format!("gofr_cache_hits_total{{cache_name=%22{cache}%22,backend=%22{backend}%22}}");
+        assert_eq!(prometheus.query(&share).len(), 1, "{cache} in {backend}");
     }
 }
 

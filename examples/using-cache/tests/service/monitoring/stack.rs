@@ -13,6 +13,8 @@ use crate::support::{PATIENCE, Service, get};
 
 /// Settings under which everything happens within seconds.
 const BUSY: [&str; 4] = ["--rate", "300", "--ttl", "2s"];
+/// Gives a cache in memory a weigher: that of bytes.
+const BY_WEIGHT: (&str, &str) = ("CACHE_EXAMPLE__CACHES__SEARCHES__MEMORY__MAX_BYTES", "64KiB");
 
 /// A Redis, the service on it and another in memory, the exporter, and Prometheus.
 pub(super) struct Stack {
@@ -51,7 +53,7 @@ impl Stack {
             )),
         );
 
-        let memory = Service::start(&[&BUSY[..], &["--max-items", "100"]].concat());
+        let memory = Service::start_with(&[&BUSY[..], &["--max-items", "100"]].concat(), &[BY_WEIGHT]);
         let url = format!("redis://{redis_address}");
         let on_redis = [&BUSY[..], &["--backend", "redis", "--redis-url", &url]].concat();
         let on_redis = Service::start(&on_redis);

@@ -70,6 +70,13 @@ impl Service {
         Self::ready(child, lines)
     }
 
+    /// Starts a service without waiting for anything. It has no address yet.
+    pub(crate) fn spawn(flags: &[&str]) -> Self {
+        let mut child = on_a_free_port(flags, &[]).spawn().unwrap();
+        let lines = read_lines(child.stdout.take().unwrap());
+        Self::of(child, lines)
+    }
+
     /// Starts a service whose standard output is a terminal.
     pub(crate) fn start_on_a_terminal(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -82,13 +89,17 @@ impl Service {
         Self::ready(child, read_lines(File::from(terminal)))
     }
 
-    fn ready(child: Child, lines: Receiver<String>) -> Self {
-        let mut service = Self {
+    fn of(child: Child, lines: Receiver<String>) -> Self {
+        Self {
             child,
             lines,
             first_lines: Vec::new(),
             address: ([127, 0, 0, 1], 0).into(),
-        };
+        }
+    }
+
+    fn ready(child: Child, lines: Receiver<String>) -> Self {
+        let mut service = Self::of(child, lines);
         service.first_lines = service.lines_until("overview");
         let overview = service.first_lines.last().unwrap();
         service.address = overview
@@ -178,13 +189,7 @@ impl Drop for Service {
 pub(crate) fn run(mut command: Command) -> Ended {
     let mut child = command.spawn().unwrap();
     let lines = read_lines(child.stdout.take().unwrap());
-    Service {
-        child,
-        lines,
-        first_lines: Vec::new(),
-        address: ([127, 0, 0, 1], 0).into(),
-    }
-    .wait()
+    Service::of(child, lines).wait()
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
