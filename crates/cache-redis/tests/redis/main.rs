@@ -13,6 +13,7 @@ mod late;
 mod lifetime;
 mod limits;
 mod metrics;
+mod peer;
 mod reconnect;
 mod rights;
 mod secrets;
