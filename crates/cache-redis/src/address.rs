@@ -25,6 +25,9 @@ const DEFAULT_HOST: &str = "127.0.0.1";
 /// The port of a server that was not told another one.
 const DEFAULT_PORT: u16 = 6_379;
 
+/// How many databases a server has is an `int` of C.
+const HIGHEST_DB: i64 = i32::MAX as i64 - 1;
+
 /// Makes of the settings what makes connections. Nothing is connected.
 pub(crate) fn target(builder: &RedisBuilder) -> Result<Target> {
     if places(builder) > 1 {
@@ -127,6 +130,9 @@ fn identity(builder: &RedisBuilder, mut redis: RedisConnectionInfo) -> Result<Re
     }
     if redis.db() < 0 {
         return Err(error::bad_db(redis.db()));
+    }
+    if redis.db() > HIGHEST_DB {
+        return Err(error::no_such_db(redis.db(), HIGHEST_DB));
     }
     Ok(redis.set_lib_name("cache-redis", env!("CARGO_PKG_VERSION")))
 }

@@ -37,6 +37,7 @@ mod attempt;
 mod backend;
 mod breaker;
 mod call;
+mod cause;
 mod clear;
 #[cfg(feature = "cluster")]
 mod clear_cluster;
