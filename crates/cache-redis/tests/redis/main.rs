@@ -9,6 +9,8 @@ mod compression;
 mod config;
 mod conformance;
 mod foreign;
+#[cfg(target_os = "linux")]
+mod keepalive;
 mod late;
 mod lifetime;
 mod limits;
