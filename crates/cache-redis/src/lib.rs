@@ -50,6 +50,7 @@ mod error;
 mod failure;
 mod greeting;
 mod held;
+mod identity;
 mod lane;
 mod link;
 mod many;
