@@ -126,9 +126,8 @@ impl Call {
         match self {
             Self::TaggedGetOrLoad | Self::TaggedLoad => 7,
             Self::TaggedSet => 5,
-            // Each slot of the tag twice, both at the same time.
-            Self::InvalidateTag => 2,
-            Self::StrictGetOrLoad | Self::StrictGetOrLoadMany => 2,
+            // An invalidation removes twice.
+            Self::InvalidateTag | Self::StrictGetOrLoad | Self::StrictGetOrLoadMany => 2,
             _ => self.waits(),
         }
     }
