@@ -148,3 +148,26 @@ fn code_that_blocks_the_runtime_is_not_excused() {
         );
     });
 }
+
+#[test]
+fn of_all_naps_only_the_one_that_was_late_by_the_most_is_excused_and_of_it_what_came_since() {
+    let start = Instant::now();
+    let millis = Duration::from_millis;
+    let after = |late: &[(u64, u64)]| {
+        let over = late.iter();
+        let over = over.map(|(end, late)| (start + millis(*end), millis(*late)));
+        let naps = Naps {
+            began: Instant::now(),
+            over: over.collect(),
+        };
+        let sleeper = Sleeper {
+            // The one that is not over is not late.
+            nap: Duration::from_secs(3_600),
+            naps: Mutex::new(naps),
+        };
+        sleeper.worst_since(start)
+    };
+    assert_eq!(after(&[(100, 10), (200, 30), (300, 20)]), millis(30));
+    assert_eq!(after(&[(0, 500), (100, 10)]), millis(10));
+    assert_eq!(after(&[(40, 500), (100, 10)]), millis(40));
+}
