@@ -163,7 +163,7 @@ async fn what_a_scan_names_of_the_cache_is_removed_by_its_name() {
     for cache in caches_on(&peer) {
         cache.clear().await.unwrap();
     }
-    let mut removed: Vec<_> = peer.heard("UNLINK").into_iter().flat_map(|words| words).collect();
+    let mut removed: Vec<_> = peer.heard("UNLINK").into_iter().flatten().collect();
     removed.retain(|word| word != "UNLINK");
     assert_eq!(removed, ["ours:1", "ours:2", "ours:1", "ours:2"]);
 }
