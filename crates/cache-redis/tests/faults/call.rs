@@ -120,14 +120,19 @@ impl Call {
         }
     }
 
-    /// Returns how many budgets it may take of a server whose answers all come, and late: each of its requests has one. With
-    /// tags it may read the markers of what it found, read those of the call twice and make them, which is tried twice.
+    /// Returns how many budgets it may take of a server whose answers all come, and late: each of its requests has one. A load
+    /// looks again if something changed since its first look. With tags it may read the markers of what it found, read those of the call twice and make them, which is tried twice.
     fn requests(self) -> u32 {
         match self {
             Self::TaggedGetOrLoad | Self::TaggedLoad => 7,
             Self::TaggedSet => 5,
             // An invalidation removes twice.
-            Self::InvalidateTag | Self::StrictGetOrLoad | Self::StrictGetOrLoadMany => 2,
+            Self::InvalidateTag => 2,
+            Self::GetOrLoad
+            | Self::Load
+            | Self::GetOrLoadMany
+            | Self::StrictGetOrLoad
+            | Self::StrictGetOrLoadMany => 3,
             _ => self.waits(),
         }
     }
