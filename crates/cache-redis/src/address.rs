@@ -1,14 +1,17 @@
-//! Where the server is and who asks: the settings of the builder, checked and made into what makes connections.
+//! Where the server is: the settings of the builder, checked and made into what makes connections.
 
 use std::time::Duration;
 
 use cache_core::Result;
-use deadpool_redis::redis::{
-    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
-};
+#[cfg(feature = "sentinel")]
+use deadpool_redis::redis::RedisConnectionInfo;
+use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 use crate::config::RedisBuilder;
 use crate::error;
+#[cfg(feature = "sentinel")]
+use crate::identity::identity;
+use crate::identity::with_identity;
 use crate::pool::Target;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use crate::secret::Secret;
@@ -101,34 +104,6 @@ pub(crate) fn connect_limit(builder: &RedisBuilder) -> Duration {
         return builder.connect_timeout.saturating_mul(2);
     }
     builder.connect_timeout
-}
-
-/// Adds user, password, database and protocol.
-fn with_identity(builder: &RedisBuilder, info: ConnectionInfo) -> Result<ConnectionInfo> {
-    let redis = identity(builder, info.redis_settings().clone())?;
-    Ok(info.set_redis_settings(redis))
-}
-
-fn identity(builder: &RedisBuilder, mut redis: RedisConnectionInfo) -> Result<RedisConnectionInfo> {
-    if let Some(user) = &builder.user {
-        redis = redis.set_username(user);
-    }
-    if let Some(password) = &builder.password {
-        redis = redis.set_password(password.expose());
-    }
-    if let Some(db) = builder.db {
-        redis = redis.set_db(db);
-    }
-    if builder.resp3 {
-        redis = redis.set_protocol(ProtocolVersion::RESP3);
-    }
-    if redis.username().is_some() && redis.password().is_none() {
-        return Err(error::user_without_password());
-    }
-    if redis.db() < 0 {
-        return Err(error::bad_db(redis.db()));
-    }
-    Ok(redis.set_lib_name("cache-redis", env!("CARGO_PKG_VERSION")))
 }
 
 /// Returns what secures the connections to an address, if the settings or the URL ask for it.

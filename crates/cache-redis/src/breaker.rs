@@ -358,6 +358,24 @@ mod tests {
         assert!(!breaker.is_open() && !breaker.admit(&counters).unwrap().is_probe());
     }
 
+    /// Processes that lost the same server do not all look at the same moment.
+    #[test]
+    fn pauses_are_of_chance_between_half_of_the_interval_and_the_whole() {
+        let (breaker, _) = breaker();
+        let whole = breaker.settings.probe_interval;
+        let mut pauses: Vec<_> = (0..1_000).map(|_| breaker.pause()).collect();
+        pauses.sort();
+        let (shortest, longest) = (pauses[0], pauses[pauses.len() - 1]);
+        assert!(
+            shortest >= whole / 2 && longest <= whole,
+            "{shortest:?} to {longest:?}"
+        );
+        // All of it is used.
+        assert!(longest > shortest + whole / 3, "{shortest:?} to {longest:?}");
+        pauses.dedup();
+        assert!(pauses.len() > 100, "only {} pauses differ", pauses.len());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_probe_that_was_given_up_is_repeated() {
         let (breaker, counters) = breaker();

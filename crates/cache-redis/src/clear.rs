@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, Result};
 use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
-use deadpool_redis::redis::{FromRedisValue, RedisError, RedisResult};
+use deadpool_redis::redis::{FromRedisValue, RedisError, RedisResult, Value};
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
@@ -13,10 +13,12 @@ use crate::command::{self, Commands};
 use crate::failure::{self, Damage};
 use crate::link::{Ask, Link};
 use crate::pool::{Pooled, of_pool};
+use crate::reply::removed;
+use crate::scalar::garbage;
 use crate::shards::WHOLE;
 
 /// A scan tells where it goes on, and what it has found.
-pub(crate) type Page = (u64, Vec<Vec<u8>>);
+type Page = (u64, Vec<Vec<u8>>);
 
 /// What ended a clear.
 pub(crate) enum Failed {
@@ -184,12 +186,10 @@ impl RedisBackend {
                 .send(link, limit)
                 .await?
                 .extract_error()?;
-            let (next, keys) = Page::from_redis_value(page)?;
+            let (next, keys) = found(page, self.form.namespace.prefix())?;
             if !keys.is_empty() {
-                let removal = removal(keys);
-                for reply in removal.send(link, limit).await? {
-                    reply.extract_error()?;
-                }
+                let replies = removal(keys).send(link, limit).await?;
+                replies.into_iter().try_for_each(removed)?;
             }
             if next == 0 || self.check_open().is_err() {
                 return Ok(());
@@ -256,6 +256,17 @@ impl RedisBackend {
 fn broke(cause: &PoolError<RedisError>) -> bool {
     matches!(cause, PoolError::Backend(cause)
         if !cause.is_connection_refusal() && failure::of(cause).kind() == ErrorKind::Unavailable)
+}
+
+/// Takes the reply to a scan apart. A key that does not begin with the prefix is not ours to remove, so nothing of such a reply
+/// is: it was changed on its way, or the server has another notion of patterns.
+pub(crate) fn found(page: Value, prefix: &str) -> RedisResult<Page> {
+    let (next, keys) = Page::from_redis_value(page)?;
+    if keys.iter().all(|key| key.starts_with(prefix.as_bytes())) {
+        Ok((next, keys))
+    } else {
+        Err(garbage("a scan names a key of others"))
+    }
 }
 
 /// Makes the removal of keys as a scan has found them. Each has a command of its own: those of a Cluster's node have

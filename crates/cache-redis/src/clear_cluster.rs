@@ -12,9 +12,10 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
-use crate::clear::{Failed, Page, removal};
+use crate::clear::{Failed, found, removal};
 use crate::command::{self, Command};
 use crate::link::within;
+use crate::reply::removed;
 
 /// A master, and which slots it says that it has: those that it gives away or takes in at the time are marked. Nothing is
 /// known of one that does not answer.
@@ -148,11 +149,12 @@ impl RedisBackend {
     async fn clear_master(&self, cluster: ClusterConnection, master: &Master) -> RedisResult<()> {
         let mut cursor = 0;
         loop {
-            let scan = command::scan(cursor, self.form.namespace.prefix());
+            let prefix = self.form.namespace.prefix();
+            let scan = command::scan(cursor, prefix);
             let page = self
                 .send(&cluster, scan, master.route(), self.budgets.write)
                 .await?;
-            let (next, keys) = Page::from_redis_value(page)?;
+            let (next, keys) = found(page, prefix)?;
             if !keys.is_empty() {
                 self.remove(&cluster, keys, master.route()).await?;
             }
@@ -173,22 +175,19 @@ impl RedisBackend {
         let limit = self.budgets.write;
         let mut cluster = cluster.clone();
         let removal = removal(keys.iter().cloned()).routed();
-        let removed = cluster.route_pipeline(removal, 0, keys.len(), node);
-        let removed = within(limit, removed).await.and_then(|replies| {
-            let replies = replies.into_iter().map(Value::extract_error);
-            replies.collect::<RedisResult<Vec<_>>>()
-        });
-        match removed {
+        let sent = cluster.route_pipeline(removal, 0, keys.len(), node);
+        let replies = within(limit, sent).await;
+        match replies.and_then(|replies| replies.into_iter().try_for_each(removed)) {
             // The slot of a key is on its way to this node or from it; the client library asks the right one.
             Err(cause) if is_redirect(&cause) => {
                 for key in keys {
                     let removal = command::unlink_found(key).routed();
-                    let removed = cluster.req_packed_command(&removal);
-                    within(limit, removed).await?.extract_error()?;
+                    let sent = cluster.req_packed_command(&removal);
+                    removed(within(limit, sent).await?)?;
                 }
                 Ok(())
             }
-            removed => removed.map(drop),
+            ended => ended,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cache_core::{CacheError, ErrorKind};
 use deadpool_redis::redis::RedisError;
 
-use crate::failure::Cause;
+use crate::cause::Cause;
 
 pub(crate) fn value_too_large(len: usize, most: usize) -> CacheError {
     let message = format!("the stored value has {len} bytes, the limit is {most}; raise max_value_len");
@@ -87,6 +87,12 @@ pub(crate) fn user_without_password() -> CacheError {
 
 pub(crate) fn bad_db(db: i64) -> CacheError {
     config(format!("db is {db}; give a number from 0 on"))
+}
+
+pub(crate) fn no_such_db(db: i64, highest: i64) -> CacheError {
+    config(format!(
+        "db is {db}; give a number up to {highest}, above which no server has one"
+    ))
 }
 
 #[cfg(feature = "cluster")]

@@ -1,12 +1,11 @@
-//! What a server can answer, and what to do about it. Texts of servers are not shown as they are: some quote the
-//! arguments of a command, passwords and values included.
+//! What a server can answer, and what to do about it.
 
 use std::error::Error;
-use std::fmt;
 
 use cache_core::{CacheError, ErrorKind};
 use deadpool_redis::redis::{self, RedisError, ServerErrorKind};
 
+use crate::cause::Cause;
 use crate::decode::TOO_LONG;
 
 /// What a failed request means for the connection that it ran on.
@@ -66,16 +65,21 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
         Kind::Io if no_node_for(cause, &["AuthenticationFailed", "WRONGPASS", "NOAUTH"]) => {
             (ErrorKind::Denied, BAD_CREDENTIALS)
         }
+        Kind::Io
+            if no_node_for(
+                cause,
+                &["RESP3NotSupported", "unknown command 'HELLO'", "NOPROTO"],
+            ) =>
+        {
+            (ErrorKind::Backend, NO_RESP3)
+        }
         Kind::Io if is_turned_away(cause) => (ErrorKind::Exhausted, NO_CLIENT_MORE),
         Kind::Io => (
             ErrorKind::Unavailable,
             "the server cannot be reached; see whether it runs and whether host, port and TLS settings are right",
         ),
         Kind::AuthenticationFailed => (ErrorKind::Denied, BAD_CREDENTIALS),
-        Kind::RESP3NotSupported => (
-            ErrorKind::Backend,
-            "the server does not speak RESP3, or not to this user; leave resp3 off",
-        ),
+        Kind::RESP3NotSupported => (ErrorKind::Backend, NO_RESP3),
         Kind::MasterNameNotFoundBySentinel | Kind::NoValidReplicasFoundBySentinel => (
             ErrorKind::Unavailable,
             "no Sentinel knows a master of this name that is well; check the name and the Sentinels",
@@ -94,6 +98,8 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
     };
     CacheError::new(kind, message).with_source(Cause::of(cause))
 }
+
+const NO_RESP3: &str = "the server does not speak RESP3, or not to this user; leave resp3 off";
 
 const BAD_CREDENTIALS: &str = "the server refuses these credentials; check user and password";
 
@@ -164,6 +170,7 @@ fn of_code(cause: &RedisError) -> CacheError {
             "the key holds another kind of value, such as a list; another program uses this namespace",
         ),
         "NOAUTH" | "WRONGPASS" => (ErrorKind::Denied, BAD_CREDENTIALS),
+        "NOPROTO" => (ErrorKind::Backend, NO_RESP3),
         "BUSY" => (
             ErrorKind::Unavailable,
             "the server runs a script that does not end; it answers when it has",
@@ -188,6 +195,9 @@ fn of_text(cause: &RedisError) -> CacheError {
             ErrorKind::Backend,
             "the server has no database of this number; check db",
         )
+    } else if detail.starts_with("unknown command") && detail.contains("HELLO") {
+        // Some servers spell that in another way than the client library knows.
+        (ErrorKind::Backend, NO_RESP3)
     } else {
         (
             ErrorKind::Backend,
@@ -196,45 +206,6 @@ fn of_text(cause: &RedisError) -> CacheError {
     };
     CacheError::new(kind, message).with_source(Cause::of(cause))
 }
-
-/// The words of a cause that may be shown.
-pub(crate) struct Cause(String);
-
-/// How much of a text is shown.
-const LONGEST_CAUSE: usize = 160;
-
-impl Cause {
-    pub(crate) fn of(cause: &RedisError) -> Self {
-        let text = match cause.kind() {
-            // Only the code: the text of a server may quote what it was sent.
-            redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => cause
-                .code()
-                .map_or_else(|| "error".to_owned(), |code| format!("the server says {code}")),
-            redis::ErrorKind::AuthenticationFailed => "authentication failed".to_owned(),
-            // What the system says, and not what the client library adds: on a Cluster that is the text of a server.
-            redis::ErrorKind::Io => cause
-                .source()
-                .map_or_else(|| cause.category().to_owned(), ToString::to_string),
-            _ => cause.category().to_owned(),
-        };
-        let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
-        Self(text.chars().take(LONGEST_CAUSE).map(printable).collect())
-    }
-}
-
-impl fmt::Debug for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Cause {}
 
 /// Adds which nodes were not cleared.
 #[cfg(feature = "cluster")]

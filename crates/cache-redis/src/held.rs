@@ -196,3 +196,42 @@ impl fmt::Debug for Slot {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lets an attempt fail some times and returns how long the next one has to wait then.
+    fn pause(failures: u32, kind: ErrorKind) -> Duration {
+        let mut slot = Slot::new(Arc::default());
+        for _ in 0..failures {
+            slot.begin();
+            slot.fail(CacheError::new(kind, "it failed"));
+        }
+        slot.failure.unwrap().not_before - Instant::now()
+    }
+
+    /// Processes that lost the same server do not all come back at the same moment.
+    #[tokio::test(start_paused = true)]
+    async fn pauses_are_of_chance_between_the_half_and_the_whole() {
+        for (failures, kind, whole) in [
+            (1, ErrorKind::Unavailable, FIRST_PAUSE),
+            (2, ErrorKind::Unavailable, 2 * FIRST_PAUSE),
+            (3, ErrorKind::Unavailable, 4 * FIRST_PAUSE),
+            (100, ErrorKind::Unavailable, LONGEST_PAUSE),
+            (100, ErrorKind::Denied, LONGEST_PAUSE_IF_DENIED),
+        ] {
+            let mut pauses: Vec<_> = (0..1_000).map(|_| pause(failures, kind)).collect();
+            pauses.sort();
+            let (shortest, longest) = (pauses[0], pauses[pauses.len() - 1]);
+            assert!(
+                shortest >= whole / 2 && longest <= whole,
+                "{shortest:?} to {longest:?}"
+            );
+            // All of it is used.
+            assert!(longest > shortest + whole / 3, "{shortest:?} to {longest:?}");
+            pauses.dedup();
+            assert!(pauses.len() > 100, "only {} pauses differ", pauses.len());
+        }
+    }
+}

@@ -37,6 +37,7 @@ mod attempt;
 mod backend;
 mod breaker;
 mod call;
+mod cause;
 mod clear;
 #[cfg(feature = "cluster")]
 mod clear_cluster;
@@ -49,6 +50,7 @@ mod error;
 mod failure;
 mod greeting;
 mod held;
+mod identity;
 mod lane;
 mod link;
 mod many;

@@ -118,6 +118,17 @@ mod tests {
 
     use super::*;
 
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    #[test]
+    fn those_that_the_client_library_opens_are_told_the_same() {
+        let settings = settings();
+        assert!(settings.nodelay());
+        let told = settings.keepalive().unwrap();
+        assert_eq!(format!("{told:?}"), format!("{:?}", keepalive()));
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        assert_eq!(settings.user_timeout(), Some(USER_TIMEOUT));
+    }
+
     #[tokio::test]
     async fn a_connection_sends_at_once_and_notices_a_dead_peer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

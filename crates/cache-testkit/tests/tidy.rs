@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const LONGEST_FILE: usize = 300;
 const LONGEST_README: usize = 150;
@@ -126,6 +127,66 @@ fn recipes_hand_their_arguments_on_whole() {
         }
     }
     assert_eq!(recipes, ["run-example", "monitoring-local", "test"]);
+}
+
+/// Runs the line of a recipe as `just` does, with a cargo that says what it was asked for, one word a line.
+#[cfg(unix)]
+fn asked_of_cargo(recipe: &str, arguments: &[&str]) -> Vec<String> {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    let mut lines = justfile.lines();
+    lines
+        .find(|line| line.starts_with(&format!("{recipe} ")))
+        .unwrap();
+    let line = lines.next().unwrap().trim_start().trim_start_matches('@');
+    let script = format!("cargo() {{ printf '%s\\n' \"$@\"; }}; {line}");
+    let ended = Command::new("sh")
+        .args(["-cu", &script, recipe])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let said = String::from_utf8(ended.stdout).unwrap();
+    said.lines().map(str::to_owned).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_example_gets_its_arguments_with_and_without_two_dashes_before_them() {
+    let asked = |arguments: &[&str]| asked_of_cargo("run-example", arguments);
+    let given = ["run", "-p", "using-cache", "--", "--backend", "redis"];
+    assert_eq!(asked(&["--", "--backend", "redis"]), given);
+    assert_eq!(asked(&["--backend", "redis"]), given);
+    assert_eq!(asked(&["--", "--log", "a b"])[4..], ["--log", "a b"]);
+    assert_eq!(asked(&[]), given[..4]);
+}
+
+/// What a line says that is no comment.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// They reach beyond the namespace. The servers that tests start are the tests' own.
+#[test]
+fn no_command_that_touches_all_keys_of_a_server_is_in_a_source() {
+    let mut looked_at = false;
+    for file in sources() {
+        if file.starts_with(root().join("crates/cache-testkit")) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        for line in text.lines().map(code) {
+            let words = line.to_uppercase();
+            let is_redis = file.starts_with(root().join("crates/cache-redis"));
+            let lists_all = is_redis
+                && ["\"KEYS\"", "\"KEYS ", "ASYNCCOMMANDS"]
+                    .iter()
+                    .any(|word| words.contains(word));
+            let removes_all = words.contains("FLUSHDB") || words.contains("FLUSHALL");
+            assert!(!lists_all && !removes_all, "{}: {line}", file.display());
+            looked_at |= is_redis && line.contains("\"UNLINK\"");
+        }
+    }
+    assert!(looked_at, "the commands were not looked at");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! that it returns is that of its key.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, CacheError, ErrorKind, LoadOptions, Loaded, Result};
@@ -36,7 +37,7 @@ impl Column {
     /// Returns the calls that the column stands for.
     pub(crate) fn calls(self) -> &'static [Call] {
         match self {
-            Self::Get => &[Call::Get, Call::Exists],
+            Self::Get => &[Call::Get, Call::Exists, Call::Ping],
             Self::GetOrLoad => &[
                 Call::GetOrLoad,
                 Call::Load,
@@ -46,8 +47,8 @@ impl Column {
                 Call::TaggedGetOrLoad,
                 Call::TaggedLoad,
             ],
-            Self::Set => &[Call::Set],
-            Self::DeleteAndClear => &[Call::Delete, Call::Clear],
+            Self::Set => &[Call::Set, Call::TaggedSet],
+            Self::DeleteAndClear => &[Call::Delete, Call::Clear, Call::InvalidateTag],
             Self::ManyKeys => &[Call::GetMany, Call::SetMany, Call::DeleteMany],
         }
     }
@@ -58,9 +59,14 @@ impl Column {
 pub(crate) enum Call {
     Get,
     Exists,
+    Ping,
     Set,
+    /// A set of the key with the tag [`TAG`].
+    TaggedSet,
     Delete,
     Clear,
+    /// An invalidation of [`TAG`].
+    InvalidateTag,
     GetMany,
     SetMany,
     DeleteMany,
@@ -83,43 +89,57 @@ impl Call {
     pub(crate) fn writes(self) -> bool {
         matches!(
             self,
-            Self::Set | Self::Delete | Self::Clear | Self::SetMany | Self::DeleteMany
+            Self::Set
+                | Self::TaggedSet
+                | Self::Delete
+                | Self::Clear
+                | Self::InvalidateTag
+                | Self::SetMany
+                | Self::DeleteMany
         )
     }
 
     /// Says whether it gives a value whatever the server does.
     pub(crate) fn loads(self) -> bool {
-        let tagged = self.is_tagged();
+        let tagged = matches!(self, Self::TaggedGetOrLoad | Self::TaggedLoad);
         tagged || matches!(self, Self::GetOrLoad | Self::Load | Self::GetOrLoadMany)
     }
 
-    fn is_tagged(self) -> bool {
-        matches!(self, Self::TaggedGetOrLoad | Self::TaggedLoad)
+    /// Says whether the first shard of a Cluster decides how it ends. The markers of a tag are elsewhere, and a ping is for
+    /// no key.
+    pub(crate) fn is_of_first_key(self) -> bool {
+        !matches!(self, Self::Ping | Self::TaggedSet | Self::InvalidateTag)
     }
 
-    /// Returns how often it may ask the server: a load reads, and stores what it has loaded. With tags it may read the
-    /// markers of what it found, read those of the call twice and make them, which is tried twice.
-    fn steps(self) -> u32 {
-        let is_strict = matches!(self, Self::StrictGetOrLoad | Self::StrictGetOrLoadMany);
-        if self.is_tagged() {
-            7
-        } else if self.loads() || is_strict {
-            2
-        } else {
-            1
+    /// Returns how many budgets it may take of a server that does not answer. A load looks, and stores what it has loaded.
+    /// What has tags, or was told to be strict, asks nothing more once a request has failed.
+    pub(crate) fn waits(self) -> u32 {
+        match self {
+            Self::GetOrLoad | Self::Load | Self::GetOrLoadMany => 2,
+            _ => 1,
         }
     }
 
-    /// Returns how long it may take by what was promised.
-    fn budget(self) -> Duration {
-        self.steps() * BUDGET
+    /// Returns how many budgets it may take of a server whose answers all come, and late: each of its requests has one. A load
+    /// looks again if something changed since its first look. With tags it may read the markers of what it found, read those of the call twice and make them, which is tried twice.
+    fn requests(self) -> u32 {
+        match self {
+            Self::TaggedGetOrLoad | Self::TaggedLoad => 7,
+            Self::TaggedSet => 5,
+            // An invalidation removes twice.
+            Self::InvalidateTag => 2,
+            Self::GetOrLoad
+            | Self::Load
+            | Self::GetOrLoadMany
+            | Self::StrictGetOrLoad
+            | Self::StrictGetOrLoadMany => 3,
+            _ => self.waits(),
+        }
     }
 
-    /// Returns how long it may take where nobody listens, by what was promised. With tags the server is not asked again
-    /// after it failed the look.
+    /// Returns how long it may take where nobody listens, by what was promised.
     pub(crate) fn at_once(self) -> Duration {
-        let steps = if self.is_tagged() { 1 } else { self.steps() };
-        steps * Duration::from_millis(5)
+        self.waits() * Duration::from_millis(5)
     }
 
     /// Runs the call on [`KEYS`].
@@ -129,18 +149,37 @@ impl Call {
 
     /// Runs the call on all keys if it takes several, on the first if it takes one.
     pub(crate) async fn run_on(self, cache: &Cache, keys: &[&str]) -> Outcome {
+        self.timed(self.waits() * BUDGET, BUDGET, cache, keys).await
+    }
+
+    /// Runs the call on a cache with such budgets, whose server's answers come late, but come.
+    pub(crate) async fn run_slowly(self, budget: Duration, cache: &Cache, keys: &[&str]) -> Outcome {
+        let requests = self.requests();
+        let before_loader = requests.saturating_sub(1).max(1);
+        self.timed(requests * budget, before_loader * budget, cache, keys)
+            .await
+    }
+
+    /// Runs the call, which may take so long, and its loader if there is one has to begin in time.
+    async fn timed(self, limit: Duration, loads_by: Duration, cache: &Cache, keys: &[&str]) -> Outcome {
+        let began = Began::default();
         let (start, watch) = (Instant::now(), Watch::start());
-        let answers = self.answers(cache, keys).await;
+        let answers = self.answers(cache, keys, &began).await;
         let outcome = Outcome {
             call: self,
             took: start.elapsed(),
             held_up: watch.held_up(),
+            loads_after: began.get().map(|began| began.duration_since(start)),
             answers,
         };
-        let latest = self.budget() + SLACK + outcome.held_up;
+        let slack = SLACK + outcome.held_up;
         assert!(
-            outcome.took <= latest,
-            "it takes longer than {latest:?}: {outcome:?}"
+            outcome.took <= limit + slack,
+            "it takes longer than {limit:?} and {slack:?}: {outcome:?}"
+        );
+        assert!(
+            outcome.loads_after.is_none_or(|after| after <= loads_by + slack),
+            "the loader begins later than after {loads_by:?} and {slack:?}: {outcome:?}"
         );
         for error in outcome.answers.iter().filter_map(|answer| answer.as_ref().err()) {
             assert!(
@@ -152,7 +191,7 @@ impl Call {
     }
 
     /// Returns for each key whether there was something to read or to remove; a set says yes.
-    async fn answers(self, cache: &Cache, keys: &[&str]) -> Vec<Result<bool>> {
+    async fn answers(self, cache: &Cache, keys: &[&str], began: &Began) -> Vec<Result<bool>> {
         let key = keys[0];
         match self {
             Self::Get => vec![
@@ -162,9 +201,15 @@ impl Call {
                     .map(|value| is_right(key, value.as_deref())),
             ],
             Self::Exists => vec![cache.exists(key).await],
+            Self::Ping => vec![cache.ping().await.map(|()| true)],
             Self::Set => vec![cache.set(key, value_of(key)).await.map(|()| true)],
+            Self::TaggedSet => {
+                let set = cache.set(key, value_of(key)).tags(&[TAG]);
+                vec![set.await.map(|()| true)]
+            }
             Self::Delete => vec![cache.delete(key).await],
             Self::Clear => vec![cache.clear().await.map(|()| true)],
+            Self::InvalidateTag => vec![cache.invalidate_tag(TAG).await.map(|()| true)],
             Self::GetMany => {
                 let answers = cache.get_many::<String>(keys.iter().copied()).await.into_iter();
                 let answers = answers.zip(keys);
@@ -177,28 +222,39 @@ impl Call {
                 let answers = cache.set_many(values).await.into_iter();
                 answers.map(|answer| answer.map(|()| true)).collect()
             }
-            Self::GetOrLoad => vec![load(cache, key, false).await],
-            Self::Load => vec![load(cache, &fresh_key(), false).await],
-            Self::StrictGetOrLoad => vec![load(cache, key, true).await],
+            Self::GetOrLoad => vec![load(cache, key, false, began).await],
+            Self::Load => vec![load(cache, &fresh_key(), false, began).await],
+            Self::StrictGetOrLoad => vec![load(cache, key, true, began).await],
             Self::GetOrLoadMany => {
                 let fresh = fresh_key();
                 let keys: Vec<_> = keys.iter().copied().chain([&*fresh]).collect();
-                load_all(cache, &keys, false).await
+                load_all(cache, &keys, false, began).await
             }
-            Self::StrictGetOrLoadMany => load_all(cache, keys, true).await,
-            Self::TaggedGetOrLoad => vec![load_tagged(cache, &tagged_key(key)).await],
-            Self::TaggedLoad => vec![load_tagged(cache, &fresh_key()).await],
+            Self::StrictGetOrLoadMany => load_all(cache, keys, true, began).await,
+            Self::TaggedGetOrLoad => vec![load_tagged(cache, &tagged_key(key), began).await],
+            Self::TaggedLoad => vec![load_tagged(cache, &fresh_key(), began).await],
             Self::DeleteMany => cache.delete_many(keys.iter().copied()).await,
         }
     }
 }
 
+/// When the loader of a call began to run, if it did.
+type Began = Arc<OnceLock<Instant>>;
+
+/// Makes a loader of a key that notes when it begins.
+fn loader(key: &str, began: &Began) -> impl FnOnce() -> std::future::Ready<std::io::Result<String>> + use<> {
+    let (value, began) = (value_of(key), Arc::clone(began));
+    move || {
+        began.get_or_init(Instant::now);
+        std::future::ready(Ok(value))
+    }
+}
+
 /// Reads a value or loads it.
-async fn load(cache: &Cache, key: &str, strict: bool) -> Result<bool> {
+async fn load(cache: &Cache, key: &str, strict: bool, began: &Began) -> Result<bool> {
     let options = LoadOptions::new().strict(strict);
-    let value = value_of(key);
-    let loader = || async move { Ok::<_, std::io::Error>(value) };
-    let value: String = cache.get_or_load(key, loader).options(&options).await?;
+    let call = cache.get_or_load(key, loader(key, began));
+    let value: String = call.options(&options).await?;
     Ok(is_right(key, Some(&value)))
 }
 
@@ -211,17 +267,21 @@ pub(crate) fn tagged_key(key: &str) -> String {
 }
 
 /// Reads a value with a tag or loads it.
-async fn load_tagged(cache: &Cache, key: &str) -> Result<bool> {
-    let value = value_of(key);
-    let loader = || async move { Ok::<_, std::io::Error>(value) };
-    let value: String = cache.get_or_load(key, loader).tags(&[TAG]).await?;
+async fn load_tagged(cache: &Cache, key: &str, began: &Began) -> Result<bool> {
+    let call = cache.get_or_load(key, loader(key, began));
+    let value: String = call.tags(&[TAG]).await?;
     Ok(is_right(key, Some(&value)))
 }
 
 /// Reads the values of keys or loads them.
-async fn load_all(cache: &Cache, keys: &[&str], strict: bool) -> Vec<Result<bool>> {
+async fn load_all(cache: &Cache, keys: &[&str], strict: bool, began: &Began) -> Vec<Result<bool>> {
     let options = LoadOptions::new().strict(strict);
-    let call = cache.get_or_load_many::<String, _>(keys.iter().copied(), load_many);
+    let began = Arc::clone(began);
+    let loader = move |keys| {
+        began.get_or_init(Instant::now);
+        load_many(keys)
+    };
+    let call = cache.get_or_load_many::<String, _>(keys.iter().copied(), loader);
     let answers = call.options(&options).await.into_iter().zip(keys);
     answers
         .map(|(answer, key)| answer.map(|value| is_right(key, value.as_deref())))
@@ -272,6 +332,8 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
     /// For how long the machine held up everybody meanwhile.
     pub(crate) held_up: Duration,
+    /// When the loader began, if it ran.
+    loads_after: Option<Duration>,
     pub(crate) answers: Vec<Result<bool>>,
 }
 

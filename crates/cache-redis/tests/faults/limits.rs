@@ -22,7 +22,7 @@ async fn full(column: Column) {
         bench.server.command(["CONFIG", "SET", "maxmemory", "0"]);
         bench.fill().await;
         bench.server.command(["CONFIG", "SET", "maxmemory", "1"]);
-        if matches!(call, Call::Set | Call::SetMany) {
+        if matches!(call, Call::Set | Call::TaggedSet | Call::SetMany) {
             for _ in 0..30 {
                 bench.ask(*call).await.fails_with(&[ErrorKind::Full]);
             }

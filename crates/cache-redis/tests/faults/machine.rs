@@ -1,7 +1,7 @@
 //! How much the machine holds this process up, so that a bound on time is about the code and not about what else runs.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,47 +16,59 @@ const BUSY: Duration = Duration::from_millis(50);
 /// The timers of the runtime are a millisecond coarse, which is nobody's fault.
 const COARSE: Duration = Duration::from_millis(1);
 
-/// By how much the naps of somebody who does nothing else have been late, in microseconds.
+/// So many naps are remembered: those of a minute and more, and no test takes as long.
+const REMEMBERED: usize = 40_000;
+
+/// By how much the naps of somebody who does nothing else have been late.
 #[derive(Debug)]
 struct Sleeper {
     nap: Duration,
-    epoch: Instant,
-    /// Of the naps that are over.
-    late: AtomicU64,
-    /// When this one began, since the epoch.
-    began: AtomicU64,
+    naps: Mutex<Naps>,
+}
+
+#[derive(Debug)]
+struct Naps {
+    /// When the one that is not over began.
+    began: Instant,
+    /// When each that is over ended, and by how much it was late.
+    over: VecDeque<(Instant, Duration)>,
 }
 
 impl Sleeper {
     fn new(nap: Duration) -> Self {
+        let naps = Naps {
+            began: Instant::now(),
+            over: VecDeque::new(),
+        };
         Self {
             nap,
-            epoch: Instant::now(),
-            late: AtomicU64::new(0),
-            began: AtomicU64::new(0),
+            naps: Mutex::new(naps),
         }
     }
 
-    fn since_epoch(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    /// By how much this nap is late by now.
-    fn overslept(&self) -> u64 {
-        let nap = u64::try_from(self.nap.as_micros()).unwrap_or(u64::MAX);
-        let slept = self
-            .since_epoch()
-            .saturating_sub(self.began.load(Ordering::Relaxed));
-        slept.saturating_sub(nap)
-    }
-
     fn wakes(&self) {
-        self.late.fetch_add(self.overslept(), Ordering::Relaxed);
-        self.began.store(self.since_epoch(), Ordering::Relaxed);
+        let mut naps = self.naps.lock().unwrap();
+        let now = Instant::now();
+        let late = now.duration_since(naps.began).saturating_sub(self.nap);
+        naps.over.push_back((now, late));
+        if naps.over.len() > REMEMBERED {
+            naps.over.pop_front();
+        }
+        naps.began = now;
     }
 
-    fn late(&self) -> Duration {
-        Duration::from_micros(self.late.load(Ordering::Relaxed) + self.overslept())
+    /// By how much the nap was late that was late by the most of all since then. What was before does not count.
+    fn worst_since(&self, start: Instant) -> Duration {
+        let naps = self.naps.lock().unwrap();
+        let now = Instant::now();
+        let late = now.duration_since(naps.began).saturating_sub(self.nap);
+        let over = naps.over.iter().rev().take_while(|(end, _)| *end > start);
+        [&(now, late)]
+            .into_iter()
+            .chain(over)
+            .map(|(end, late)| end.duration_since(start).min(*late))
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -80,12 +92,14 @@ fn thread() -> &'static Sleeper {
 #[derive(Debug)]
 pub(crate) struct Watch {
     task: Arc<Sleeper>,
-    thread_before: Duration,
+    start: Instant,
     ends: AbortHandle,
 }
 
 impl Watch {
     pub(crate) fn start() -> Self {
+        // Begins to nap, if nobody has been held up yet.
+        thread();
         let task = Arc::new(Sleeper::new(NAP + COARSE));
         let naps = Arc::clone(&task);
         let napping = tokio::spawn(async move {
@@ -96,15 +110,15 @@ impl Watch {
         });
         Self {
             task,
-            thread_before: thread().late(),
+            start: Instant::now(),
             ends: napping.abort_handle(),
         }
     }
 
-    /// Returns for how long everybody was held up since the start.
+    /// Returns for how long everybody was held up at the worst moment since the start.
     pub(crate) fn held_up(&self) -> Duration {
-        let thread = thread().late().saturating_sub(self.thread_before);
-        self.task.late().clamp(thread, thread + BUSY)
+        let thread = thread().worst_since(self.start);
+        self.task.worst_since(self.start).clamp(thread, thread + BUSY)
     }
 }
 
@@ -119,7 +133,7 @@ fn code_that_blocks_the_runtime_is_not_excused() {
     const BLOCKED: Duration = Duration::from_millis(500);
     crate::cell::run(async {
         // Before the watch starts, so that it sees no more of the machine than this does.
-        let before = thread().late();
+        let before = Instant::now();
         let watch = Watch::start();
         let blockers: Vec<_> = (0..2)
             .map(|_| tokio::spawn(async { thread::sleep(BLOCKED) }))
@@ -127,10 +141,33 @@ fn code_that_blocks_the_runtime_is_not_excused() {
         for blocker in blockers {
             blocker.await.unwrap();
         }
-        let (excused, late) = (watch.held_up(), thread().late().saturating_sub(before));
+        let (excused, late) = (watch.held_up(), thread().worst_since(before));
         assert!(
             excused <= BUSY + late,
             "{excused:?}, of which the machine {late:?}"
         );
     });
+}
+
+#[test]
+fn of_all_naps_only_the_one_that_was_late_by_the_most_is_excused_and_of_it_what_came_since() {
+    let start = Instant::now();
+    let millis = Duration::from_millis;
+    let after = |late: &[(u64, u64)]| {
+        let over = late.iter();
+        let over = over.map(|(end, late)| (start + millis(*end), millis(*late)));
+        let naps = Naps {
+            began: Instant::now(),
+            over: over.collect(),
+        };
+        let sleeper = Sleeper {
+            // The one that is not over is not late.
+            nap: Duration::from_secs(3_600),
+            naps: Mutex::new(naps),
+        };
+        sleeper.worst_since(start)
+    };
+    assert_eq!(after(&[(100, 10), (200, 30), (300, 20)]), millis(30));
+    assert_eq!(after(&[(0, 500), (100, 10)]), millis(10));
+    assert_eq!(after(&[(40, 500), (100, 10)]), millis(40));
 }

@@ -6,7 +6,7 @@ use cache_core::ErrorKind;
 use cache_testkit::proxy::Fault;
 
 use crate::bench::Bench;
-use crate::call::{BUDGET, Call, Column};
+use crate::call::{BUDGET, Call, Column, KEYS};
 
 row!(a_black_hole, black_hole);
 row!(a_network_that_holds_everything_back_for_a_while, held);
@@ -64,7 +64,8 @@ async fn slowed(column: Column, fault: Fault) {
     bench.proxy().replies(fault);
     for call in column.calls() {
         for _ in 0..4 {
-            bench.ask(*call).await.fails_at_most_with(&LATE);
+            let outcome = call.run_slowly(BUDGET, &bench.cache, &KEYS).await;
+            outcome.fails_at_most_with(&LATE);
         }
     }
     assert!(bench.proxy().harmed() > 0);

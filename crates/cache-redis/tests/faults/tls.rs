@@ -21,17 +21,7 @@ fn trusting(file: &Path) -> Tls {
     Tls::new().ca_file(file)
 }
 
-/// A handshake is work for the processor, without optimization much of it, and no deadline ends that. So the budget is
-/// smaller than what calls are measured by.
-fn hasty(settings: RedisBuilder) -> RedisBuilder {
-    let budget = BUDGET / 2;
-    settings
-        .read_budget(budget)
-        .write_budget(budget)
-        .clear_budget(budget)
-}
-
-/// For calls that have to succeed the budget is larger, for the same reason.
+/// A handshake is work for the processor, without optimization much of it. So calls that have to succeed have longer.
 fn patient(settings: RedisBuilder) -> RedisBuilder {
     let budget = BUDGET * 5;
     settings
@@ -44,31 +34,19 @@ fn patient(settings: RedisBuilder) -> RedisBuilder {
 async fn wrong_authority(column: Column) {
     let server = RedisServer::builder().tls().start();
     let tls = trusting(&server.certificates().other_ca);
-    untrusted(
-        column,
-        Bench::unconnected(server, |settings| hasty(settings).tls(tls)),
-    )
-    .await;
+    untrusted(column, Bench::unconnected(server, |settings| settings.tls(tls))).await;
 }
 
 async fn wrong_host(column: Column) {
     let server = RedisServer::builder().tls_for("elsewhere.example").start();
     let tls = trusting(&server.certificates().ca);
-    untrusted(
-        column,
-        Bench::unconnected(server, |settings| hasty(settings).tls(tls)),
-    )
-    .await;
+    untrusted(column, Bench::unconnected(server, |settings| settings.tls(tls))).await;
 }
 
 async fn no_client_certificate(column: Column) {
     let server = RedisServer::builder().tls_with_client_certificates().start();
     let tls = trusting(&server.certificates().ca);
-    untrusted(
-        column,
-        Bench::unconnected(server, |settings| hasty(settings).tls(tls)),
-    )
-    .await;
+    untrusted(column, Bench::unconnected(server, |settings| settings.tls(tls))).await;
 }
 
 async fn plain_server(column: Column) {

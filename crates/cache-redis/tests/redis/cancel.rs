@@ -42,6 +42,8 @@ async fn assert_no_answer_is_foreign(builder: RedisBuilder) {
                 if round % 5 == 0 {
                     let (name, gone) = (key(round), format!("gone {}", round % KEYS));
                     let _ = timeout(patience, cache.set(&name, name.clone())).await;
+                    let _ = timeout(patience, cache.set_many([(&*name, name.clone())])).await;
+                    let _ = timeout(patience, cache.ping()).await;
                     let _ = timeout(patience, cache.get_many::<String>(&[&name])).await;
                     let _ = timeout(patience, cache.exists(&name)).await;
                     let _ = timeout(patience, cache.delete(&gone)).await;
@@ -79,4 +81,49 @@ async fn of_thousands_of_calls_that_are_given_up_none_confuses_another() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_does_one_in_a_cluster() {
     assert_no_answer_is_foreign(patient().cluster(RedisCluster::shared().urls())).await;
+}
+
+/// Gives up clears at random times, each of which has a connection for itself. As many as there is room for find one afterwards.
+async fn assert_all_places_are_free(builder: RedisBuilder) {
+    let cache = Cache::builder(builder.connect().await.unwrap()).build().unwrap();
+    let given_up = Arc::new(AtomicU64::new(0));
+    let tasks = (0..16_u64).map(|task| {
+        let (cache, given_up) = (cache.clone(), Arc::clone(&given_up));
+        tokio::spawn(async move {
+            let mut round = 0;
+            while given_up.load(Ordering::Relaxed) < GIVEN_UP / 4 {
+                round += 1;
+                let patience = Duration::from_micros((task * 37 + round * 113) % 3_000);
+                match timeout(patience, cache.clear()).await {
+                    Ok(cleared) => cleared.unwrap(),
+                    Err(_) => drop(given_up.fetch_add(1, Ordering::Relaxed)),
+                }
+                let connections = cache.stats().connections.unwrap();
+                assert!(connections.open <= connections.max, "{connections:?}");
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    let connections = cache.stats().connections.unwrap();
+    assert_eq!(connections.waiting, 0);
+    let clears = (0..connections.max - 2).map(|_| {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.clear().await })
+    });
+    for clear in clears.collect::<Vec<_>>() {
+        clear.await.unwrap().unwrap();
+    }
+    assert!(cache.stats().connections.unwrap().open <= connections.max);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clears_that_are_given_up_leave_their_places_to_others() {
+    assert_all_places_are_free(patient().url(RedisServer::shared().url())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_do_those_of_a_cluster() {
+    assert_all_places_are_free(patient().cluster(RedisCluster::shared().urls())).await;
 }

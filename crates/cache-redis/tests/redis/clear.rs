@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use cache_core::{Cache, CacheBackend};
+use cache_core::{Cache, CacheBackend, ErrorKind};
 use cache_redis::{RedisBuilder, Tls};
 use cache_testkit::servers::{RedisCluster, RedisServer};
 
+use crate::peer::{Peer, string};
 use crate::support::{PASSWORD, USER, namespace, patient, secured};
 
 fn cache(builder: RedisBuilder) -> Cache {
@@ -108,4 +109,74 @@ async fn a_closed_backend_ends_a_clear_that_runs() {
     // It may have been done before; it must not go on for long and must not panic.
     drop(clearing.await.unwrap());
     assert!(cache.clear().await.is_err());
+}
+
+/// The namespace of a cache whose peer is no server.
+const OURS: &str = "ours";
+
+/// What a node of a Cluster, or the only server, says that scans so and answers a removal so.
+fn scanned(keys: &[&str], removed: &'static str) -> Peer {
+    let keys: String = keys.iter().map(|key| string(key)).collect();
+    let page = format!("*2\r\n{}*{}\r\n{keys}", string("0"), keys.matches('$').count());
+    Peer::start(move |port, words| match (words[0].as_str(), words.get(1)) {
+        ("SCAN", _) => page.clone(),
+        ("UNLINK", _) => removed.to_owned(),
+        ("CLUSTER", Some(what)) if what == "SLOTS" => {
+            let node = format!("*3\r\n{}:{port}\r\n{}", string("127.0.0.1"), string("one"));
+            format!("*1\r\n*3\r\n:0\r\n:16383\r\n{node}")
+        }
+        ("CLUSTER", _) => string(&format!(
+            "one 127.0.0.1:{port}@1 myself,master - 0 0 1 connected 0-16383"
+        )),
+        ("PING", _) => "+PONG\r\n".to_owned(),
+        _ => "+OK\r\n".to_owned(),
+    })
+}
+
+/// Returns caches on such a peer, which takes them for what it is.
+fn caches_on(peer: &Peer) -> [Cache; 2] {
+    let builder = || patient().namespace(OURS);
+    let node = format!("127.0.0.1:{}", peer.port);
+    [cache(builder().port(peer.port)), cache(builder().cluster([node]))]
+}
+
+/// A bit that flips in the reply to a scan makes another name, and not all servers need have the same notion of patterns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_scan_names_of_others_is_not_removed_nor_is_what_it_names_with_it() {
+    for foreign in ["ourt:1", "our", "ours", "theirs:ours:1", ""] {
+        let peer = scanned(&["ours:1", foreign, "ours:2"], ":1\r\n");
+        for cache in caches_on(&peer) {
+            let error = cache.clear().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{foreign}: {error}");
+            // The next connection is asked once more.
+            assert_eq!(cache.stats().connections.unwrap().connects, 2, "{foreign}");
+            assert_eq!(cache.stats().connections.unwrap().open, 0, "{foreign}");
+        }
+        assert!(peer.heard("SCAN").len() >= 4);
+        assert_eq!(peer.heard("UNLINK"), Vec::<Vec<String>>::new(), "{foreign}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_scan_names_of_the_cache_is_removed_by_its_name() {
+    let peer = scanned(&["ours:1", "ours:2"], ":1\r\n");
+    for cache in caches_on(&peer) {
+        cache.clear().await.unwrap();
+    }
+    let mut removed: Vec<_> = peer.heard("UNLINK").into_iter().flatten().collect();
+    removed.retain(|word| word != "UNLINK");
+    assert_eq!(removed, ["ours:1", "ours:2", "ours:1", "ours:2"]);
+}
+
+/// A reply that is none to a removal is one to something else, so nobody knows what was removed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clear_whose_removals_are_answered_by_something_else_fails() {
+    for other in ["+OK\r\n", ":2\r\n", "$-1\r\n", "$1\r\n1\r\n"] {
+        let peer = scanned(&["ours:1"], other);
+        for cache in caches_on(&peer) {
+            let error = cache.clear().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{other}: {error}");
+            assert_eq!(cache.stats().connections.unwrap().open, 0, "{other}");
+        }
+    }
 }

@@ -120,6 +120,16 @@ fn nodes_need_an_address() {
 fn an_identity_is_whole() {
     assert_refused(builder().user("app"), ErrorKind::InvalidConfig, "password");
     assert_refused(builder().db(-1), ErrorKind::InvalidConfig, "db");
+    // No server can have so many databases.
+    let highest = i64::from(i32::MAX) - 1;
+    builder().db(highest).build().unwrap();
+    for more in [highest + 1, i64::MAX] {
+        assert_refused(builder().db(more), ErrorKind::InvalidConfig, "db");
+        let url = format!("redis://localhost/{more}");
+        assert_refused(builder().url(url), ErrorKind::InvalidConfig, "db");
+        let behind = builder().sentinel("main", ["localhost:1"]).db(more);
+        assert_refused(behind, ErrorKind::InvalidConfig, "db");
+    }
     assert_refused(
         builder().cluster(["localhost:1"]).db(1),
         ErrorKind::InvalidConfig,

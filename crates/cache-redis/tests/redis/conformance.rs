@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::{CacheBackend, Codec};
 use cache_redis::{RedisBuilder, Tls};
-use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer};
+use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer, Reply};
 use cache_testkit::{Fixture, ManualClock, Passing};
 
 use crate::support::{PASSWORD, USER, cluster_nodes, namespace, patient, secured, sentinel_nodes};
@@ -19,7 +19,27 @@ struct Redis {
     configure: fn(RedisBuilder) -> RedisBuilder,
     servers: Vec<&'static RedisServer>,
     namespaces: [String; 2],
+    foreign: Vec<Foreign>,
     backend: Arc<dyn CacheBackend>,
+}
+
+/// A key that is not of the cache, and where it is.
+struct Foreign {
+    server: &'static RedisServer,
+    key: String,
+}
+
+/// What such a key holds.
+const UNTOUCHED: &str = "untouched";
+
+impl Foreign {
+    /// Stores one, on a Cluster where its slot is.
+    fn plant(servers: &[&'static RedisServer], key: String) -> Self {
+        let takes_it =
+            |server: &&RedisServer| matches!(server.command(["SET", &key, UNTOUCHED]), Reply::Bytes(_));
+        let server = servers.iter().copied().find(takes_it).unwrap();
+        Self { server, key }
+    }
 }
 
 impl Redis {
@@ -30,9 +50,27 @@ impl Redis {
         Self {
             clock,
             configure,
+            foreign: [
+                format!("{}-beside:key", namespaces[0]),
+                namespaces[0].clone(),
+                format!("beside-{}:key", namespaces[0]),
+            ]
+            .map(|key| Foreign::plant(&servers, key))
+            .into(),
             servers,
             namespaces,
             backend: Arc::new(backend),
+        }
+    }
+}
+
+/// Whatever a case does, keys of others are as they were.
+impl Drop for Redis {
+    fn drop(&mut self) {
+        for Foreign { server, key } in &self.foreign {
+            let found = server.command(["GET", key]);
+            let is_untouched = found == Reply::Bytes(UNTOUCHED.into());
+            assert!(is_untouched || std::thread::panicking(), "{key} holds {found:?}");
         }
     }
 }

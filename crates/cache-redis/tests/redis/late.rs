@@ -133,7 +133,8 @@ async fn a_clear_that_was_given_up_removes_nothing_later() {
             said.extend_from_slice(&buffer[..read]);
         }
         let mut page = format!("*2\r\n$1\r\n0\r\n*{KEYS}\r\n");
-        page += &format!("${KEY}\r\n{}\r\n", "k".repeat(KEY)).repeat(KEYS);
+        let key = format!("{:k<KEY$}", "ours:");
+        page += &format!("${KEY}\r\n{key}\r\n").repeat(KEYS);
         stream.write_all(page.as_bytes()).unwrap();
         // Some of the removal has come, and the rest waits.
         stream.read_exact(&mut buffer).unwrap();
@@ -142,9 +143,8 @@ async fn a_clear_that_was_given_up_removes_nothing_later() {
         let mut came = Vec::new();
         (stream.read_to_end(&mut came), came.len())
     });
-    let cache = Cache::builder(patient().port(port).build().unwrap())
-        .build()
-        .unwrap();
+    let backend = patient().namespace("ours").port(port).build().unwrap();
+    let cache = Cache::builder(backend).build().unwrap();
     let clearing = cache.clone();
     let clear = tokio::spawn(async move { clearing.clear().await });
     tokio::task::block_in_place(|| scanned.recv().unwrap());

@@ -9,10 +9,13 @@ mod compression;
 mod config;
 mod conformance;
 mod foreign;
+#[cfg(target_os = "linux")]
+mod keepalive;
 mod late;
 mod lifetime;
 mod limits;
 mod metrics;
+mod peer;
 mod reconnect;
 mod rights;
 mod secrets;

@@ -20,7 +20,11 @@ async fn credentials_that_are_refused_are_counted_errors_of_a_server_that_is_dow
         .recorder(Arc::new(recorder))
         .build()
         .unwrap();
-    let backend = patient().url(server.url()).password("wrong").build().unwrap();
+    let backend = patient()
+        .url(server.url())
+        .password("wrong-canary")
+        .build()
+        .unwrap();
     let cache = Cache::builder(backend)
         .name("users")
         .layer(metrics.layer())
@@ -32,6 +36,7 @@ async fn credentials_that_are_refused_are_counted_errors_of_a_server_that_is_dow
     }
     metrics.collect();
     let rendered = handle.render();
+    assert!(!rendered.contains("canary"), "{rendered}");
     let values = |name: &str, label: &str| -> Vec<&str> {
         let lines = rendered.lines();
         let lines = lines.filter(|line| line.starts_with(name) && line.contains(label));

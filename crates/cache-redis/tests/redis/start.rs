@@ -7,6 +7,7 @@ use cache_redis::{RedisBuilder, Tls};
 use cache_testkit::proxy::SilentAddress;
 use cache_testkit::servers::{RedisCluster, RedisSentinel, RedisServer};
 
+use crate::peer::Peer;
 use crate::support::{PASSWORD, USER, namespace, patient, secured};
 
 async fn failure(builder: RedisBuilder) -> CacheError {
@@ -48,6 +49,36 @@ async fn every_kind_of_server_speaks_the_newer_protocol() {
         assert!(matches!(many[..], [Ok(Some(1)), Ok(None)]), "{many:?}");
         cache.clear().await.unwrap();
         assert!(!cache.exists("key").await.unwrap());
+    }
+}
+
+/// Servers before Redis 6, proxies, and servers where the command was renamed say so in different words, and quote what they
+/// were sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_the_newer_protocol_says_what_to_change() {
+    for says in [
+        "ERR unknown command 'HELLO'",
+        "ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `user`, `canary`, ",
+        "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'user' 'canary' ",
+        "NOPROTO unsupported protocol version",
+    ] {
+        let peer = Peer::start(move |_, words| match words[0].as_str() {
+            "HELLO" => format!("-{says}\r\n"),
+            _ => "+PONG\r\n".to_owned(),
+        });
+        let builder = || patient().user("user").password("canary").resp3(true);
+        let error = failure(builder().port(peer.port)).await;
+        assert!(error.to_string().ends_with("leave resp3 off"), "{says}: {error}");
+        assert!(
+            !error.is_transient() && !format!("{error:?}").contains("canary"),
+            "{error:?}"
+        );
+        let error = failure(builder().cluster([format!("127.0.0.1:{}", peer.port)])).await;
+        assert!(error.to_string().ends_with("leave resp3 off"), "{says}: {error}");
+        assert!(
+            !error.is_transient() && !format!("{error:?}").contains("canary"),
+            "{error:?}"
+        );
     }
 }
 
@@ -141,7 +172,12 @@ async fn a_server_that_asks_for_a_certificate_gets_one() {
 #[tokio::test]
 async fn a_database_that_is_not_there_is_named() {
     let error = failure(patient().url(RedisServer::shared().url()).db(99)).await;
-    assert!(error.to_string().contains("database"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("the server has no database of this number; check db"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -115,6 +115,13 @@ fn a_password_is_in_no_line() {
     service.get("/products/7");
     let health = service.get("/health");
     assert!(!health.body.contains("canary"), "{}", health.body);
+    let metrics = service.get("/metrics");
+    assert!(
+        metrics.body.contains("gofr_cache_errors_total"),
+        "{}",
+        metrics.body
+    );
+    assert!(!metrics.body.contains("canary"), "{}", metrics.body);
     let ended = service.stop();
     let told = ended.stdout.join("\n") + &ended.stderr;
     assert!(!told.contains("canary"), "{told}");
