@@ -63,7 +63,7 @@ async fn who_waits_too_long_for_a_permit_gets_a_typed_error() {
     assert_eq!(bench.ear.count(|event| *event == LoadEvent::Refused), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn over_the_limit_a_stale_value_is_given_at_once() {
     let bench = limited(1);
     bench
@@ -76,12 +76,14 @@ async fn over_the_limit_a_stale_value_is_given_at_once() {
     let _runs = ask(&bench, &gate, "a".to_owned());
     gate.reached(1).await;
     let load = || async { Ok::<usize, Down>(8) };
+    let start = tokio::time::Instant::now();
     let old = bench.cache.get_or_load("key", load).detailed().await.unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!((old.value, old.source), (7, Source::Stale(StaleReason::Overload)));
 }
 
 /// It has no permit either, so it may take as long as any other.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn over_the_limit_a_stale_value_is_given_at_once_also_where_the_key_waits_to_be_loaded() {
     let bench = limited(1);
     ask(&bench, &Gate::open(), "key".to_owned())
@@ -98,7 +100,9 @@ async fn over_the_limit_a_stale_value_is_given_at_once_also_where_the_key_waits_
     let _queued = tokio::spawn(async move { cache.get_or_load("key", load).options(&patient).await });
     settle().await;
     assert_eq!(bench.cache.loads_in_flight(), 2);
+    let start = tokio::time::Instant::now();
     let old = bench.cache.get_or_load("key", load).detailed().await.unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!((old.value, old.source), (0, Source::Stale(StaleReason::Overload)));
 }
 

@@ -257,6 +257,19 @@ fn a_caller_that_goes_on_in_another_runtime_has_its_soft_timeout_there() {
     assert_eq!(goes.block_on(joined).unwrap(), 1);
 }
 
+/// Another one joined first, in the runtime that stands still.
+#[test]
+fn a_caller_does_not_share_the_alarm_of_a_runtime_that_stands_still() {
+    let bench = bench(LoadOptions::new().hard_timeout(HARD));
+    let (stands, goes) = (still(), still());
+    leads(&stands, &bench.cache, &Gate::shut());
+    let cache = bench.cache.clone();
+    let _first = stands.spawn(async move { load(&cache, 7).await });
+    stands.block_on(settle());
+    let second = goes.block_on(async { tokio::time::timeout(5 * SECOND, load(&bench.cache, 7)).await });
+    assert_eq!(second.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+}
+
 /// The leader is polled on in another runtime than that of its load, which ends.
 #[test]
 fn a_stale_value_is_given_in_the_place_of_a_load_whose_runtime_ends() {
