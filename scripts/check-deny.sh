@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks licences, bans and sources of all dependencies with cargo-deny, which it installs if it is missing, and advisories
-# where there is a network to fetch their database from or where one is here that is not old.
+# where there is a network to fetch their database from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,13 +15,7 @@ fetch=(cargo deny fetch db)
 if command -v timeout >/dev/null; then fetch=(timeout 60 "${fetch[@]}"); fi
 if "${fetch[@]}" >/dev/null 2>&1; then
   cargo deny --offline --all-features check advisories
-elif ! compgen -G "${CARGO_HOME:-$HOME/.cargo}/advisory-dbs/advisory-db-*" >/dev/null; then
-  echo "advisories: NOT checked, since their database is not here and cannot be fetched"
-elif said=$(cargo deny --offline --all-features check advisories 2>&1); then
-  echo "advisories: ok by the database that was fetched before; it cannot be fetched now"
-elif [[ "$said" == *"repository is stale"* ]]; then
-  echo "advisories: NOT checked, since their database is old and cannot be fetched"
 else
-  echo "$said" >&2
-  exit 1
+  # One that was fetched before may be of any age: git notes the failed attempt as if it were a fetch.
+  echo "advisories: NOT checked, since their database cannot be fetched"
 fi

@@ -4,7 +4,7 @@ use crate::name::Sought;
 use crate::store::{SLICE, Store};
 
 /// How many entries that may be over a write looks at before it lets moka evict a live one. Those that were used meanwhile,
-/// where there is a time to idle, are looked at in vain, but once in that time at most.
+/// where there is a time to idle, are looked at in vain, but twice in that time at most.
 const LOOKS: usize = 4_096;
 
 /// What a sweep came to.

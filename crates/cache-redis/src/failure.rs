@@ -90,7 +90,7 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
         ),
         Kind::Parse | Kind::UnexpectedReturnType => (
             ErrorKind::Unavailable,
-            "the answer is not what a Redis server says; see whether the address is that of one",
+            "the answer is not what a Redis server says, or names keys of others; see whether the address is that of one",
         ),
         Kind::Server(server) => return of_server(server, cause),
         Kind::Extension => return of_code(cause),
@@ -187,6 +187,20 @@ fn of_code(cause: &RedisError) -> CacheError {
     CacheError::new(kind, message).with_source(Cause::of(cause))
 }
 
+/// Says whether a server does not know the command that asks for RESP3. It quotes the command in its own way, and arguments after it.
+fn says_no_hello(detail: &str) -> bool {
+    let name = detail.strip_prefix("unknown command").map(|rest| {
+        let is_quote = |letter: char| !letter.is_ascii_alphabetic();
+        rest.trim_start_matches(is_quote)
+    });
+    name.is_some_and(|name| {
+        let end = name
+            .find(|letter: char| !letter.is_ascii_alphabetic())
+            .unwrap_or(name.len());
+        name[..end].eq_ignore_ascii_case("HELLO")
+    })
+}
+
 /// Makes an error of an answer that has no code of its own but `ERR`.
 fn of_text(cause: &RedisError) -> CacheError {
     let detail = cause.detail().unwrap_or_default();
@@ -195,7 +209,7 @@ fn of_text(cause: &RedisError) -> CacheError {
             ErrorKind::Backend,
             "the server has no database of this number; check db",
         )
-    } else if detail.starts_with("unknown command") && detail.contains("HELLO") {
+    } else if says_no_hello(detail) {
         // Some servers spell that in another way than the client library knows.
         (ErrorKind::Backend, NO_RESP3)
     } else {

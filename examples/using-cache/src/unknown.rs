@@ -29,7 +29,7 @@ impl Unknown {
         }
     }
 
-    /// Says what the cache answered, and whether it had the answer.
+    /// Says what the cache answered, and whether it had the answer: also where the call joined one that asked the source.
     pub(crate) fn answer(
         &self,
         id: u64,

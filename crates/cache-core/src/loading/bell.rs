@@ -1,6 +1,7 @@
 //! The alarm that the callers who joined a flight share: each needs a bound of its own to wait, and a thousand timers that are set
 //! and taken back take a lock a thousand times each way. One task of their runtime wakes all of them before the first bound is
-//! there; who is not at its bound then sets a timer of its own.
+//! there; who is not at its bound then sets a timer of its own. Like all tasks that are ended, its task goes when its runtime is
+//! driven the next time.
 
 use std::sync::{Arc, Weak};
 

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     TimedOut,
     /// The limit of loads refused it.
     Refused,
+    /// The backend failed the second look, which is an error to a caller that is strict.
+    Backend,
     /// It was given up; who still waits loads for itself.
     Cancelled,
     /// The cache was closed.

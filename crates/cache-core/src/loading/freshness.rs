@@ -84,7 +84,7 @@ impl LoadOptions {
             .as_millis()
             .saturating_sub(entry.created().as_millis());
         let remaining = fresh_until.as_millis().saturating_sub(now.as_millis());
-        fresh_until != Timestamp::MAX && remaining <= life / 4
+        fresh_until != Timestamp::MAX && remaining <= life / 4 && !entry.load_cost().is_zero()
     }
 
     /// Says whether a fresh entry is to be renewed now, while it is given.
@@ -94,7 +94,7 @@ impl LoadOptions {
         };
         // A fraction of 0 would make an infinite gap; 1 - fraction is never 0.
         let gap = entry.load_cost().as_secs_f64() * beta * -(1.0 - random.fraction()).ln();
-        !entry.load_cost().is_zero() && fresh_until(entry).since(now).as_secs_f64() <= gap
+        fresh_until(entry).since(now).as_secs_f64() <= gap
     }
 
     /// Says whether a stale entry may be given while it is renewed.

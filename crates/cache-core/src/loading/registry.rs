@@ -61,11 +61,11 @@ impl Registry {
         self.with(place, |shard| shard.fences.open(place.key).is_some())
     }
 
-    /// Says whether a flight is under way that a caller would join and whose loader runs.
+    /// Says whether a flight is under way that a caller would join and that does not wait for a permit.
     pub(crate) fn is_running(&self, place: Place<'_>) -> bool {
         self.with(place, |shard| {
             let open = shard.fences.open(place.key);
-            open.is_some_and(|flight| flight.crew().begun().is_some())
+            open.is_some_and(|flight| flight.crew().begun().is_some() || flight.crew().looks())
         })
     }
 

@@ -242,7 +242,7 @@ impl Drop for Run<'_> {
 pub(crate) fn refuse(cache: &Cache, flight: &Arc<Flight>, error: CacheError) {
     let error = cache.load_context(&flight.key, error);
     cache.loads().registry.end(flight, None, cache.now());
-    flight.land(Landed::Failed(Fault::Failed, error));
+    flight.land(Landed::Failed(Fault::Backend, error));
 }
 
 /// Ends a flight without an answer.

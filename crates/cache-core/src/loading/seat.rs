@@ -23,6 +23,7 @@ pub(crate) struct Seat<'a> {
     pub(crate) joined: bool,
     /// The runtime that the caller came from.
     pub(crate) runtime: Id,
+    /// When it took its place. The hard timeout counts from here.
     pub(crate) since: Instant,
     asked: AskedAt,
 }

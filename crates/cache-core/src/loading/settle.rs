@@ -55,7 +55,7 @@ pub(crate) enum Waited {
     Settled(Result<Settled>),
     /// The flight was given up, though somebody waited.
     Cancelled(CacheError),
-    /// It brought what was invalidated by a tag before this caller asked.
+    /// It brought what is no answer for this caller: it was invalidated by a tag before, or the one that led was strict.
     Outdated,
 }
 
@@ -216,6 +216,8 @@ impl<'a> Ask<'a> {
             }
             Landed::NotFound => Waited::Settled(Ok(Settled::NotFound)),
             Landed::Failed(Fault::Cancelled, error) => Waited::Cancelled(error),
+            // Only the one that led was strict.
+            Landed::Failed(Fault::Backend, _) if seat.joined && !self.options.strict => Waited::Outdated,
             Landed::Failed(fault, error) => {
                 Waited::Settled(self.failed(fault, error, stand_in, unread).await)
             }

@@ -103,6 +103,6 @@ fn reason(fault: Fault) -> StaleReason {
     match fault {
         Fault::TimedOut => StaleReason::Timeout,
         Fault::Refused => StaleReason::Overload,
-        Fault::Failed | Fault::Cancelled | Fault::Closed => StaleReason::Error,
+        Fault::Failed | Fault::Backend | Fault::Cancelled | Fault::Closed => StaleReason::Error,
     }
 }

@@ -349,16 +349,14 @@ fn a_batch_that_starts_over_does_not_give_what_was_deleted_meanwhile() {
     let bench = Bench::with(|builder| builder.loading(options).max_concurrent_loads(1));
     let (ending, staying) = (runtime(), runtime());
     let gate = Gate::shut();
-    let leader = staying.block_on(async {
-        bench
-            .cache
-            .get_or_load("key", || async { Ok::<_, Down>(100_usize) })
-            .await
-            .unwrap();
-        bench.clock.advance(Duration::from_secs(10));
+    let load = || async { Ok::<_, Down>(100_usize) };
+    let loaded = bench.cache.get_or_load("key", load).into_future();
+    staying.block_on(loaded).unwrap();
+    bench.clock.advance(Duration::from_secs(10));
+    let leader = {
         let _entered = ending.enter();
         ask(&bench.cache, &gate)
-    });
+    };
     ending.block_on(gate.reached(1));
     staying.block_on(async {
         let (cache, held) = (bench.cache.clone(), gate.clone());

@@ -354,6 +354,28 @@ async fn a_backend_that_fails_the_second_look_is_an_error_to_who_is_strict() {
     assert_eq!(again.await.unwrap(), 7);
 }
 
+/// The one that leads is strict and looks again in vain. The other has a loader of its own.
+#[tokio::test]
+async fn a_caller_that_is_not_strict_and_joined_one_that_is_gets_what_it_loads() {
+    let (bench, failing) = Bench::keeping(FailingBackend::new, |builder| builder);
+    let strict = LoadOptions::new().strict(true);
+    let asks = |answer: i64| {
+        bench
+            .cache
+            .get_or_load("key", move || async move { Ok::<_, Down>(answer) })
+    };
+    let leads = asks(1).options(&strict).into_future();
+    for other in 0..1_000 {
+        bench.cache.set(&other.to_string(), 1_i64).await.unwrap();
+    }
+    let joins = asks(2).into_future();
+    failing.fail_all(ErrorKind::Unavailable);
+    let (led, joined) = tokio::join!(leads, joins);
+    assert_eq!(led.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(joined.unwrap(), 2);
+    assert_eq!(bench.ear.count(|event| *event == LoadEvent::Joined), 1);
+}
+
 #[tokio::test]
 async fn a_closed_cache_is_an_error_and_loads_nothing() {
     let bench = Bench::new();

@@ -121,7 +121,8 @@ impl Call {
     }
 
     /// Returns how many budgets it may take of a server whose answers all come, and late: each of its requests has one. A load
-    /// looks again if something changed since its first look. With tags it may read the markers of what it found, read those of the call twice and make them, which is tried twice.
+    /// looks again if something changed since its first look. With tags it may read the markers of what it found, read those of
+    /// the call twice and make them, which is tried twice.
     fn requests(self) -> u32 {
         match self {
             Self::TaggedGetOrLoad | Self::TaggedLoad => 7,
