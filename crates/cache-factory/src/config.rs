@@ -208,7 +208,7 @@ section! {
         failures_in_a_row: u32,
         /// Of how many calls in a second at least half must have failed. 20.
         calls_in_window: u64,
-        /// The longest time between two calls that are let through while it is open. 500 ms.
+        /// The longest time between two calls that are let through while it is open. 400 ms.
         probe_interval: Span,
     }
 }

@@ -35,7 +35,9 @@ impl Default for BreakerSettings {
         Self {
             failures_in_a_row: 5,
             calls_in_window: 20,
-            probe_interval: Duration::from_millis(500),
+            // With the longest attempt to connect that was under way it has to fit in the second after which a server that is
+            // well again is used.
+            probe_interval: Duration::from_millis(400),
             enabled: true,
         }
     }
@@ -62,7 +64,7 @@ impl BreakerSettings {
         self
     }
 
-    /// Sets the longest time between two calls that are let through while it is open: 500 ms unless it is told. Each
+    /// Sets the longest time between two calls that are let through while it is open: 400 ms unless it is told. Each
     /// time is a random one between half of it and the whole.
     pub fn probe_interval(mut self, interval: Duration) -> Self {
         self.probe_interval = interval;
