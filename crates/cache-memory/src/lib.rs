@@ -53,8 +53,8 @@
 //!
 //! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread notes
 //! a cache at its first read, in a few words, and takes some 80 KB for it at the 32nd, once each. It holds no value: a value that
-//! is removed is dropped. But the room of its object (at most 1 KiB each, 512 at most) is given back only when the thread remembers another entry in its
-//! place, or when another cache takes the place of this one in the thread.
+//! is removed is dropped. But the room of its object (at most 1 KiB each, 512 at most) is given back only when the thread
+//! remembers another entry in its place, or when another cache takes the place of this one in the thread.
 //!
 //! [moka]: https://docs.rs/moka
 

@@ -377,13 +377,11 @@ async fn callers_that_joined_later_outlast_the_alarm_of_the_first() {
     leader.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn the_alarm_of_those_who_joined_ends_with_their_load() {
-    let bench = bench(LoadOptions::new());
-    let gate = Gate::shut();
+/// Returns ten callers of which one leads and the others wait.
+async fn ten_ask(cache: &Cache, gate: &Gate) -> JoinSet<cache_core::Result<usize>> {
     let mut callers = JoinSet::new();
     for _ in 0..10 {
-        let (cache, held) = (bench.cache.clone(), gate.clone());
+        let (cache, held) = (cache.clone(), gate.clone());
         callers.spawn(async move {
             let load = || async move { Ok::<_, Down>(held.pass().await) };
             cache.get_or_load("key", load).await
@@ -391,6 +389,13 @@ async fn the_alarm_of_those_who_joined_ends_with_their_load() {
     }
     gate.reached(1).await;
     settle().await;
+    callers
+}
+
+#[tokio::test]
+async fn the_alarm_of_those_who_joined_ends_with_their_load() {
+    let gate = Gate::shut();
+    let callers = ten_ask(&bench(LoadOptions::new()).cache, &gate).await;
     let alive = || Handle::current().metrics().num_alive_tasks();
     assert_eq!(alive(), 10 + 2, "the load and the alarm");
     gate.let_all_through();
@@ -401,18 +406,8 @@ async fn the_alarm_of_those_who_joined_ends_with_their_load() {
 
 #[tokio::test]
 async fn the_alarm_of_those_who_joined_ends_when_they_have_gone() {
-    let bench = bench(LoadOptions::new());
     let gate = Gate::shut();
-    let mut callers = JoinSet::new();
-    for _ in 0..10 {
-        let (cache, held) = (bench.cache.clone(), gate.clone());
-        callers.spawn(async move {
-            let load = || async move { Ok::<_, Down>(held.pass().await) };
-            cache.get_or_load("key", load).await
-        });
-    }
-    gate.reached(1).await;
-    settle().await;
+    let mut callers = ten_ask(&bench(LoadOptions::new()).cache, &gate).await;
     callers.shutdown().await;
     settle().await;
     assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);

@@ -390,3 +390,31 @@ async fn a_batch_does_not_join_what_was_invalidated_by_a_tag_of_its_call() {
     before.await.unwrap().unwrap();
     assert_eq!(cache.get("key").await.unwrap(), Some(2_u64));
 }
+
+/// The second look of a batch has found a value and its markers; before that is told, another process invalidates it.
+#[tokio::test]
+async fn who_asks_after_an_invalidation_does_not_get_what_a_batch_that_looked_again_had_found() {
+    let (map, _) = map();
+    let late = Arc::new(SlowBackend::holding_answers(Arc::clone(&map), Operation::GetMany));
+    let (cache, other) = (cache_on(Arc::clone(&late)), cache_on(map));
+    let asked = Arc::default();
+    let batch = tokio::spawn({
+        let (cache, asked) = (cache.clone(), Arc::clone(&asked));
+        async move { load_twos(&cache, &asked, &["key", "other"], &[]).await }
+    });
+    late.arrived(1).await;
+    other.set("key", 1_u64).tags(&["a"]).await.unwrap();
+    // Since this cache has written as well, the batch looks again: at its keys, then at the markers of what it found.
+    for key in 0..1_000 {
+        cache.delete(&key.to_string()).await.unwrap();
+    }
+    late.release(2);
+    late.arrived(3).await;
+    other.invalidate_tag("a").await.unwrap();
+    let joins = begin_load(&cache, &[], 3).await;
+    late.open();
+    let first = batch.await.unwrap().remove(0);
+    assert_eq!(first.unwrap(), Some(1), "it asked before");
+    assert_eq!(joins.await.unwrap().unwrap(), 3);
+    assert_eq!(*asked.lock().unwrap(), [["other"]]);
+}

@@ -6,7 +6,8 @@ use cache_core::{BackendStats, CacheBackend, CacheFuture, Clock, Entry, Key, Ope
 use tokio::sync::{Semaphore, watch};
 
 /// Holds calls at a gate, then passes them on. Every answer is [`CacheFuture::Boxed`] and suspends before
-/// and after its work, as those of a server do. [`holding`](Self::holding) makes one that does so with a single operation.
+/// and after its work, as those of a server do. [`holding`](Self::holding) makes one that does so with a single operation, and
+/// [`holding_answers`](Self::holding_answers) one that does the work before it holds a call.
 ///
 /// The gate is shut at first. [`release`](Self::release) lets a number of calls through, [`open`](Self::open) all.
 ///
@@ -29,6 +30,8 @@ pub struct SlowBackend<B> {
     inner: B,
     /// The only operation that is held.
     only: Option<Operation>,
+    /// Whether calls are held when their work is done.
+    holds_answers: bool,
     /// Closed for good once the gate is open: that lets every call through.
     gate: Semaphore,
     arrivals: watch::Sender<usize>,
@@ -40,6 +43,7 @@ impl<B: CacheBackend> SlowBackend<B> {
         Self {
             inner,
             only: None,
+            holds_answers: false,
             gate: Semaphore::new(0),
             arrivals: watch::Sender::new(0),
         }
@@ -50,6 +54,14 @@ impl<B: CacheBackend> SlowBackend<B> {
         Self {
             only: Some(operation),
             ..Self::new(inner)
+        }
+    }
+
+    /// Wraps a backend. The gate is shut to the answers of this operation, and others do not come to it.
+    pub fn holding_answers(inner: B, operation: Operation) -> Self {
+        Self {
+            holds_answers: true,
+            ..Self::holding(inner, operation)
         }
     }
 
@@ -73,6 +85,15 @@ impl<B: CacheBackend> SlowBackend<B> {
             .await;
     }
 
+    /// Comes to the gate and waits until it is let through.
+    async fn pass(&self) {
+        self.arrivals.send_modify(|arrived| *arrived += 1);
+        tokio::task::yield_now().await;
+        if let Ok(permit) = self.gate.acquire().await {
+            permit.forget();
+        }
+    }
+
     fn held<'a, T: Send + 'a>(
         &'a self,
         operation: Operation,
@@ -82,12 +103,13 @@ impl<B: CacheBackend> SlowBackend<B> {
             return call(&self.inner);
         }
         CacheFuture::boxed(async move {
-            self.arrivals.send_modify(|arrived| *arrived += 1);
-            tokio::task::yield_now().await;
-            if let Ok(permit) = self.gate.acquire().await {
-                permit.forget();
+            if !self.holds_answers {
+                self.pass().await;
             }
             let answer = call(&self.inner).await;
+            if self.holds_answers {
+                self.pass().await;
+            }
             // The answer is on its way: whoever drops the future now loses it, though the work is done.
             tokio::task::yield_now().await;
             answer
