@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::counters::Counters;
 use crate::error;
 use crate::failure;
+use crate::jitter::jittered;
 
 /// When the breaker opens and how often it lets a call through. Of a setting that is given twice the last counts.
 ///
@@ -214,7 +215,7 @@ impl Breaker {
 
     /// Returns a random time between half of the interval and the whole, so that processes do not look all at once.
     fn pause(&self) -> Duration {
-        self.settings.probe_interval.mul_f64(0.5 + fastrand::f64() / 2.0)
+        jittered(self.settings.probe_interval)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -267,6 +268,8 @@ impl<'a> Admission<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RedisBackend;
+    use crate::jitter::assert_jittered;
 
     #[test]
     fn what_nobody_told_is_as_documented() {
@@ -360,22 +363,18 @@ mod tests {
         assert!(!breaker.is_open() && !breaker.admit(&counters).unwrap().is_probe());
     }
 
-    /// Processes that lost the same server do not all look at the same moment.
     #[test]
     fn pauses_are_of_chance_between_half_of_the_interval_and_the_whole() {
         let (breaker, _) = breaker();
-        let whole = breaker.settings.probe_interval;
-        let mut pauses: Vec<_> = (0..1_000).map(|_| breaker.pause()).collect();
-        pauses.sort();
-        let (shortest, longest) = (pauses[0], pauses[pauses.len() - 1]);
-        assert!(
-            shortest >= whole / 2 && longest <= whole,
-            "{shortest:?} to {longest:?}"
-        );
-        // All of it is used.
-        assert!(longest > shortest + whole / 3, "{shortest:?} to {longest:?}");
-        pauses.dedup();
-        assert!(pauses.len() > 100, "only {} pauses differ", pauses.len());
+        assert_jittered(breaker.settings.probe_interval, || breaker.pause());
+    }
+
+    /// Even if an attempt to connect has just begun when the server is well again.
+    #[test]
+    fn by_default_the_next_look_comes_within_a_second() {
+        let connect = RedisBackend::builder().connect_timeout;
+        let looks = BreakerSettings::default().probe_interval;
+        assert!(connect + looks <= Duration::from_millis(900));
     }
 
     #[tokio::test(start_paused = true)]

@@ -187,7 +187,8 @@ fn of_code(cause: &RedisError) -> CacheError {
     CacheError::new(kind, message).with_source(Cause::of(cause))
 }
 
-/// Says whether a server does not know the command that asks for RESP3. It quotes the command in its own way, and arguments after it.
+/// Says whether a server does not know the command that asks for RESP3. It quotes the command in its own way, and arguments
+/// after it.
 fn says_no_hello(detail: &str) -> bool {
     let name = detail.strip_prefix("unknown command").map(|rest| {
         let is_quote = |letter: char| !letter.is_ascii_alphabetic();

@@ -9,6 +9,7 @@ use cache_core::{CacheError, ErrorKind};
 use deadpool::managed::Object;
 use tokio::time::Instant;
 
+use crate::jitter::jittered;
 use crate::link::Link;
 use crate::pool::Pooled;
 
@@ -160,12 +161,11 @@ impl Slot {
             LONGEST_PAUSE
         };
         let pause = FIRST_PAUSE.saturating_mul(1 << in_a_row.min(8)).min(longest);
-        let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.failure = Some(Failure {
             error,
             attempt,
             in_a_row: in_a_row.saturating_add(1),
-            not_before: Instant::now() + jittered,
+            not_before: Instant::now() + jittered(pause),
         });
     }
 
@@ -200,6 +200,7 @@ impl fmt::Debug for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jitter::assert_jittered;
 
     /// Lets an attempt fail some times and returns how long the next one has to wait then.
     fn pause(failures: u32, kind: ErrorKind) -> Duration {
@@ -211,7 +212,6 @@ mod tests {
         slot.failure.unwrap().not_before - Instant::now()
     }
 
-    /// Processes that lost the same server do not all come back at the same moment.
     #[tokio::test(start_paused = true)]
     async fn pauses_are_of_chance_between_the_half_and_the_whole() {
         for (failures, kind, whole) in [
@@ -221,17 +221,7 @@ mod tests {
             (100, ErrorKind::Unavailable, LONGEST_PAUSE),
             (100, ErrorKind::Denied, LONGEST_PAUSE_IF_DENIED),
         ] {
-            let mut pauses: Vec<_> = (0..1_000).map(|_| pause(failures, kind)).collect();
-            pauses.sort();
-            let (shortest, longest) = (pauses[0], pauses[pauses.len() - 1]);
-            assert!(
-                shortest >= whole / 2 && longest <= whole,
-                "{shortest:?} to {longest:?}"
-            );
-            // All of it is used.
-            assert!(longest > shortest + whole / 3, "{shortest:?} to {longest:?}");
-            pauses.dedup();
-            assert!(pauses.len() > 100, "only {} pauses differ", pauses.len());
+            assert_jittered(whole, || pause(failures, kind));
         }
     }
 }

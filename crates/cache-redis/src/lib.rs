@@ -51,6 +51,7 @@ mod failure;
 mod greeting;
 mod held;
 mod identity;
+mod jitter;
 mod lane;
 mod link;
 mod many;

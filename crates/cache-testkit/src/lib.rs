@@ -99,6 +99,7 @@ mod doubles;
 mod eventually;
 mod fixture;
 mod history;
+mod listen;
 mod map_fixture;
 #[cfg(feature = "servers")]
 pub mod proxy;
@@ -114,5 +115,6 @@ pub use self::doubles::{
 pub use self::eventually::eventually;
 pub use self::fixture::{Fixture, Passing};
 pub use self::history::{Act, History};
+pub use self::listen::listen;
 pub use self::map_fixture::MapFixture;
 pub use self::run::run;

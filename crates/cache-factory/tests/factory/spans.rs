@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
+use cache_testkit::listen;
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
@@ -24,7 +25,7 @@ impl Spans {
     pub(crate) fn listen() -> (Self, DefaultGuard) {
         let spans = Self::default();
         let subscriber = Registry::default().with(spans.clone());
-        (spans, tracing::subscriber::set_default(subscriber))
+        (spans, listen(subscriber))
     }
 
     /// The fields of the last span of a name.

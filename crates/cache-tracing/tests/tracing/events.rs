@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind};
-use cache_testkit::{FailingBackend, ManualClock};
+use cache_testkit::{FailingBackend, ManualClock, listen};
 use cache_tracing::Tracing;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -131,7 +131,7 @@ async fn a_filter_turns_the_target_off_and_nothing_else() {
     for (filter, is_heard) in [("debug,cache=off", false), ("info,cache=debug", true)] {
         let ear = Ear::default();
         let filtered = ear.clone().with_filter(EnvFilter::new(filter));
-        let _guard = tracing::subscriber::set_default(Registry::default().with(filtered));
+        let _guard = listen(Registry::default().with(filtered));
         let cache = users();
         cache.set("a", 1).await.unwrap();
         cache.get::<i32>("").await.unwrap_err();
@@ -187,7 +187,7 @@ fn a_subscriber_may_ask_the_cache_that_it_hears_of() {
             cache: Arc::clone(&cell),
             asked: Arc::clone(&asked),
         };
-        let _guard = tracing::subscriber::set_default(Registry::default().with(nosy));
+        let _guard = listen(Registry::default().with(nosy));
         let failing = Arc::new(FailingBackend::new(memory(&ManualClock::new())));
         let cache = cell.get_or_init(|| traced(Arc::clone(&failing), Tracing::new()));
         let runtime = tokio::runtime::Builder::new_current_thread()

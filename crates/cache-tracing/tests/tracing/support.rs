@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use cache_core::{Cache, CacheBackend, CacheBuilder};
 use cache_memory::MemoryBackend;
-use cache_testkit::ManualClock;
+use cache_testkit::{ManualClock, listen};
 use cache_tracing::Tracing;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -57,7 +57,7 @@ impl Ear {
     pub(crate) fn listen(level: LevelFilter) -> (Self, DefaultGuard) {
         let ear = Self::default();
         let subscriber = Registry::default().with(ear.clone().with_filter(level));
-        (ear, tracing::subscriber::set_default(subscriber))
+        (ear, listen(subscriber))
     }
 
     pub(crate) fn spans(&self) -> Vec<Seen> {

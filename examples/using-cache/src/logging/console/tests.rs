@@ -7,7 +7,7 @@ use cache_core::{
     Cache, CacheBackend, ErrorKind, LoadContext, LoadResult, Loaded, Operation, Source, StaleReason,
 };
 use cache_memory::MemoryBackend;
-use cache_testkit::FailingBackend;
+use cache_testkit::{FailingBackend, listen};
 use cache_tracing::{Keys, Tracing};
 use tracing::{info, info_span, warn};
 use tracing_subscriber::fmt::MakeWriter;
@@ -47,7 +47,9 @@ fn written(colours: bool, run: impl FnOnce()) -> Vec<String> {
         now: || UNIX_EPOCH + Duration::from_millis(12 * 3_600_000 + 5_250),
     };
     let format = fmt::layer().with_writer(lines.clone()).event_format(console);
-    tracing::subscriber::with_default(Registry::default().with(TraceIds).with(format), run);
+    let guard = listen(Registry::default().with(TraceIds).with(format));
+    run();
+    drop(guard);
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()
 }
