@@ -97,6 +97,8 @@ fn a_hit_of_a_call_that_may_load_costs_little_more() {
         ("hit-load-again", "525", "526"),
         ("hit-load-stale", "1113", "1114"),
         ("hit-load-stale-again", "588", "589"),
+        ("hit-load-ahead", "1113", "1114"),
+        ("hit-load-ahead-again", "588", "589"),
     ] {
         let (passes, told) = gate(&[(loading, Some(most))]);
         assert!(passes, "{loading} {most}: {told}");

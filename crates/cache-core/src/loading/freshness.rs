@@ -78,10 +78,11 @@ impl LoadOptions {
         if self.refresh_ahead.is_none() {
             return false;
         }
-        // In whole milliseconds, as a hit asks this. Of what never ends more remains than a quarter of the life.
+        // In whole milliseconds, as a hit asks this. Of what never ends more remains than a quarter of the life. What is fresh was
+        // made before now and ends after; where clocks disagree, a renewal more or one less does no harm.
         let fresh_until = fresh_until(entry).as_millis();
-        let life = fresh_until.saturating_sub(entry.created().as_millis());
-        let remaining = fresh_until.saturating_sub(now.as_millis());
+        let life = fresh_until.wrapping_sub(entry.created().as_millis());
+        let remaining = fresh_until.wrapping_sub(now.as_millis());
         remaining <= life / 4 && !entry.load_cost().is_zero()
     }
 
