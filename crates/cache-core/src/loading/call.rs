@@ -82,9 +82,7 @@ where
                 let key = Key::new(self.ask.place.key).ok();
                 let error = self.ask.cache.context(Operation::GetOrLoad, key, error);
                 if goes_on {
-                    // It is not asked again before the load, so that a slow failure costs its time once.
                     self.ask.failed = true;
-                    self.ask.seen = self.ask.cache.loads().registry.changes(self.ask.place);
                     Looked::Load(None)
                 } else {
                     Looked::Done(Err(error))

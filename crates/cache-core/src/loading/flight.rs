@@ -2,16 +2,15 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use tokio::runtime::Id;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::bell::Bell;
 use super::carried::Carried;
+use super::crew::Crew;
 use super::error::Fault;
 use super::fences::Flying;
 use super::waits;
@@ -29,82 +28,6 @@ pub(crate) enum Landed {
     Failed(Fault, CacheError),
 }
 
-/// The task that brings one flight, or several of one batch. It ends when none of them is wanted.
-pub(crate) struct Crew {
-    id: u64,
-    work: Mutex<Work>,
-    looks: AtomicBool,
-    /// When its loader began to run, and the hard timeout that it runs under.
-    begun: OnceLock<(Instant, Option<Duration>)>,
-}
-
-#[derive(Debug, Default)]
-struct Work {
-    wanted: usize,
-    task: Option<AbortHandle>,
-}
-
-impl Crew {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            id: waits::new_id(),
-            work: Mutex::default(),
-            looks: AtomicBool::new(false),
-            begun: OnceLock::new(),
-        })
-    }
-
-    /// Tells it from the crews of all other loads in the process.
-    pub(crate) fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Notes that the backend is asked once more before the loader begins.
-    pub(crate) fn look(&self) {
-        self.looks.store(true, Ordering::Release);
-    }
-
-    /// Says whether the backend was asked once more.
-    pub(crate) fn looks(&self) -> bool {
-        self.looks.load(Ordering::Acquire)
-    }
-
-    /// Notes that the loader begins to run.
-    pub(crate) fn begin(&self, hard_timeout: Option<Duration>) {
-        // There is one loader, so nothing was noted before.
-        let _ = self.begun.set((Instant::now(), hard_timeout));
-    }
-
-    /// Returns when the loader began to run, and the hard timeout that it runs under.
-    pub(crate) fn begun(&self) -> Option<(Instant, Option<Duration>)> {
-        self.begun.get().copied()
-    }
-
-    /// Says which task it is.
-    pub(crate) fn is_task(&self, task: AbortHandle) {
-        let mut work = self.work();
-        if work.wanted == 0 {
-            // The cache was closed while the task started.
-            task.abort();
-        }
-        work.task = Some(task);
-    }
-
-    fn give_up_one(&self) {
-        let mut work = self.work();
-        work.wanted = work.wanted.saturating_sub(1);
-        if work.wanted == 0
-            && let Some(task) = &work.task
-        {
-            task.abort();
-        }
-    }
-
-    fn work(&self) -> MutexGuard<'_, Work> {
-        self.work.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 pub(crate) struct Flight {
     id: u64,
     pub(crate) key: Arc<str>,
@@ -118,6 +41,8 @@ pub(crate) struct Flight {
     joined: AtomicBool,
     /// What was loaded, while that is being stored.
     brought: OnceLock<Landed>,
+    /// Whether all callers get what was loaded without waiting for the store.
+    handed_out: AtomicBool,
     landed: OnceLock<Landed>,
     landing: Notify,
     /// The alarm of those that joined it, unless there are no timers.
@@ -136,7 +61,7 @@ impl Flight {
         waiting: usize,
         carried: Option<Carried>,
     ) -> Arc<Self> {
-        crew.work().wanted += 1;
+        crew.wants_one();
         Arc::new(Self {
             id: waits::new_id(),
             key,
@@ -147,6 +72,7 @@ impl Flight {
             given_up: AtomicBool::new(false),
             joined: AtomicBool::new(false),
             brought: OnceLock::new(),
+            handed_out: AtomicBool::new(false),
             landed: OnceLock::new(),
             landing: Notify::new(),
             bell: OnceLock::new(),
@@ -213,6 +139,14 @@ impl Flight {
         self.brought.get()
     }
 
+    /// Gives all callers what was brought, who would wait in vain for a backend that fails. The flight goes on: who writes still
+    /// comes after its store.
+    pub(crate) fn hand_out(&self) {
+        self.keep_going();
+        self.handed_out.store(true, Ordering::Release);
+        self.landing.notify_waiters();
+    }
+
     /// Tells all callers how it ended. The first end counts.
     pub(crate) fn land(&self, landed: Landed) {
         if self.landed.set(landed).is_ok() {
@@ -224,12 +158,30 @@ impl Flight {
         self.landed.get()
     }
 
-    /// Waits for the end.
+    /// What callers get, if that is certain by now.
+    fn answer(&self) -> Option<&Landed> {
+        let handed_out = self.handed_out.load(Ordering::Acquire);
+        self.brought
+            .get()
+            .filter(|_| handed_out)
+            .or_else(|| self.landed.get())
+    }
+
+    /// Waits for what callers get.
     pub(crate) async fn wait(&self) -> &Landed {
+        self.wait_for(Self::answer).await
+    }
+
+    /// Waits for the end, after which it stores nothing more.
+    pub(crate) async fn wait_for_end(&self) -> &Landed {
+        self.wait_for(Self::landed).await
+    }
+
+    async fn wait_for(&self, is_here: fn(&Self) -> Option<&Landed>) -> &Landed {
         loop {
             // From here on a landing is not missed, and who is woken by it takes no lock.
             let landing = self.landing.notified();
-            if let Some(landed) = self.landed.get() {
+            if let Some(landed) = is_here(self) {
                 return landed;
             }
             landing.await;
@@ -245,7 +197,7 @@ impl Flight {
         }
         loop {
             let woken = self.landing.notified();
-            if let Some(landed) = self.landed.get() {
+            if let Some(landed) = self.answer() {
                 return Some(landed);
             }
             if self.rung.load(Ordering::Acquire) {
@@ -278,5 +230,19 @@ impl fmt::Debug for Flight {
             .field("id", &self.id)
             .field("waiting", &self.waiting)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its callers go before its task has begun to store, if they run on another thread.
+    #[test]
+    fn what_is_handed_out_is_stored_though_all_have_gone() {
+        let flight = Flight::new("key".into(), 0, Crew::new(), 1, None);
+        flight.bring(&Landed::NotFound);
+        flight.hand_out();
+        assert!(!flight.leave());
     }
 }

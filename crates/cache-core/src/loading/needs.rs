@@ -32,16 +32,11 @@ pub(super) struct Needs<'a> {
 impl<'a> AskMany<'a> {
     /// Looks in the backend, and says what each key needs.
     pub(super) async fn needs(self, keys: Vec<Key<'a>>, unread: Unread) -> Needs<'a> {
-        let registry = &self.cache.loads().registry;
         let asks = self.asks(&keys);
         let found = self.look(keys).await;
         let failed = found.iter().any(Result::is_err);
         let needs = asks.into_iter().zip(found).map(|(mut ask, found)| {
-            if found.is_err() {
-                // It is not asked again before the load, so that a slow failure costs its time once.
-                ask.failed = true;
-                ask.seen = registry.changes(ask.place);
-            }
+            ask.failed = found.is_err();
             (ask, self.need(ask, found, unread))
         });
         Needs {

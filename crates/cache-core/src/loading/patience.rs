@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::error;
-use super::flight::{Flight, Landed};
+use super::flight::Flight;
 use crate::error::Result;
 
 /// How much later than the load a waiter gives up, so that the load itself, which knows more, is the first to say so.
@@ -36,15 +36,15 @@ pub(crate) async fn at_most<F: Future>(limit: Duration, future: F) -> Option<F::
     wait.await.ok()
 }
 
-/// Waits for the end of a flight up to a point in time. In a runtime without timers, and outside of one, there is no
+/// Waits for what comes from a flight up to a point in time. In a runtime without timers, and outside of one, there is no
 /// such point.
-pub(crate) async fn wait_until(until: Option<Instant>, flight: &Flight) -> Option<&Landed> {
+pub(crate) async fn wait_until<F: Future>(until: Option<Instant>, wait: F) -> Option<F::Output> {
     let Some(until) = until else {
-        return Some(flight.wait().await);
+        return Some(wait.await);
     };
-    let (mut end, mut timer) = (pin!(flight.wait()), pin!(timer(until)));
-    poll_fn(|context| match end.as_mut().poll(context) {
-        Poll::Ready(landed) => Poll::Ready(Some(landed)),
+    let (mut wait, mut timer) = (pin!(wait), pin!(timer(until)));
+    poll_fn(|context| match wait.as_mut().poll(context) {
+        Poll::Ready(came) => Poll::Ready(Some(came)),
         Poll::Pending => poll_timer(timer.as_mut(), until, context).map(|()| None),
     })
     .await
@@ -75,7 +75,7 @@ fn poll_timer(mut timer: Pin<&mut Option<Sleep>>, until: Instant, context: &mut 
 pub(crate) async fn wait_for_stores(storing: &[Arc<Flight>]) -> Result<()> {
     let until = after(Instant::now(), LONGEST_ASKED);
     for flight in storing {
-        if wait_until(until, flight).await.is_none() {
+        if wait_until(until, flight.wait_for_end()).await.is_none() {
             return Err(error::store_stands_still(LONGEST_ASKED));
         }
     }

@@ -124,20 +124,20 @@ fn found(entry: Entry) -> Landed {
 }
 
 /// Changes the backend unless a write came in between, and takes the flight off the table. Returns the tags by which it can be
-/// told from now on whether what was brought still holds.
+/// told from now on whether what was brought still holds, and nothing if the backend failed: it is not asked then.
 pub(crate) async fn store(
     cache: &Cache,
     flight: &Arc<Flight>,
     generations: &Generations,
     change: Change,
-) -> Vec<Tag> {
+) -> Option<Vec<Tag>> {
     let registry = &cache.loads().registry;
     let (Ok(key), false) = (Key::new(&flight.key), matches!(change, Change::Nothing)) else {
         registry.end_well(flight, cache.now());
-        return of_call(generations);
+        return Some(of_call(generations));
     };
     let Some(storing) = registry.begin_store(flight, cache.now()) else {
-        return of_call(generations);
+        return Some(of_call(generations));
     };
     let mut tags = of_call(generations);
     let backend = &cache.shared().backend;
@@ -162,8 +162,9 @@ pub(crate) async fn store(
     drop(storing);
     if stored.is_err() {
         cache.tell(&flight.key, LoadEvent::StoreFailed);
+        return None;
     }
-    tags
+    Some(tags)
 }
 
 /// Returns the tags of the call with their generations.

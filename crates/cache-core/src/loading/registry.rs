@@ -287,7 +287,7 @@ impl Drop for ClearTicket<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::flight::Crew;
+    use super::super::crew::Crew;
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(0);

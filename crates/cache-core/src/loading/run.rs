@@ -42,7 +42,7 @@ pub(crate) struct Plan {
     pub(crate) older: Option<Entry>,
     /// Whether to look in the backend once more before loading.
     pub(crate) look_again: bool,
-    /// Whether the backend failed the look of the caller that leads.
+    /// Whether the backend failed the look of the caller that leads. Then nobody waits for the store.
     pub(crate) failed: bool,
     /// Whether it runs in the background.
     pub(crate) refresh: bool,
@@ -84,7 +84,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
         work,
         mut older,
         look_again,
-        failed,
+        mut failed,
         refresh,
         options,
         ttl,
@@ -99,7 +99,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     };
     if look_again {
         flight.crew().look();
-        older = match look(cache, flight, older.as_ref(), options.strict, unread).await {
+        (older, failed) = match look(cache, flight, older.as_ref(), options.strict, unread).await {
             Looked::Here(landed) => {
                 cache.loads().registry.end(flight, None, cache.now());
                 if let Landed::Found { entry, .. } = &landed {
@@ -107,7 +107,8 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
                 }
                 return flight.land(landed);
             }
-            Looked::Older(entry) => entry,
+            Looked::Older(entry) => (entry, false),
+            Looked::Unanswered => (None, true),
             Looked::Failed(error) => return refuse(cache, flight, error),
         };
     }
@@ -139,8 +140,12 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     match kept.landed {
         Ok(landed) => {
             flight.bring(&landed);
-            let tags = publish::store(cache, flight, &generations, kept.change).await;
-            flight.confirm(cache, &tags).await;
+            if failed || generations.is_err() {
+                flight.hand_out();
+            }
+            if let Some(tags) = publish::store(cache, flight, &generations, kept.change).await {
+                flight.confirm(cache, &tags).await;
+            }
             flight.land(landed);
         }
         Err(error) => fail(cache, flight, &options, Fault::Failed, error),

@@ -3,26 +3,25 @@
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use tokio::runtime::Handle;
 
 use super::batch_loader::WorkMany;
-use super::error::{self, BoxError, Fault};
+use super::error::{self, Fault};
 use super::event::{LoadEvent, LoadResult};
 use super::flight::{Flight, Landed};
 use super::landing::Landing;
-use super::loader::{Brought, Outcome, Unread};
+use super::loader::Unread;
 use super::look::{Looked, looked};
 use super::options::LoadOptions;
-use super::publish::{self, Change};
+use super::publish_many::{self, Terms};
 use super::run::{catch, fail, refuse, run, scope};
 use super::scope::{Scope, Within};
-use super::stamp::{self, Draft, Generations};
+use super::stamp;
 use crate::cache::Cache;
 use crate::entry::Entry;
-use crate::error::{CacheError, Result};
+use crate::error::CacheError;
 use crate::expiration::Expiration;
 use crate::key::Key;
 
@@ -70,7 +69,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     let PlanMany {
         work,
         mut parts,
-        failed,
+        mut failed,
         refresh,
         options,
         ttl,
@@ -88,7 +87,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
             return fail_all(&parts, Fault::Refused, &error);
         }
     };
-    parts = look_at(cache, parts, options.strict, unread).await;
+    failed |= look_at(cache, &mut parts, options.strict, unread).await;
     if parts.is_empty() {
         return;
     }
@@ -119,16 +118,23 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     };
     run.end(result, elapsed);
     let brought: HashMap<String, _> = brought.into_iter().collect();
-    settle(cache, parts, brought, elapsed, &options, ttl, &generations).await;
+    let terms = Terms {
+        options: &options,
+        ttl,
+        failed: failed || generations.is_err(),
+        generations: &generations,
+    };
+    publish_many::publish(cache, parts, brought, elapsed, terms).await;
 }
 
-/// Looks again, once for all keys that changed since their caller looked. Returns what is still to be loaded.
-async fn look_at(cache: &Cache, mut parts: Vec<Part>, strict: bool, unread: Unread) -> Vec<Part> {
+/// Looks again, once for all keys that changed since their caller looked. Leaves those that are still to be loaded, and says
+/// whether the backend failed.
+async fn look_at(cache: &Cache, parts: &mut Vec<Part>, strict: bool, unread: Unread) -> bool {
     let again = || parts.iter().filter(|part| part.look_again);
     let flights: Vec<_> = again().map(|part| Arc::clone(&part.flight)).collect();
     let keys: Vec<_> = flights.iter().flat_map(|flight| Key::new(&flight.key)).collect();
     if keys.is_empty() {
-        return parts;
+        return false;
     }
     if let Some(flight) = flights.first() {
         flight.crew().look();
@@ -140,6 +146,7 @@ async fn look_at(cache: &Cache, mut parts: Vec<Part>, strict: bool, unread: Unre
         .into_iter();
     let mut found: HashMap<&str, _> = keys.iter().map(|key| key.as_str()).zip(found).collect();
     let mut here: Vec<(Arc<Flight>, Landed)> = Vec::new();
+    let mut failed = false;
     parts.retain_mut(|part| {
         let (true, Ok(key)) = (part.look_again, Key::new(&part.flight.key)) else {
             return true;
@@ -160,6 +167,11 @@ async fn look_at(cache: &Cache, mut parts: Vec<Part>, strict: bool, unread: Unre
                 part.older = entry;
                 true
             }
+            Looked::Unanswered => {
+                failed = true;
+                part.older = None;
+                true
+            }
         }
     });
     join_all(here.iter().map(|(flight, landed)| async move {
@@ -173,121 +185,5 @@ async fn look_at(cache: &Cache, mut parts: Vec<Part>, strict: bool, unread: Unre
         // The others may be unwanted already.
         flight.give_up();
     }
-    parts
-}
-
-/// Stores what was brought with one write, and lands each flight.
-async fn settle(
-    cache: &Cache,
-    parts: Vec<Part>,
-    mut brought: HashMap<String, Result<Brought, BoxError>>,
-    elapsed: Duration,
-    options: &LoadOptions,
-    ttl: Expiration,
-    generations: &Generations,
-) {
-    let mut landings: Vec<(Arc<Flight>, Result<Landed, CacheError>)> = Vec::with_capacity(parts.len());
-    let mut entries: Vec<(Arc<Flight>, Draft)> = Vec::new();
-    let mut removed: Vec<Arc<Flight>> = Vec::new();
-    for part in parts {
-        let flight = part.flight;
-        let one = brought
-            .remove(&*flight.key)
-            .unwrap_or_else(|| Ok(Brought::nothing()));
-        let kept = match one {
-            Ok(one) => {
-                let older = part.older.as_ref();
-                let kept = older.filter(|_| matches!(one.outcome, Outcome::NotModified));
-                if let Err(error) = flight.carry(cache, &one.tags, kept) {
-                    landings.push((flight, Err(error)));
-                    continue;
-                }
-                publish::keep(cache, options, ttl, one, older, elapsed)
-            }
-            Err(cause) => {
-                landings.push((flight, Err(error::failed(cause))));
-                continue;
-            }
-        };
-        match kept.change {
-            Change::Store(entry) => {
-                let draft = Draft::new(entry, &flight);
-                entries.push((Arc::clone(&flight), draft));
-            }
-            Change::Remove => removed.push(Arc::clone(&flight)),
-            Change::Nothing => cache.loads().registry.end_well(&flight, cache.now()),
-        }
-        if let Ok(landed) = &kept.landed {
-            flight.bring(landed);
-        }
-        landings.push((flight, kept.landed));
-    }
-    // At the same time, so that a backend that is slow delays nobody by two of its deadlines.
-    join(store(cache, &entries, generations), remove(cache, &removed)).await;
-    let tags = publish::of_call(generations);
-    join_all(landings.iter().map(|(flight, _)| flight.confirm(cache, &tags))).await;
-    for (flight, landed) in landings {
-        match landed {
-            Ok(landed) => flight.land(landed),
-            Err(error) => fail(cache, &flight, options, Fault::Failed, error),
-        }
-    }
-}
-
-/// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table.
-async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Generations) {
-    let (registry, now) = (&cache.loads().registry, cache.now());
-    let (mut allowed, mut keys, mut storing) = (Vec::new(), Vec::new(), Vec::new());
-    for (flight, draft) in entries {
-        if let (Some(begun), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
-            storing.push(begun);
-            keys.push(key);
-            allowed.push((&**flight, draft.clone()));
-        }
-    }
-    let stamped = match stamp::stamp(cache, generations, allowed).await {
-        Ok(stamped) => stamped,
-        Err(error) => return tell_failures::<()>(cache, &keys, &Err(error)),
-    };
-    // One of which a tag was invalidated in between is not stored.
-    let (keys, allowed): (Vec<_>, Vec<_>) = keys
-        .into_iter()
-        .zip(stamped)
-        .filter_map(|(key, entry)| Some((key, (key, entry?))))
-        .unzip();
-    if allowed.is_empty() {
-        return;
-    }
-    let stored = cache.shared().backend.set_many(allowed).await;
-    drop(storing);
-    tell_failures(cache, &keys, &stored);
-}
-
-/// Removes what is no longer true, unless somebody wrote it meanwhile, and takes all flights off the table.
-async fn remove(cache: &Cache, removed: &[Arc<Flight>]) {
-    let (registry, now) = (&cache.loads().registry, cache.now());
-    let (mut keys, mut storing) = (Vec::new(), Vec::new());
-    for flight in removed {
-        if let (Some(begun), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
-            storing.push(begun);
-            keys.push(key);
-        }
-    }
-    if keys.is_empty() {
-        return;
-    }
-    let went = cache.shared().backend.delete_many(keys.clone()).await;
-    drop(storing);
-    tell_failures(cache, &keys, &went);
-}
-
-fn tell_failures<T>(cache: &Cache, keys: &[Key<'_>], answers: &Result<Vec<Result<T>>>) {
-    for (at, key) in keys.iter().enumerate() {
-        let done = answers
-            .as_ref()
-            .is_ok_and(|all| all.get(at).is_some_and(Result::is_ok));
-        if !done {
-            cache.tell(key.as_str(), LoadEvent::StoreFailed);
-        }
-    }
+    failed
 }

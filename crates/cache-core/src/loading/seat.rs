@@ -5,9 +5,12 @@ use std::sync::Arc;
 use tokio::runtime::Id;
 use tokio::time::Instant;
 
-use super::carried::AskedAt;
+use super::carried::{AskedAt, Carried};
+use super::crew::Crew;
 use super::event::LoadEvent;
+use super::fences::Boarding;
 use super::flight::Flight;
+use super::settle::Ask;
 use crate::cache::Cache;
 
 /// How a caller came to its flight.
@@ -26,6 +29,43 @@ pub(crate) struct Seat<'a> {
     /// When it took its place. The hard timeout counts from here.
     pub(crate) since: Instant,
     asked: AskedAt,
+}
+
+impl Ask<'_> {
+    /// Asks the backend anew in any case: nobody knows what changed meanwhile.
+    pub(crate) fn start_over(&mut self) {
+        (self.seen, self.failed) = (u64::MAX, false);
+    }
+
+    /// Makes a flight of the key.
+    pub(crate) fn flight(self, crew: Arc<Crew>, waiting: usize) -> Arc<Flight> {
+        let carried = Carried::begin(self.cache, self.tags);
+        Flight::new(self.place.key.into(), self.place.hash, crew, waiting, carried)
+    }
+
+    /// Joins the flight of the key, or leads the one that `lead` makes. Returns nothing if the cache is closed.
+    pub(crate) fn board(
+        self,
+        asked: AskedAt,
+        lead: impl FnOnce() -> Arc<Flight>,
+    ) -> Option<(Arc<Flight>, Boarded)> {
+        let mut own = None;
+        let registry = &self.cache.loads().registry;
+        let joins = |flight: &Arc<Flight>| !flight.is_closed_to(self.cache, asked);
+        let boarding = registry.board(self.place, self.seen, joins, || {
+            let flight = lead();
+            own = Some(Arc::clone(&flight));
+            flight
+        });
+        match boarding {
+            Boarding::Joined(flight) => Some((flight, Boarded::Joined)),
+            Boarding::Leads { look_again } => {
+                let look_again = look_again && !self.failed;
+                Some((own?, Boarded::Leads { look_again }))
+            }
+            Boarding::Closed => None,
+        }
+    }
 }
 
 impl<'a> Seat<'a> {

@@ -1,16 +1,14 @@
 //! A caller whose key is not there, or not fresh: it joins a flight or leads one, waits, and gets a stale value where
 //! that is allowed.
 
-use std::sync::Arc;
-
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::answer::{Source, StaleReason};
-use super::carried::{AskedAt, Carried};
+use super::carried::AskedAt;
+use super::crew::Crew;
 use super::error::{self, Fault};
-use super::fences::Boarding;
-use super::flight::{Crew, Flight, Landed};
+use super::flight::Landed;
 use super::loader::Unread;
 use super::options::{Abandon, LoadOptions};
 use super::patience;
@@ -33,7 +31,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) options: &'a LoadOptions,
     pub(crate) ttl: Expiration,
     pub(crate) tags: &'a [&'a str],
-    /// Whether the backend failed the look.
+    /// Whether the backend failed the look. It is not asked again before the load, so that a slow failure costs its time once.
     pub(crate) failed: bool,
 }
 
@@ -62,7 +60,7 @@ pub(crate) enum Waited {
 impl<'a> Ask<'a> {
     /// Gets the value. `older` is what the caller found, if that is stale; `work` makes the loader ready where this caller leads.
     pub(crate) async fn settle(
-        self,
+        mut self,
         older: Option<Entry>,
         work: impl FnOnce() -> Work,
         unread: Unread,
@@ -72,13 +70,12 @@ impl<'a> Ask<'a> {
         if let Some(answer) = self.without_load(stand_in.as_ref()) {
             return answer;
         }
-        let mut seen = self.seen;
         let (asked, start) = (AskedAt::now(cache), Instant::now());
         let mut work = Some(work);
         loop {
             let runtime = Handle::try_current().map_err(|_| error::no_runtime())?;
             let lead = || self.flight(Crew::new(), 1);
-            let Some((flight, boarded)) = self.board(seen, asked, lead) else {
+            let Some((flight, boarded)) = self.board(asked, lead) else {
                 return Err(CacheError::closed());
             };
             if options.on_abandon == Abandon::Finish {
@@ -102,15 +99,15 @@ impl<'a> Ask<'a> {
             drop(runtime);
             match self.wait(seat, stand_in.as_ref(), start, unread).await {
                 Waited::Settled(answer) => return answer,
-                // The runtime of the leader ended. This caller's lives, and nobody knows what changed meanwhile.
-                Waited::Cancelled(_) if work.is_some() => seen = u64::MAX,
+                // The runtime of the leader ended. This caller's lives.
+                Waited::Cancelled(_) if work.is_some() => self.start_over(),
                 Waited::Cancelled(error) => {
                     return self
                         .failed(Fault::Cancelled, error, stand_in.as_ref(), unread)
                         .await;
                 }
                 // The one that joined has its loader still.
-                Waited::Outdated => seen = u64::MAX,
+                Waited::Outdated => self.start_over(),
             }
         }
     }
@@ -125,7 +122,7 @@ impl<'a> Ask<'a> {
             return Ok(());
         }
         let lead = || self.flight(Crew::new(), 0);
-        match self.board(self.seen, AskedAt::now(self.cache), lead) {
+        match self.board(AskedAt::now(self.cache), lead) {
             Some((flight, Boarded::Leads { look_again })) => {
                 run::start(
                     &runtime,
@@ -147,34 +144,6 @@ impl<'a> Ask<'a> {
         failed.is_none_or(|failure| self.cache.now() >= failure.retry_at) && !registry.is_open(self.place)
     }
 
-    /// Makes a flight of the key.
-    pub(crate) fn flight(self, crew: Arc<Crew>, waiting: usize) -> Arc<Flight> {
-        let carried = Carried::begin(self.cache, self.tags);
-        Flight::new(self.place.key.into(), self.place.hash, crew, waiting, carried)
-    }
-
-    /// Joins the flight of the key, or leads the one that `lead` makes. Returns nothing if the cache is closed.
-    pub(crate) fn board(
-        self,
-        seen: u64,
-        asked: AskedAt,
-        lead: impl FnOnce() -> Arc<Flight>,
-    ) -> Option<(Arc<Flight>, Boarded)> {
-        let mut own = None;
-        let registry = &self.cache.loads().registry;
-        let joins = |flight: &Arc<Flight>| !flight.is_closed_to(self.cache, asked);
-        let boarding = registry.board(self.place, seen, joins, || {
-            let flight = lead();
-            own = Some(Arc::clone(&flight));
-            flight
-        });
-        match boarding {
-            Boarding::Joined(flight) => Some((flight, Boarded::Joined)),
-            Boarding::Leads { look_again } => Some((own?, Boarded::Leads { look_again })),
-            Boarding::Closed => None,
-        }
-    }
-
     /// Waits for the flight, or up to the soft timeout, counted from `start`, if there is a stale value to give then. The hard
     /// timeout counts from when the caller took its seat: one that starts over may have waited for long.
     pub(crate) async fn wait(
@@ -189,7 +158,7 @@ impl<'a> Ask<'a> {
             return Waited::Settled(Err(error::reentrant()));
         };
         if let (Some(soft), Some(entry)) = (self.options.soft_timeout, stand_in)
-            && patience::wait_until(patience::after(start, soft), flight)
+            && patience::wait_until(patience::after(start, soft), flight.wait())
                 .await
                 .is_none()
             && let Some(entry) = self.still_stands(entry, unread).await
@@ -238,7 +207,7 @@ impl<'a> Ask<'a> {
         {
             return Ok(landed.clone());
         }
-        while patience::wait_until(until, flight).await.is_none() {
+        while patience::wait_until(until, flight.wait()).await.is_none() {
             // The value is here; only that it is stored takes so long.
             if let Some(brought) = flight.brought() {
                 return Ok(brought.clone());

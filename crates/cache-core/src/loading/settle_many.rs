@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::batch_loader::WorkMany;
 use super::carried::AskedAt;
+use super::crew::Crew;
 use super::error::{self, Fault};
-use super::flight::{Crew, Flight};
+use super::flight::Flight;
 use super::landing::Landing;
 use super::loader::Unread;
 use super::needs::{Need, Needs};
@@ -74,8 +75,7 @@ impl<'a> Standing<'a> {
                     .await,
             ),
             Waited::Cancelled(_) | Waited::Outdated => {
-                // Nobody knows what changed meanwhile.
-                ask.seen = u64::MAX;
+                ask.start_over();
                 End::Again(ask, older)
             }
         }
@@ -104,7 +104,7 @@ impl<'a> AskMany<'a> {
             return answers;
         }
         let (start, asked) = (Instant::now(), AskedAt::now(self.cache));
-        let Needs { keys, failed } = self.needs(keys, unread).await;
+        let Needs { keys, mut failed } = self.needs(keys, unread).await;
         let mut open: Vec<_> = keys.into_iter().enumerate().collect();
         loop {
             let mut batch = Batch {
@@ -133,7 +133,7 @@ impl<'a> AskMany<'a> {
                 }
             }
             match another {
-                Some(another) if !open.is_empty() => work = another,
+                Some(another) if !open.is_empty() => (work, failed) = (another, false),
                 _ => return answers,
             }
         }
@@ -215,7 +215,7 @@ impl<'a> AskMany<'a> {
         waiting: usize,
     ) -> Option<(Arc<Flight>, Boarded)> {
         let lead = || ask.flight(Arc::clone(crew), waiting);
-        let boarded = ask.board(ask.seen, asked, lead);
+        let boarded = ask.board(asked, lead);
         if waiting == 0
             && let Some((flight, Boarded::Joined)) = &boarded
         {

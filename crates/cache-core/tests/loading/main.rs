@@ -14,6 +14,7 @@ mod lives;
 mod many;
 mod memory;
 mod options;
+mod outage;
 mod patience;
 mod release;
 mod single;

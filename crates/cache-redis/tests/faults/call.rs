@@ -9,6 +9,9 @@ use cache_core::{Cache, CacheError, ErrorKind, LoadOptions, Loaded, Result};
 
 use crate::machine::Watch;
 
+/// How long a call may take where nobody listens, by what was promised.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(5);
+
 /// The budget of every call here.
 pub(crate) const BUDGET: Duration = Duration::from_millis(200);
 
@@ -111,15 +114,6 @@ impl Call {
         !matches!(self, Self::Ping | Self::TaggedSet | Self::InvalidateTag)
     }
 
-    /// Returns how many budgets it may take of a server that does not answer. A load looks, and stores what it has loaded.
-    /// What has tags, or was told to be strict, asks nothing more once a request has failed.
-    pub(crate) fn waits(self) -> u32 {
-        match self {
-            Self::GetOrLoad | Self::Load | Self::GetOrLoadMany => 2,
-            _ => 1,
-        }
-    }
-
     /// Returns how many budgets it may take of a server whose answers all come, and late: each of its requests has one. A load
     /// looks again if something changed since its first look. With tags it may read the markers of what it found, read those of
     /// the call twice and make them, which is tried twice.
@@ -134,13 +128,8 @@ impl Call {
             | Self::GetOrLoadMany
             | Self::StrictGetOrLoad
             | Self::StrictGetOrLoadMany => 3,
-            _ => self.waits(),
+            _ => 1,
         }
-    }
-
-    /// Returns how long it may take where nobody listens, by what was promised.
-    pub(crate) fn at_once(self) -> Duration {
-        self.waits() * Duration::from_millis(5)
     }
 
     /// Runs the call on [`KEYS`].
@@ -148,9 +137,10 @@ impl Call {
         self.run_on(cache, &KEYS).await
     }
 
-    /// Runs the call on all keys if it takes several, on the first if it takes one.
+    /// Runs the call on all keys if it takes several, on the first if it takes one. It may take one budget: after a request that
+    /// failed no caller waits for another one.
     pub(crate) async fn run_on(self, cache: &Cache, keys: &[&str]) -> Outcome {
-        self.timed(self.waits() * BUDGET, BUDGET, cache, keys).await
+        self.timed(BUDGET, BUDGET, cache, keys).await
     }
 
     /// Runs the call on a cache with such budgets, whose server's answers come late, but come.

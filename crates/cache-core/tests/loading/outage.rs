@@ -1,0 +1,263 @@
+//! A backend that fails before the load: its callers get what was loaded without waiting for the store, which may take as long
+//! as the look that failed.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, LoadResult, Loaded, Operation};
+use cache_testkit::{CountingBackend, FailingBackend, MapBackend, SlowBackend};
+use tokio::time::timeout;
+
+use crate::support::{Bench, Down, Gate, SECOND, settle};
+
+type Failing = FailingBackend<MapBackend>;
+
+/// A backend whose looks fail, and whose stores wait for the test.
+struct Outage {
+    bench: Bench,
+    slow: Arc<SlowBackend<Arc<Failing>>>,
+    failing: Arc<Failing>,
+}
+
+impl Outage {
+    fn new(looks: Operation, stores: Operation) -> Self {
+        let outage = Self::later(stores, LoadOptions::new());
+        outage.failing.fail(looks, ErrorKind::Timeout);
+        outage
+    }
+
+    /// It fails when the test says so.
+    fn later(stores: Operation, options: LoadOptions) -> Self {
+        let mut below = None;
+        let (bench, slow) = Bench::keeping(
+            |map| {
+                let failing = Arc::new(FailingBackend::new(map));
+                below = Some(Arc::clone(&failing));
+                SlowBackend::holding(failing, stores)
+            },
+            |builder| builder.loading(options).tags(true),
+        );
+        let failing = below.unwrap();
+        Self { bench, slow, failing }
+    }
+
+    async fn stored(&self) -> Option<i64> {
+        self.failing.heal();
+        self.bench.cache.get("key").await.unwrap()
+    }
+}
+
+/// Panics if the call waits for a store, which would be for ever.
+async fn at_once<F: IntoFuture>(call: F) -> F::Output {
+    timeout(SECOND, call).await.unwrap()
+}
+
+async fn load(cache: &Cache, answer: i64) -> cache_core::Result<i64> {
+    let call = cache.get_or_load("key", move || async move { Ok::<_, Down>(answer) });
+    at_once(call).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_does_not_wait_for_the_store_of_a_backend_that_failed_the_look() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    assert_eq!(load(&outage.bench.cache, 7).await.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_does_the_answer_that_there_is_nothing() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    let nothing = |_: LoadContext<i64>| async { Ok::<_, Down>(Loaded::not_found()) };
+    let call = outage.bench.cache.get_or_load("key", nothing);
+    assert_eq!(at_once(call).await.unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_do_those_who_joined_the_load() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    let gate = Gate::shut();
+    let calls = (0..3).map(|_| {
+        let (cache, held) = (outage.bench.cache.clone(), gate.clone());
+        tokio::spawn(async move {
+            let load = || async move { Ok::<_, Down>(held.pass().await) };
+            cache.get_or_load("key", load).await.unwrap()
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    gate.reached(1).await;
+    settle().await;
+    gate.let_all_through();
+    for call in calls {
+        assert_eq!(at_once(call).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_during_the_store_gets_it_without_another_load() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    load(&outage.bench.cache, 7).await.unwrap();
+    outage.slow.arrived(1).await;
+    assert_eq!(load(&outage.bench.cache, 8).await.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_does_who_comes_without_a_hard_timeout() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    load(&outage.bench.cache, 7).await.unwrap();
+    outage.slow.arrived(1).await;
+    let unhurried = LoadOptions::new().hard_timeout(None);
+    let call = outage
+        .bench
+        .cache
+        .get_or_load("key", || async { Ok::<_, Down>(8) });
+    assert_eq!(at_once(call.options(&unhurried)).await.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_goes_on_when_the_callers_have_gone() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    load(&outage.bench.cache, 7).await.unwrap();
+    outage.slow.arrived(1).await;
+    outage.slow.open();
+    settle().await;
+    assert_eq!(outage.bench.ear.results(), [LoadResult::Success]);
+    assert_eq!(outage.bench.cache.loads_in_flight(), 0);
+    assert_eq!(outage.stored().await, Some(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_still_comes_after_the_store() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    load(&outage.bench.cache, 7).await.unwrap();
+    outage.slow.arrived(1).await;
+    let cache = outage.bench.cache.clone();
+    let deletes = tokio::spawn(async move { cache.delete("key").await });
+    settle().await;
+    assert!(!deletes.is_finished());
+    outage.slow.open();
+    assert!(deletes.await.unwrap().unwrap());
+    assert_eq!(outage.stored().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_does_not_wait_where_the_second_look_failed() {
+    let outage = Outage::later(Operation::Set, LoadOptions::new());
+    let call = outage
+        .bench
+        .cache
+        .get_or_load("key", || async { Ok::<_, Down>(7) });
+    // It has asked the backend. A write that is given up counts as a change, so the load looks again.
+    let call = call.into_future();
+    drop(outage.bench.cache.delete("key"));
+    outage.failing.fail(Operation::Get, ErrorKind::Timeout);
+    assert_eq!(at_once(call).await.unwrap(), 7);
+}
+
+/// The markers of tags are read by the same operation.
+#[tokio::test(start_paused = true)]
+async fn nor_where_the_generations_of_its_tags_could_not_be_read() {
+    let options = LoadOptions::new().ttl(10 * SECOND).stale_if_error(60 * SECOND);
+    let outage = Outage::later(Operation::Delete, options.negative_ttl(None).jitter(0.0));
+    let cache = &outage.bench.cache;
+    let one = || async { Ok::<i64, Down>(1) };
+    cache.get_or_load("key", one).await.unwrap();
+    outage.bench.clock.advance(10 * SECOND);
+    outage.failing.fail(Operation::GetMany, ErrorKind::Timeout);
+    // So the stale value is to be removed.
+    let nothing = |_: LoadContext<i64>| async { Ok::<_, Down>(Loaded::not_found()) };
+    let call = cache.get_or_load("key", nothing).tags(&["tag"]);
+    assert_eq!(at_once(call).await.unwrap(), None);
+}
+
+type Pairs = Vec<(String, Result<Loaded<i64>, Down>)>;
+
+async fn ones(keys: Vec<String>) -> Result<Pairs, Down> {
+    Ok(keys.into_iter().map(|key| (key, Ok(Loaded::store(1)))).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_wait_for_the_store_of_a_backend_that_failed_the_look() {
+    let outage = Outage::new(Operation::GetMany, Operation::SetMany);
+    let found = at_once(outage.bench.cache.get_or_load_many(&["a", "b"], ones)).await;
+    let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
+    assert_eq!(found, [Some(1), Some(1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_where_its_second_look_failed() {
+    let mut below = None;
+    let (bench, _stores) = Bench::keeping(
+        |map| {
+            let failing = Arc::new(FailingBackend::new(map));
+            let looks = SlowBackend::holding_answers(Arc::clone(&failing), Operation::GetMany);
+            let looks = Arc::new(looks);
+            below = Some((failing, Arc::clone(&looks)));
+            SlowBackend::holding(looks, Operation::SetMany)
+        },
+        |builder| builder,
+    );
+    let (failing, looks) = below.unwrap();
+    let cache = bench.cache.clone();
+    let batch = tokio::spawn(async move { cache.get_or_load_many(&["a", "b"], ones).await });
+    looks.arrived(1).await;
+    drop(bench.cache.delete("a"));
+    failing.fail(Operation::GetMany, ErrorKind::Timeout);
+    looks.open();
+    let found = at_once(batch).await.unwrap();
+    assert!(found.into_iter().all(|one| one.unwrap() == Some(1)));
+}
+
+/// Another load joined it, and waits for this key alone.
+#[tokio::test(start_paused = true)]
+async fn a_key_that_failed_does_not_wait_for_the_store_of_the_others() {
+    let outage = Outage::later(Operation::SetMany, LoadOptions::new());
+    let gate = Gate::shut();
+    let (cache, held) = (outage.bench.cache.clone(), gate.clone());
+    let batch = tokio::spawn(async move {
+        let load = |_: Vec<String>| async move {
+            held.pass().await;
+            let pairs = [("key", Err(Down(1))), ("other", Ok(Loaded::store(1)))];
+            Ok::<Pairs, Down>(pairs.map(|(key, one)| (key.to_owned(), one)).into())
+        };
+        cache.get_or_load_many(&["key", "other"], load).await
+    });
+    gate.reached(1).await;
+    let cache = outage.bench.cache.clone();
+    let joins = tokio::spawn(async move { load(&cache, 7).await });
+    settle().await;
+    gate.let_all_through();
+    let error = joins.await.unwrap().unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&Down(1)));
+    assert!(!batch.is_finished());
+}
+
+/// Two callers wait for one load, so the markers of its tags are to be asked once more in the end.
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_failed_the_store_is_not_asked_for_the_tags_again() {
+    let mut below = None;
+    let (bench, calls) = Bench::keeping(
+        |map| {
+            let failing = Arc::new(FailingBackend::new(map));
+            below = Some(Arc::clone(&failing));
+            CountingBackend::new(failing)
+        },
+        |builder| builder.tags(true),
+    );
+    let gate = Gate::shut();
+    let callers = (0..2).map(|_| {
+        let (cache, held) = (bench.cache.clone(), gate.clone());
+        tokio::spawn(async move {
+            let load = || async move { Ok::<_, Down>(held.pass().await) };
+            cache.get_or_load("key", load).tags(&["tag"]).await.unwrap()
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    gate.reached(1).await;
+    settle().await;
+    below.unwrap().fail_key("key", ErrorKind::Timeout);
+    let before = calls.total();
+    gate.let_all_through();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), 0);
+    }
+    assert_eq!(calls.total() - before, 1);
+}
