@@ -1,11 +1,14 @@
 //! A backend that fails before the load: its callers get what was loaded without waiting for the store, which may take as long
 //! as the look that failed.
 
-use std::future::IntoFuture;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, LoadResult, Loaded, Operation};
 use cache_testkit::{CountingBackend, FailingBackend, MapBackend, SlowBackend};
+use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::support::{Bench, Down, Gate, SECOND, settle};
@@ -260,4 +263,44 @@ async fn a_backend_that_failed_the_store_is_not_asked_for_the_tags_again() {
         assert_eq!(caller.await.unwrap(), 0);
     }
     assert_eq!(calls.total() - before, 1);
+}
+
+/// The backend fails the look of a caller who joins a load, whose runtime ends when the backend is well again and another process
+/// has stored the value.
+async fn starts_over<F: Future + Send + 'static>(call: fn(Cache) -> F) -> F::Output
+where
+    F::Output: Send,
+{
+    let (bench, failing) = Bench::keeping(FailingBackend::new, |builder| builder);
+    let ending = Builder::new_current_thread().build().unwrap();
+    let load = || async { Ok::<i64, Down>(6) };
+    let mut leads = bench.cache.get_or_load("key", load).into_future();
+    {
+        let _entered = ending.enter();
+        let polled = Pin::new(&mut leads).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+    }
+    failing.fail_all(ErrorKind::Timeout);
+    let joins = tokio::spawn(call(bench.cache.clone()));
+    settle().await;
+    failing.heal();
+    let elsewhere = Cache::builder(failing).build().unwrap();
+    elsewhere.set("key", 7_i64).await.unwrap();
+    ending.shutdown_background();
+    joins.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_starts_over_asks_the_backend_that_had_failed() {
+    let found = starts_over(|cache| async move { load(&cache, 8).await });
+    assert_eq!(found.await.unwrap(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_starts_over_asks_the_backend_that_had_failed() {
+    let found = starts_over(|cache| async move {
+        let call = cache.get_or_load_many::<i64, _>(&["key"], ones);
+        call.await.remove(0)
+    });
+    assert_eq!(found.await.unwrap(), Some(7));
 }
