@@ -136,9 +136,15 @@ fn latency() -> [Panel; 5] {
 
 fn contents() -> [Panel; 5] {
     let by_cache = |suffix: &str| format!("sum by (cache_name) ({})", series(suffix));
+    // What several instances count on one server are the same entries.
+    let items = format!(
+        "sum by (cache_name) ({}) or max by (cache_name) ({})",
+        series_with("items_current", "backend!=\"redis\""),
+        series("items_current")
+    );
     [
-        Panel::lines("Entries and limits", Unit::Count, "Entries held now, of all instances, and the most that may be.")
-            .query("{{cache_name}}", by_cache("items_current"))
+        Panel::lines("Entries and limits", Unit::Count, "Entries held now and the most that may be, of all instances; on Redis where they are counted.")
+            .query("{{cache_name}}", items)
             .query("{{cache_name}} limit", by_cache("max_items")),
         Panel::lines(
             "Weight and limits",

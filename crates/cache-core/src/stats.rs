@@ -11,6 +11,8 @@ use crate::wait_times::WaitTimes;
 pub struct BackendStats {
     /// Entries held now, those that are over but not freed yet included.
     pub items: Option<u64>,
+    /// Counts of `items` that failed since the start, of a backend that has to look for them. The last one that ended well stands.
+    pub item_count_failures: Option<u64>,
     /// The limit of `items`.
     pub max_items: Option<u64>,
     /// The weight of all entries, in the unit of the weigher.

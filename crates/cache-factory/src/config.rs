@@ -160,6 +160,8 @@ section! {
         clear_budget: Span,
         /// How long an attempt to connect goes on in the background. 500 ms.
         connect_timeout: Span,
+        /// How often the keys on the server are counted. Off.
+        count_interval: Span,
         /// When calls fail at once because the server does not answer.
         breaker: BreakerConfig,
         /// Whether values are stored without a header, for other programs. Off.

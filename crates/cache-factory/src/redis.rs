@@ -78,6 +78,7 @@ pub(crate) fn builder(context: &BackendContext<'_>) -> Result<RedisBuilder> {
         write_budget.0,
         clear_budget.0,
         connect_timeout.0,
+        count_interval.0,
         raw,
     );
     if let Some(size) = config.max_value_len {

@@ -27,6 +27,7 @@
 //! | `breaker_open` | gauge | | 1 while a breaker answers calls without asking the server, else 0 |
 //! | `breaker_openings_total` | counter | | a breaker opened |
 //! | `retries_total` | counter | | a command was sent again because its connection broke |
+//! | `item_count_failures_total` | counter | | a count of the entries on the server failed, where they are counted at intervals |
 //! | `value_bytes` | histogram | | a value was stored; its stored form, compressed if it was, with its header |
 //! | `rejected_entries_total` | counter | `reason` | a stored value was not what it had to be; a miss too |
 //! | `loads_total` | counter | `result` | a loader ended; callers that shared it count once, refreshes too |
@@ -47,7 +48,7 @@
 //! numbers, evictions those of all causes, and can be switched off. Caches that only differ in their subsystems share
 //! them: there they add up.
 //!
-//! What begins with `pool_`, and connects, breakers, retries and rejected entries, exist for backends on a server only. Value sizes exist
+//! What begins with `pool_`, and connects, breakers, retries, failed counts and rejected entries, exist for backends on a server only. Value sizes exist
 //! for backends that keep bytes: one that keeps objects, as the memory does, has none, and none are made to be measured.
 
 mod load;
@@ -65,8 +66,8 @@ pub(crate) use self::load::{
 pub use self::metric::{Metric, MetricKind};
 use self::metric::{aliased, counter, gauge};
 pub(crate) use self::server::{
-    BACKEND_UP, BREAKER_OPEN, BREAKER_OPENINGS, CONNECTS, POOL_CONNECTIONS, POOL_MAX_CONNECTIONS,
-    POOL_TIMEOUTS, POOL_WAIT, POOL_WAITING, REJECTED, RETRIES, VALUE_SIZE,
+    BACKEND_UP, BREAKER_OPEN, BREAKER_OPENINGS, CONNECTS, ITEM_COUNT_FAILURES, POOL_CONNECTIONS,
+    POOL_MAX_CONNECTIONS, POOL_TIMEOUTS, POOL_WAIT, POOL_WAITING, REJECTED, RETRIES, VALUE_SIZE,
 };
 pub use self::server::{POOL_WAIT_BUCKETS, VALUE_SIZE_BUCKETS};
 
@@ -121,7 +122,7 @@ pub(crate) const BUILD_INFO: Metric = Metric {
 };
 
 /// Every metric, in the order of the table.
-pub const ALL: [Metric; 36] = [
+pub const ALL: [Metric; 37] = [
     HITS,
     MISSES,
     SETS,
@@ -144,6 +145,7 @@ pub const ALL: [Metric; 36] = [
     BREAKER_OPEN,
     BREAKER_OPENINGS,
     RETRIES,
+    ITEM_COUNT_FAILURES,
     VALUE_SIZE,
     REJECTED,
     LOADS,

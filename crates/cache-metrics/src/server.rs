@@ -25,10 +25,14 @@ pub(crate) fn counters(stats: &BackendStats) -> Vec<ServerCounter> {
             (names::RETRIES, None, connections.retries),
         ]
     });
+    let counts = stats
+        .item_count_failures
+        .map(|failures| (names::ITEM_COUNT_FAILURES, None, failures));
     let rejected = stats.rejected.iter().flat_map(|rejected| {
         RejectReason::ALL.map(|reason| (names::REJECTED, Some(reason.as_str()), rejected.get(reason)))
     });
     plain
+        .chain(counts)
         .chain(rejected)
         .map(|(metric, label, value)| ServerCounter { metric, label, value })
         .collect()

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use cache_core::{
     BackendStats, CacheBackend, CacheError, CacheFuture, Clock, ConnectionStats, Entry, ErrorKind, Key,
@@ -14,9 +13,9 @@ use deadpool_redis::redis::Value;
 use crate::call::{Caller, Way};
 use crate::command;
 use crate::config::{Budgets, RedisBuilder};
+use crate::count::Counting;
 use crate::link::Once;
 use crate::origin::{Doubt, Origin, settle};
-use crate::pool::Pool;
 use crate::reply::{out_of_step, stored, went};
 use crate::shards::WHOLE;
 use crate::slot;
@@ -27,11 +26,13 @@ use crate::stored::{Form, Found};
 /// It connects when it is first used, and again whenever it has to. Dropping it ends its connections and its attempts to
 /// make some; [`close`](CacheBackend::close) does so too and waits for them.
 ///
-/// `items` of its stats is unknown: counting keys would cost a command for each write, or a look at all of them.
+/// `items` of its stats is unknown unless [`count_interval`](RedisBuilder::count_interval) is set: counting keys takes a look at all
+/// of the server.
 pub struct RedisBackend {
     pub(crate) form: Form,
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
     pub(crate) budgets: Budgets,
+    pub(crate) counting: Counting,
     /// Keys are spread over several servers by their slots.
     pub(crate) sharded: bool,
     closed: AtomicBool,
@@ -43,25 +44,21 @@ impl RedisBackend {
         RedisBuilder::default()
     }
 
-    pub(crate) fn new(form: Form, pool: Pool, lanes: usize, budgets: Budgets, sharded: bool) -> Self {
+    pub(crate) fn new(
+        form: Form,
+        caller: Caller,
+        budgets: Budgets,
+        counting: Counting,
+        sharded: bool,
+    ) -> Self {
         Self {
             form,
-            caller: Caller::new(pool, lanes),
+            caller: Arc::new(caller),
             budgets,
+            counting,
             sharded,
             closed: AtomicBool::new(false),
         }
-    }
-
-    /// Waits for a sign of life on the connections of reads and of writes.
-    pub(crate) async fn first_contact(&self, limit: Duration) -> Result<()> {
-        self.alive(Way::Read, limit).await?;
-        self.alive(Way::Write, limit).await
-    }
-
-    async fn alive(&self, way: Way, limit: Duration) -> Result<()> {
-        let ask = command::ping();
-        self.caller.call(way, WHOLE, &ask, limit).await.map(drop)
     }
 
     /// Returns the group of the shard that serves a key.
@@ -88,7 +85,10 @@ impl RedisBackend {
     /// Boxes an operation of an open backend.
     fn open<'a, T>(&self, operation: impl Future<Output = Result<T>> + Send + 'a) -> CacheFuture<'a, T> {
         match self.check_open() {
-            Ok(()) => CacheFuture::boxed(operation),
+            Ok(()) => {
+                self.counting.start(|| self.counter());
+                CacheFuture::boxed(operation)
+            }
             Err(error) => CacheFuture::ready(Err(error)),
         }
     }
@@ -262,6 +262,8 @@ impl CacheBackend for RedisBackend {
             stats.up = Some(false);
         }
         stats.connections = Some(connections);
+        stats.items = self.counting.items();
+        stats.item_count_failures = self.counting.failures();
         stats
     }
 
@@ -271,8 +273,9 @@ impl CacheBackend for RedisBackend {
 
     fn close(&self) -> CacheFuture<'_, ()> {
         self.closed.store(true, Ordering::Release);
-        CacheFuture::boxed(async {
-            self.caller.close().await;
+        let counting = self.counting.stop();
+        CacheFuture::boxed(async move {
+            self.caller.close(counting).await;
             Ok(())
         })
     }
@@ -281,7 +284,7 @@ impl CacheBackend for RedisBackend {
 impl Drop for RedisBackend {
     fn drop(&mut self) {
         self.caller.pool.close();
-        drop(self.caller.stop());
+        drop((self.caller.stop(), self.counting.stop()));
     }
 }
 

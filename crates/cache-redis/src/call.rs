@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, RejectReason, Result};
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::breaker::Admission;
@@ -250,17 +251,17 @@ impl Caller {
         self.counters.note_rejected(reason);
     }
 
-    /// Ends the connections and returns when the attempts to make some have ended.
-    pub(crate) async fn close(&self) {
+    /// Ends the connections and returns when the attempts to make some have ended, and a task that was told to end.
+    pub(crate) async fn close(&self, other: Option<JoinHandle<()>>) {
         self.pool.close();
-        for task in self.stop() {
+        for task in self.stop().into_iter().chain(other) {
             // It was aborted, and it has nothing to say. If the runtime that it is in is not run, it does not end.
             drop(timeout(STOP_LIMIT, task).await);
         }
     }
 
     /// Ends the connections and tells the attempts to make some to end.
-    pub(crate) fn stop(&self) -> Vec<tokio::task::JoinHandle<()>> {
+    pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
         let lanes = self.sides().flat_map(|side| &side.lanes);
         let tasks = lanes.filter_map(|lane| lane.close());
         tasks.chain(self.shards.close()).collect()

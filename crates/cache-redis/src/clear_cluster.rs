@@ -2,27 +2,25 @@
 //! of them, and again if slots have moved: a key that goes from a node whose scan has not come to it to one whose scan is
 //! over is seen by neither.
 
-use std::time::Duration;
-
 use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::cluster_async::ClusterConnection;
-use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
-use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
+use deadpool_redis::redis::cluster_routing::SingleNodeRoutingInfo;
+use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::clear::{Failed, found, removal};
-use crate::command::{self, Command};
+use crate::command;
 use crate::link::within;
+use crate::nodes::{self, Node};
 use crate::reply::removed;
 
 /// A master, and which slots it says that it has: those that it gives away or takes in at the time are marked. Nothing is
 /// known of one that does not answer.
 #[derive(PartialEq, Eq)]
 struct Master {
-    host: String,
-    port: u16,
+    node: Node,
     slots: Option<String>,
 }
 
@@ -83,7 +81,8 @@ impl RedisBackend {
         // One that fails does not spare the others.
         let cleared = join_all(cleared).await;
         let cleared = masters.iter().zip(cleared);
-        let mut failed = cleared.filter_map(|(master, cleared)| Some((master.address(), cleared.err()?)));
+        let mut failed =
+            cleared.filter_map(|(master, cleared)| Some((master.node.address(), cleared.err()?)));
         let Some((first, cause)) = failed.next() else {
             return Ok(());
         };
@@ -97,52 +96,20 @@ impl RedisBackend {
         // One that does not answer must leave time for the others, and for its own scan to fail, which names it.
         let left = deadline.saturating_duration_since(Instant::now());
         let limit = self.budgets.write.min(left / 4);
-        let ask = || {
-            self.send(
-                cluster,
-                command::cluster_slots(),
-                SingleNodeRoutingInfo::Random,
-                limit,
-            )
-        };
-        let ranges = match ask().await {
-            // It is a random one, and another may be well.
-            Err(cause) if cause.is_timeout() || cause.is_io_error() => ask().await?,
-            asked => asked?,
-        };
-        // Each range is its first and last slot and its nodes, the master first; a node is its host and its port.
-        let ranges: Vec<Vec<Value>> = FromRedisValue::from_redis_value(ranges)?;
-        let mut masters = Vec::new();
-        for range in ranges {
-            let Some(Value::Array(master)) = range.into_iter().nth(2) else {
-                continue;
-            };
-            let mut master = master.into_iter();
-            if let (Some(host), Some(port)) = (master.next(), master.next()) {
-                masters.push((String::from_redis_value(host)?, u16::from_redis_value(port)?));
-            }
-        }
-        masters.sort();
-        masters.dedup();
-        let asked = masters.into_iter().map(|(host, port)| async move {
-            let mut master = Master {
-                host,
-                port,
-                slots: None,
-            };
-            match self
-                .send(cluster, command::cluster_nodes(), master.route(), limit)
-                .await
-            {
-                Ok(nodes) => master.slots = own_slots(&String::from_redis_value(nodes)?),
-                Err(cause) if cause.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
-                    return Err(cause);
-                }
-                // The scan of it will fail too, and names it.
-                Err(_) => {}
-            }
-            Ok(master)
-        });
+        let asked = nodes::masters(cluster, limit)
+            .await?
+            .into_iter()
+            .map(|node| async move {
+                let slots = match nodes::send(cluster, command::cluster_nodes(), node.route(), limit).await {
+                    Ok(nodes) => own_slots(&String::from_redis_value(nodes)?),
+                    Err(cause) if cause.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
+                        return Err(cause);
+                    }
+                    // The scan of it will fail too, and names it.
+                    Err(_) => None,
+                };
+                Ok(Master { node, slots })
+            });
         join_all(asked).await.into_iter().collect()
     }
 
@@ -151,12 +118,10 @@ impl RedisBackend {
         loop {
             let prefix = self.form.namespace.prefix();
             let scan = command::scan(cursor, prefix);
-            let page = self
-                .send(&cluster, scan, master.route(), self.budgets.write)
-                .await?;
+            let page = nodes::send(&cluster, scan, master.node.route(), self.budgets.write).await?;
             let (next, keys) = found(page, prefix)?;
             if !keys.is_empty() {
-                self.remove(&cluster, keys, master.route()).await?;
+                self.remove(&cluster, keys, master.node.route()).await?;
             }
             if next == 0 || self.check_open().is_err() {
                 return Ok(());
@@ -190,32 +155,9 @@ impl RedisBackend {
             ended => ended,
         }
     }
-
-    async fn send(
-        &self,
-        cluster: &ClusterConnection,
-        command: Command<'_>,
-        node: SingleNodeRoutingInfo,
-        limit: Duration,
-    ) -> RedisResult<Value> {
-        let mut cluster = cluster.clone();
-        let asked = cluster.route_command(command.routed(), RoutingInfo::SingleNode(node));
-        within(limit, asked).await?.extract_error()
-    }
 }
 
 impl Master {
-    fn route(&self) -> SingleNodeRoutingInfo {
-        SingleNodeRoutingInfo::ByAddress {
-            host: self.host.clone(),
-            port: self.port,
-        }
-    }
-
-    fn address(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
-
     /// Says whether it gives slots away or takes some in, which it shows in brackets.
     fn is_moving_slots(&self) -> bool {
         self.slots.as_deref().is_some_and(|slots| slots.contains('['))

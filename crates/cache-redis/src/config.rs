@@ -9,7 +9,8 @@ use cache_core::{CacheBackend, Clock, Codec, Namespace, Result, SystemClock};
 use crate::address;
 use crate::backend::RedisBackend;
 use crate::breaker::BreakerSettings;
-use crate::error;
+use crate::call::Caller;
+use crate::count::Counting;
 use crate::pool::{self, Connector};
 use crate::secret::Secret;
 use crate::shards::Shards;
@@ -41,13 +42,14 @@ pub struct RedisBuilder {
     pub(crate) resp3: bool,
     pub(crate) connect_timeout: Duration,
     namespace: String,
-    connections: usize,
-    max_connections: usize,
-    budgets: Budgets,
-    breaker: BreakerSettings,
+    pub(crate) connections: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) budgets: Budgets,
+    pub(crate) count_interval: Option<Duration>,
+    pub(crate) breaker: BreakerSettings,
     codec: Codec,
     raw: bool,
-    max_value_len: usize,
+    pub(crate) max_value_len: usize,
     #[cfg(feature = "compression")]
     compress_from: Option<usize>,
     clock: Arc<dyn Clock>,
@@ -91,6 +93,7 @@ impl Default for RedisBuilder {
                 write: Duration::from_millis(250),
                 clear: Duration::from_secs(30),
             },
+            count_interval: None,
             breaker: BreakerSettings::default(),
             codec: Codec::default(),
             raw: false,
@@ -148,6 +151,16 @@ impl RedisBuilder {
     /// longer than their budget. To a Cluster it goes on for twice as long, and each of its nodes has half of it.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Counts the keys of the namespace so often, in the background: the stats then say `items`, as the last count found them. Off
+    /// unless it is told, since each count is a scan of all keys of the server, a thousand at a time and with pauses; of several
+    /// processes with one namespace one is enough. Counts are up to half of the interval early, so that processes do not scan at
+    /// the same time. Keys that are stored or moved meanwhile may be missed, or count twice. [`connect`](Self::connect) also
+    /// checks that the user may scan.
+    pub fn count_interval(mut self, interval: Duration) -> Self {
+        self.count_interval = Some(interval);
         self
     }
 
@@ -231,9 +244,9 @@ impl RedisBuilder {
         };
         Ok(RedisBackend::new(
             form,
-            pool,
-            self.connections,
+            Caller::new(pool, self.connections),
             self.budgets,
+            Counting::new(self.count_interval),
             sharded,
         ))
     }
@@ -254,40 +267,6 @@ impl RedisBuilder {
                 Err(error)
             }
         }
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.connections == 0 {
-            return Err(error::limit(
-                "connections is 0, so no command could be sent; give 1 or more",
-            ));
-        }
-        if self.max_connections < self.connections.saturating_add(2) {
-            let message = "max_connections must be above connections by 2 at least, for writes and for clears; raise it";
-            return Err(error::limit(message));
-        }
-        if self.max_value_len == 0 {
-            return Err(error::limit(
-                "max_value_len is 0, so nothing could be stored; give the most bytes of a value",
-            ));
-        }
-        for (setting, given) in [
-            ("read_budget", self.budgets.read),
-            ("write_budget", self.budgets.write),
-            ("clear_budget", self.budgets.clear),
-            ("connect_timeout", self.connect_timeout),
-        ] {
-            if given < Duration::from_millis(1) || given > Duration::from_secs(3_600) {
-                return Err(error::bad_duration(setting, given));
-            }
-        }
-        self.breaker.check()
-    }
-
-    /// Returns the longest time that a request may take.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn longest_budget(&self) -> Duration {
-        self.budgets.read.max(self.budgets.write)
     }
 }
 
@@ -320,6 +299,7 @@ mod tests {
             ("write_budget", written(budgets.write)),
             ("clear_budget", written(budgets.clear)),
             ("connect_timeout", written(builder.connect_timeout)),
+            ("count_interval", off(builder.count_interval.is_none())),
             ("codec", builder.codec.id().to_string()),
             ("raw", off(!builder.raw)),
             ("max_value_len", format!("{} MiB", builder.max_value_len >> 20)),

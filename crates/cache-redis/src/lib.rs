@@ -38,11 +38,14 @@ mod backend;
 mod breaker;
 mod call;
 mod cause;
+mod check;
 mod clear;
 #[cfg(feature = "cluster")]
 mod clear_cluster;
 mod command;
 mod config;
+mod contact;
+mod count;
 mod counters;
 mod decode;
 mod driver;
@@ -55,6 +58,8 @@ mod jitter;
 mod lane;
 mod link;
 mod many;
+#[cfg(feature = "cluster")]
+mod nodes;
 mod origin;
 #[cfg(feature = "tls")]
 mod pem;

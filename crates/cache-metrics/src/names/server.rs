@@ -47,6 +47,10 @@ pub(crate) const RETRIES: Metric = of_server(counter(
     "retries_total",
     "Commands that were sent again because their connection broke.",
 ));
+pub(crate) const ITEM_COUNT_FAILURES: Metric = of_server(counter(
+    "item_count_failures_total",
+    "Counts of the entries on the server that failed; the gauge shows the last that did not.",
+));
 pub(crate) const VALUE_SIZE: Metric = Metric {
     suffix: "value_bytes",
     kind: MetricKind::Histogram,

@@ -184,6 +184,15 @@ fn the_breaker_and_retries_are_shown() {
 }
 
 #[test]
+fn counts_that_failed_are_shown_where_keys_are_counted() {
+    let (watched, server) = watched();
+    server.say(|stats, _| stats.item_count_failures = Some(2));
+    let _cache = watched.cache(server.clone());
+    server.say(|stats, _| stats.item_count_failures = Some(3));
+    assert_eq!(watched.users("item_count_failures_total"), 3.0);
+}
+
+#[test]
 fn rejected_values_are_counted_by_reason_and_start_at_zero() {
     let (watched, server) = watched();
     let _cache = watched.cache(server.clone());

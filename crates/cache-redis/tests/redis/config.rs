@@ -176,6 +176,11 @@ fn durations_are_neither_nothing_nor_for_ever() {
             "clear_budget",
         );
         assert_refused(
+            builder().count_interval(wrong),
+            ErrorKind::InvalidConfig,
+            "count_interval",
+        );
+        assert_refused(
             builder().connect_timeout(wrong),
             ErrorKind::InvalidConfig,
             "connect_timeout",

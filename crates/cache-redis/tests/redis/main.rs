@@ -8,6 +8,7 @@ mod commands;
 mod compression;
 mod config;
 mod conformance;
+mod count;
 mod foreign;
 #[cfg(target_os = "linux")]
 mod keepalive;

@@ -1,0 +1,28 @@
+//! Signs of life: what a start waits for, and a ping.
+
+use std::time::Duration;
+
+use cache_core::Result;
+
+use crate::backend::RedisBackend;
+use crate::call::Way;
+use crate::command;
+use crate::shards::WHOLE;
+
+impl RedisBackend {
+    /// Waits for a sign of life on the connections of reads and of writes.
+    pub(crate) async fn first_contact(&self, limit: Duration) -> Result<()> {
+        self.alive(Way::Read, limit).await?;
+        self.alive(Way::Write, limit).await?;
+        if self.counting.is_on() {
+            self.counter().try_once().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a sign of life on one of them.
+    pub(crate) async fn alive(&self, way: Way, limit: Duration) -> Result<()> {
+        let ask = command::ping();
+        self.caller.call(way, WHOLE, &ask, limit).await.map(drop)
+    }
+}
