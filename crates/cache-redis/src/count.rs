@@ -53,6 +53,7 @@ pub(crate) struct Counter {
     namespace: Namespace,
     /// How long each request may take.
     limit: Duration,
+    sharded: bool,
 }
 
 impl Counting {
@@ -152,6 +153,7 @@ impl RedisBackend {
             caller: Arc::clone(&self.caller),
             namespace: self.form.namespace.clone(),
             limit: self.budgets.read,
+            sharded: self.sharded,
         }
     }
 }
@@ -160,7 +162,7 @@ impl Counter {
     /// Counts the keys that begin with the prefix of the namespace.
     async fn count(&self) -> Result<u64> {
         let mut items = 0;
-        for server in self.ask(&Servers).await? {
+        for server in self.servers().await? {
             let mut cursor = 0;
             loop {
                 let start = Instant::now();
@@ -179,10 +181,18 @@ impl Counter {
 
     /// Looks at the first keys, which shows whether this user may.
     pub(crate) async fn try_once(&self) -> Result<()> {
-        for server in self.ask(&Servers).await? {
+        for server in self.servers().await? {
             self.page(&server, 0).await?;
         }
         Ok(())
+    }
+
+    async fn servers(&self) -> Result<Vec<Server>> {
+        if self.sharded {
+            self.ask(&Servers).await
+        } else {
+            Ok(vec![Server::Only])
+        }
     }
 
     async fn page(&self, server: &Server, cursor: u64) -> Result<(u64, u64)> {
@@ -207,7 +217,7 @@ enum Server {
     Master(Node),
 }
 
-/// Asks which servers have keys.
+/// Asks a Cluster which servers have keys.
 struct Servers;
 
 impl Ask for Servers {

@@ -121,6 +121,23 @@ async fn a_count_that_fails_is_counted_and_the_last_one_stands() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_answer_counts_is_down() {
+    let server = RedisServer::builder().start();
+    let short = Duration::from_millis(100);
+    let cache = counting(patient().url(server.url()).read_budget(short));
+    cache.ping().await.unwrap();
+    server.freeze();
+    let up = || cache.stats().up;
+    eventually("it is down", || up() == Some(false)).await;
+    for _ in 0..300 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(up(), Some(false));
+    }
+    server.thaw();
+    eventually("it is up", || up() == Some(true)).await;
+}
+
+#[tokio::test]
 async fn a_user_who_may_not_scan_hears_of_it_at_the_start() {
     let name = namespace();
     let rights = RIGHTS.replace("+scan", "");
