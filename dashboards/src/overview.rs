@@ -143,7 +143,7 @@ fn contents() -> [Panel; 5] {
         series("items_current")
     );
     [
-        Panel::lines("Entries and limits", Unit::Count, "Entries held now and the most that may be, of all instances; on Redis where they are counted.")
+        Panel::lines("Entries and limits", Unit::Count, "Entries held now and the most that may be, of all instances. On Redis the highest of their last counts, if entries are counted.")
             .query("{{cache_name}}", items)
             .query("{{cache_name}} limit", by_cache("max_items")),
         Panel::lines(

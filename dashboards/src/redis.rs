@@ -90,8 +90,8 @@ fn client() -> [Panel; 11] {
         Panel::lines("Connects by result", Unit::PerSecond, "New connections. A steady rate says that connections do not last.")
             .query("{{result}}", sum_rate_by("result", "connects_total")),
         Panel::lines("Retries and failed counts", Unit::PerSecond, "Operations that were sent again on another connection, and counts of the entries that failed.")
-            .query("{{cache_name}}", sum_rate_by("cache_name", "retries_total"))
-            .query("{{cache_name}} counts", sum_rate_by("cache_name", "item_count_failures_total")),
+            .query("{{cache_name}} retries", sum_rate_by("cache_name", "retries_total"))
+            .query("{{cache_name}} failed counts", sum_rate_by("cache_name", "item_count_failures_total")),
         Panel::lines("Breaker", Unit::Count, "1 while it is open, and how often it opened each second.")
             .query("{{cache_name}} open", by_cache("breaker_open"))
             .query("{{cache_name}} openings", sum_rate_by("cache_name", "breaker_openings_total")),

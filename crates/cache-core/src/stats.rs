@@ -9,7 +9,7 @@ use crate::wait_times::WaitTimes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackendStats {
-    /// Entries held now, those that are over but not freed yet included.
+    /// Entries held now, those that are over but not freed yet included. A backend that has to look for them gives its last count.
     pub items: Option<u64>,
     /// Counts of `items` that failed since the start, of a backend that has to look for them. The last one that ended well stands.
     pub item_count_failures: Option<u64>,

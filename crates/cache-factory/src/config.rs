@@ -160,7 +160,7 @@ section! {
         clear_budget: Span,
         /// How long an attempt to connect goes on in the background. 500 ms.
         connect_timeout: Span,
-        /// How often the keys on the server are counted. Off.
+        /// How often the keys of the namespace are counted, in the background. Off.
         count_interval: Span,
         /// When calls fail at once because the server does not answer.
         breaker: BreakerConfig,

@@ -10,7 +10,7 @@
 //! | `sets_total` | counter | | a set succeeded, also where the backend did not keep the value: one that is too heavy, or that TinyLFU refused, is an eviction beside. A set with a TTL of zero is a delete and counts as one |
 //! | `deletes_total` | counter | | a delete removed a live entry |
 //! | `evictions_total` | counter | `cause` | a live entry was taken for room, or a new one not kept for want of it |
-//! | `items_current` | gauge | | entries held now |
+//! | `items_current` | gauge | | entries held now; on Redis as last counted, if they are counted |
 //! | `operation_latency_seconds` | histogram | `operation` | an operation ended, well or not; answers from memory to `get` and `exists` are sampled |
 //! | `expirations_total` | counter | | an entry was freed whose time had ended |
 //! | `errors_total` | counter | `operation`, `kind` | an operation failed |
@@ -48,8 +48,9 @@
 //! numbers, evictions those of all causes, and can be switched off. Caches that only differ in their subsystems share
 //! them: there they add up.
 //!
-//! What begins with `pool_`, and connects, breakers, retries, failed counts and rejected entries, exist for backends on a server only. Value sizes exist
-//! for backends that keep bytes: one that keeps objects, as the memory does, has none, and none are made to be measured.
+//! What begins with `pool_`, and connects, breakers, retries, failed counts and rejected entries, exist for backends on a server
+//! only, failed counts only where entries are counted. Value sizes exist for backends that keep bytes: one that keeps objects, as
+//! the memory does, has none, and none are made to be measured.
 
 mod load;
 mod metric;
@@ -99,7 +100,10 @@ pub(crate) const ERRORS: Metric = Metric {
         "Operations that failed, by operation and kind of error.",
     )
 };
-pub(crate) const ITEMS: Metric = aliased(gauge("items_current", "Entries that the cache holds now."));
+pub(crate) const ITEMS: Metric = aliased(gauge(
+    "items_current",
+    "Entries that the cache holds now; on Redis those of the last count, if they are counted.",
+));
 pub(crate) const MAX_ITEMS: Metric = gauge("max_items", "The most entries that the cache may hold.");
 pub(crate) const WEIGHT: Metric = gauge(
     "weight_current",

@@ -26,11 +26,11 @@ use crate::stored::{Form, Found};
 /// It connects when it is first used, and again whenever it has to. Dropping it ends its connections and its attempts to
 /// make some; [`close`](CacheBackend::close) does so too and waits for them.
 ///
-/// `items` of its stats is unknown unless [`count_interval`](RedisBuilder::count_interval) is set: counting keys takes a look at all
-/// of the server.
+/// `items` of its stats is unknown unless [`count_interval`](RedisBuilder::count_interval) is set: counting takes a look at all
+/// keys of the database.
 pub struct RedisBackend {
     pub(crate) form: Form,
-    pub(crate) caller: Arc<Caller>,
+    pub(crate) caller: Caller,
     pub(crate) budgets: Budgets,
     pub(crate) counting: Counting,
     /// Keys are spread over several servers by their slots.
@@ -53,7 +53,7 @@ impl RedisBackend {
     ) -> Self {
         Self {
             form,
-            caller: Arc::new(caller),
+            caller,
             budgets,
             counting,
             sharded,

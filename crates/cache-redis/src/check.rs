@@ -14,9 +14,15 @@ impl RedisBuilder {
                 "connections is 0, so no command could be sent; give 1 or more",
             ));
         }
-        if self.max_connections < self.connections.saturating_add(2) {
-            let message = "max_connections must be above connections by 2 at least, for writes and for clears; raise it";
-            return Err(error::limit(message));
+        let (others, what) = if self.count_interval.is_some() {
+            (3, "3 at least, for writes, for clears and for counts")
+        } else {
+            (2, "2 at least, for writes and for clears")
+        };
+        if self.max_connections < self.connections.saturating_add(others) {
+            return Err(error::limit(format!(
+                "max_connections must be above connections by {what}; raise it"
+            )));
         }
         if self.max_value_len == 0 {
             return Err(error::limit(

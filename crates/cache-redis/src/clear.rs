@@ -103,20 +103,20 @@ impl From<Failed> for CacheError {
 
 /// A connection out of the pool. Unless it is given back it ends, with what it has not sent: a clear that was given up must
 /// not remove what somebody sets after it. A Cluster's connections are the client library's, which ends them later.
-struct Lent {
-    link: Link,
+pub(crate) struct Lent {
+    pub(crate) link: Link,
     pooled: Option<Pooled>,
 }
 
 impl Lent {
-    fn new(pooled: Pooled) -> Self {
+    pub(crate) fn new(pooled: Pooled) -> Self {
         Self {
             link: pooled.clone(),
             pooled: Some(pooled),
         }
     }
 
-    fn give_back(mut self) {
+    pub(crate) fn give_back(mut self) {
         self.pooled = None;
     }
 }

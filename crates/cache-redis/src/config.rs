@@ -122,7 +122,7 @@ impl RedisBuilder {
     }
 
     /// Sets how many connections there may be at all, 8 unless it is told: those for reads, the one for writes, and
-    /// those that clears use for themselves. A connection to a Cluster counts as one and has one to each node.
+    /// those that clears and counts use for themselves. A connection to a Cluster counts as one and has one to each node.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
@@ -134,7 +134,7 @@ impl RedisBuilder {
         self
     }
 
-    /// Sets how long sets and deletes take at most, all included: 250 ms unless it is told. Each step of a clear has as
+    /// Sets how long sets and deletes take at most, all included: 250 ms unless it is told. Each step of a clear or a count has as
     /// long.
     pub fn write_budget(mut self, budget: Duration) -> Self {
         self.budgets.write = budget;
@@ -154,11 +154,12 @@ impl RedisBuilder {
         self
     }
 
-    /// Counts the keys of the namespace so often, in the background: the stats then say `items`, as the last count found them. Off
-    /// unless it is told, since each count is a scan of all keys of the server, a thousand at a time and with pauses; of several
-    /// processes with one namespace one is enough. Counts are up to half of the interval early, so that processes do not scan at
-    /// the same time. Keys that are stored or moved meanwhile may be missed, or count twice. [`connect`](Self::connect) also
-    /// checks that the user may scan.
+    /// Sets how often the keys of the namespace are counted in the background, from 1 ms to 1 h: off unless it is told. The stats
+    /// say as `items` what the last count found, and nothing before the first, which begins with the first call. The pause after
+    /// a count is between half of the interval and all of it, by chance, so that processes do not scan at the same time. A count
+    /// scans all keys of the database, a thousand at a time and with pauses, over a connection of the pool; of several processes
+    /// with one namespace one is enough. Keys that are stored or moved meanwhile may be missed, or count twice.
+    /// [`connect`](Self::connect) also checks that the user may scan.
     pub fn count_interval(mut self, interval: Duration) -> Self {
         self.count_interval = Some(interval);
         self

@@ -1,4 +1,4 @@
-//! Signs of life: what a start waits for, and a ping.
+//! Signs of life: what a start waits for, so that it fails where calls would, and a ping.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::command;
 use crate::shards::WHOLE;
 
 impl RedisBackend {
-    /// Waits for a sign of life on the connections of reads and of writes.
+    /// Waits for a sign of life on the connections of reads and of writes, and checks that this user may scan if keys are counted.
     pub(crate) async fn first_contact(&self, limit: Duration) -> Result<()> {
         self.alive(Way::Read, limit).await?;
         self.alive(Way::Write, limit).await?;
         if self.counting.is_on() {
-            self.counter().try_once().await?;
+            self.counter().check_rights().await?;
         }
         Ok(())
     }

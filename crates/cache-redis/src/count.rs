@@ -5,21 +5,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Namespace, Result};
+use cache_core::{ErrorKind, Namespace, Result};
 use deadpool_redis::redis::RedisResult;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::backend::RedisBackend;
-use crate::call::{Caller, Way};
-use crate::clear::found;
+use crate::clear::{Lent, found};
 use crate::command;
+use crate::failure;
 use crate::jitter::jittered;
 use crate::link::{Ask, Link};
 #[cfg(feature = "cluster")]
 use crate::nodes::{self, Node};
-use crate::shards::WHOLE;
+use crate::pool::{Pool, of_pool};
+use crate::shards::Shards;
 
 /// What is known of the number of keys, and the task that counts them.
 #[derive(Debug)]
@@ -47,13 +48,13 @@ struct Task {
 
 const UNKNOWN: u64 = u64::MAX;
 
-/// What a count needs.
+/// What a count needs. It has a connection of its own: what goes wrong on it is nothing to callers.
 pub(crate) struct Counter {
-    caller: Arc<Caller>,
+    pool: Pool,
+    shards: Arc<Shards>,
     namespace: Namespace,
     /// How long each request may take.
     limit: Duration,
-    sharded: bool,
 }
 
 impl Counting {
@@ -150,10 +151,10 @@ impl RedisBackend {
     /// Returns what counts its keys.
     pub(crate) fn counter(&self) -> Counter {
         Counter {
-            caller: Arc::clone(&self.caller),
+            pool: self.caller.pool.clone(),
+            shards: Arc::clone(&self.caller.shards),
             namespace: self.form.namespace.clone(),
-            limit: self.budgets.read,
-            sharded: self.sharded,
+            limit: self.budgets.write,
         }
     }
 }
@@ -161,52 +162,85 @@ impl RedisBackend {
 impl Counter {
     /// Counts the keys that begin with the prefix of the namespace.
     async fn count(&self) -> Result<u64> {
-        let mut items = 0;
-        for server in self.servers().await? {
-            let mut cursor = 0;
-            loop {
-                let start = Instant::now();
-                let (next, found) = self.page(&server, cursor).await?;
-                items += found;
-                if next == 0 {
-                    break;
+        // Whether the server is well again is for callers to find out.
+        if self.shards.is_open() {
+            return Err(failure::not_counted());
+        }
+        self.over_connection(async |link| {
+            let mut items = 0;
+            for server in self.servers(link).await? {
+                let mut cursor = 0;
+                loop {
+                    let start = Instant::now();
+                    let (next, found) = self.page(link, &server, cursor).await?;
+                    items += found;
+                    if next == 0 {
+                        break;
+                    }
+                    cursor = next;
+                    // Others have the server for as long.
+                    sleep(start.elapsed()).await;
                 }
-                cursor = next;
-                // Others have the server for as long.
-                sleep(start.elapsed()).await;
+            }
+            Ok(items)
+        })
+        .await
+    }
+
+    /// Looks at the first keys.
+    ///
+    /// # Errors
+    /// If this user may not.
+    pub(crate) async fn check_rights(&self) -> Result<()> {
+        let looked = self
+            .over_connection(async |link| {
+                for server in self.servers(link).await? {
+                    self.page(link, &server, 0).await?;
+                }
+                Ok(())
+            })
+            .await;
+        match looked {
+            Err(error) if error.kind() == ErrorKind::Denied => Err(error),
+            // A cache does not have to wait for its number.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Takes a connection out of the pool for as long as it is needed. After a failure it ends.
+    async fn over_connection<T>(&self, scan: impl AsyncFnOnce(&mut Link) -> RedisResult<T>) -> Result<T> {
+        let pooled = self.pool.get().await.map_err(|cause| of_pool(&cause))?;
+        let mut lent = Lent::new(pooled);
+        let scanned = scan(&mut lent.link).await;
+        if scanned.is_ok() {
+            lent.give_back();
+        }
+        scanned.map_err(|cause| failure::of(&cause))
+    }
+
+    async fn servers(&self, link: &mut Link) -> RedisResult<Vec<Server>> {
+        match link {
+            Link::Node(_) => Ok(vec![Server::Only]),
+            #[cfg(feature = "cluster")]
+            Link::Cluster(cluster) => {
+                let masters = nodes::masters(cluster, self.limit).await?;
+                Ok(masters.into_iter().map(Server::Master).collect())
             }
         }
-        Ok(items)
     }
 
-    /// Looks at the first keys, which shows whether this user may.
-    pub(crate) async fn try_once(&self) -> Result<()> {
-        for server in self.servers().await? {
-            self.page(&server, 0).await?;
-        }
-        Ok(())
-    }
-
-    async fn servers(&self) -> Result<Vec<Server>> {
-        if self.sharded {
-            self.ask(&Servers).await
-        } else {
-            Ok(vec![Server::Only])
-        }
-    }
-
-    async fn page(&self, server: &Server, cursor: u64) -> Result<(u64, u64)> {
-        let page = Page {
-            server,
-            cursor,
-            prefix: self.namespace.prefix(),
+    /// Asks a server for the next of its keys: where the scan goes on, and how many there were.
+    async fn page(&self, link: &mut Link, server: &Server, cursor: u64) -> RedisResult<(u64, u64)> {
+        let scan = command::scan(cursor, self.namespace.prefix());
+        let page = match (link, server) {
+            #[cfg(feature = "cluster")]
+            (Link::Cluster(cluster), Server::Master(node)) => {
+                nodes::send(cluster, scan, node.route(), self.limit).await?
+            }
+            (link, _) => scan.send(link, self.limit).await?.extract_error()?,
         };
-        self.ask(&page).await
-    }
-
-    async fn ask<A: Ask>(&self, ask: &A) -> Result<A::Reply> {
-        let answer = self.caller.call(Way::Read, WHOLE, ask, self.limit).await?;
-        Ok(answer.reply)
+        let (next, keys) = found(page, self.namespace.prefix())?;
+        Ok((next, keys.len() as u64))
     }
 }
 
@@ -215,50 +249,4 @@ enum Server {
     Only,
     #[cfg(feature = "cluster")]
     Master(Node),
-}
-
-/// Asks a Cluster which servers have keys.
-struct Servers;
-
-impl Ask for Servers {
-    type Reply = Vec<Server>;
-
-    #[cfg_attr(
-        not(feature = "cluster"),
-        expect(unused_variables, reason = "nothing is sent")
-    )]
-    async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<Vec<Server>> {
-        match link {
-            Link::Node(_) => Ok(vec![Server::Only]),
-            #[cfg(feature = "cluster")]
-            Link::Cluster(cluster) => {
-                let masters = nodes::masters(cluster, limit).await?;
-                Ok(masters.into_iter().map(Server::Master).collect())
-            }
-        }
-    }
-}
-
-/// Asks a server for the next of its keys: where the scan goes on, and how many there were.
-struct Page<'a> {
-    server: &'a Server,
-    cursor: u64,
-    prefix: &'a str,
-}
-
-impl Ask for Page<'_> {
-    type Reply = (u64, u64);
-
-    async fn send(&self, link: &mut Link, limit: Duration) -> RedisResult<(u64, u64)> {
-        let scan = command::scan(self.cursor, self.prefix);
-        let page = match (link, self.server) {
-            #[cfg(feature = "cluster")]
-            (Link::Cluster(cluster), Server::Master(node)) => {
-                nodes::send(cluster, scan, node.route(), limit).await?
-            }
-            (link, _) => scan.send(link, limit).await?,
-        };
-        let (next, keys) = found(page, self.prefix)?;
-        Ok((next, keys.len() as u64))
-    }
 }

@@ -248,6 +248,14 @@ pub(crate) fn too_late() -> CacheError {
     )
 }
 
+/// Says that the keys are not counted while a breaker is open.
+pub(crate) fn not_counted() -> CacheError {
+    CacheError::new(
+        ErrorKind::Unavailable,
+        "the breaker is open, so the keys are not counted",
+    )
+}
+
 pub(crate) fn no_connection_in_time() -> CacheError {
     CacheError::new(
         ErrorKind::Timeout,

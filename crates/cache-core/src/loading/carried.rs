@@ -145,6 +145,15 @@ impl Flight {
         })
     }
 
+    /// Says whether it carries tags and what it brought was given before their markers could be asked. Who asks later does not join
+    /// it: the one or the other may have been invalidated by then.
+    pub(crate) fn is_given_unconfirmed(&self) -> bool {
+        self.is_handed_out()
+            && self
+                .carried()
+                .is_some_and(|carried| carried.all().next().is_some())
+    }
+
     /// Says whether a caller that joined it must not have what it brought. Of the tags of the call that was asked when the
     /// caller joined.
     pub(crate) fn is_too_old_for(&self, cache: &Cache, asked: AskedAt) -> bool {

@@ -130,7 +130,7 @@ impl Flight {
         self.give_up();
     }
 
-    /// Notes what was loaded, for callers who cannot wait until it is stored.
+    /// Notes what was loaded, for callers who cannot wait, or are not to wait, until it is stored.
     pub(crate) fn bring(&self, landed: &Landed) {
         let _ = self.brought.set(landed.clone());
     }
@@ -158,9 +158,13 @@ impl Flight {
         self.landed.get()
     }
 
+    pub(crate) fn is_handed_out(&self) -> bool {
+        self.handed_out.load(Ordering::Acquire)
+    }
+
     /// What callers get, if that is certain by now.
     fn answer(&self) -> Option<&Landed> {
-        let handed_out = self.handed_out.load(Ordering::Acquire);
+        let handed_out = self.is_handed_out();
         self.brought
             .get()
             .filter(|_| handed_out)
@@ -188,8 +192,8 @@ impl Flight {
         }
     }
 
-    /// Waits for the end of a flight that was joined in this runtime, by the alarm that all share who did. Gives up before that
-    /// time, or at once if the alarm is none for this caller.
+    /// Waits for what callers get of a flight that was joined in this runtime, by the alarm that all share who did. Gives up at
+    /// that time, or at once if the alarm is none for this caller.
     pub(crate) async fn wait_together(self: &Arc<Self>, runtime: Id, until: Instant) -> Option<&Landed> {
         let bell = self.bell.get_or_init(|| Bell::set(self, until)).as_ref()?;
         if !bell.wakes(runtime, until) {

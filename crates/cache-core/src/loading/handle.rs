@@ -70,7 +70,7 @@ impl Cache {
         GetOrLoadMany::new(self, keys.into_iter().map(AsRef::as_ref).collect(), loader)
     }
 
-    /// Returns how many keys are being loaded at this moment.
+    /// Returns how many keys have a load under way, those included whose value is given already and is still being stored.
     pub fn loads_in_flight(&self) -> usize {
         self.loads().registry.flights()
     }

@@ -42,7 +42,7 @@ pub struct LoadOptions {
 /// What becomes of a load when all who waited for it have gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Abandon {
-    /// It is given up at its next await.
+    /// It is given up at its next await, unless its value is being stored.
     #[default]
     Abort,
     /// It goes on, and its value is stored.

@@ -36,8 +36,7 @@ pub(crate) async fn at_most<F: Future>(limit: Duration, future: F) -> Option<F::
     wait.await.ok()
 }
 
-/// Waits for what comes from a flight up to a point in time. In a runtime without timers, and outside of one, there is no
-/// such point.
+/// Waits for a future up to a point in time. In a runtime without timers, and outside of one, there is no such point.
 pub(crate) async fn wait_until<F: Future>(until: Option<Instant>, wait: F) -> Option<F::Output> {
     let Some(until) = until else {
         return Some(wait.await);

@@ -160,11 +160,12 @@ pub(crate) async fn store(
         Change::Nothing => Ok(()),
     };
     drop(storing);
-    if stored.is_err() {
-        cache.tell(&flight.key, LoadEvent::StoreFailed);
-        return None;
-    }
-    Some(tags)
+    let Err(error) = stored else {
+        return Some(tags);
+    };
+    cache.tell(&flight.key, LoadEvent::StoreFailed);
+    // A value that is too large, or that does not encode, says nothing about the backend.
+    (!error.is_transient()).then_some(tags)
 }
 
 /// Returns the tags of the call with their generations.

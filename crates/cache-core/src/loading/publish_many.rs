@@ -1,4 +1,5 @@
-//! What becomes of what the loader of a batch brought: one write stores all of it, and each key lands by itself.
+//! What becomes of what the loader of a batch brought: one write stores all entries, beside it one removes what is gone, so that
+//! a batch costs no more round trips than a key does.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ pub(crate) struct Terms<'a> {
     pub(crate) generations: &'a Generations,
 }
 
-/// Stores what was brought, and lands each flight. A key that brought nothing waits for no other.
+/// Stores what was brought, and lands each flight. A key whose load failed does not wait for the store of the others.
 pub(crate) async fn publish(
     cache: &Cache,
     parts: Vec<Part>,
@@ -94,7 +95,7 @@ fn keep(
     Ok((kept.change, kept.landed?))
 }
 
-/// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table. Says whether the backend did not fail.
+/// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table. Says whether the backend answered.
 async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Generations) -> bool {
     let (registry, now) = (&cache.loads().registry, cache.now());
     let (mut allowed, mut keys, mut storing) = (Vec::new(), Vec::new(), Vec::new());
@@ -124,7 +125,7 @@ async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Ge
 }
 
 /// Removes what is no longer true, unless somebody wrote it meanwhile, and takes all flights off the table. Says whether the
-/// backend did not fail.
+/// backend answered.
 async fn remove(cache: &Cache, removed: &[Arc<Flight>]) -> bool {
     let (registry, now) = (&cache.loads().registry, cache.now());
     let (mut keys, mut storing) = (Vec::new(), Vec::new());
@@ -142,17 +143,19 @@ async fn remove(cache: &Cache, removed: &[Arc<Flight>]) -> bool {
     tell_failures(cache, &keys, &went)
 }
 
-/// Tells of each key that was not changed. Says whether there is none.
+/// Tells of each key that was not changed. Says whether the backend answered for any.
 fn tell_failures<T>(cache: &Cache, keys: &[Key<'_>], answers: &Result<Vec<Result<T>>>) -> bool {
-    let is_done = |at: usize| {
-        answers
-            .as_ref()
-            .is_ok_and(|all| all.get(at).is_some_and(Result::is_ok))
-    };
-    let mut failed = (0..keys.len()).filter(|at| !is_done(*at)).peekable();
-    let well = failed.peek().is_none();
-    for at in failed {
-        cache.tell(keys[at].as_str(), LoadEvent::StoreFailed);
+    let mut answered = false;
+    for (at, key) in keys.iter().enumerate() {
+        let failed = match answers {
+            Ok(all) => all.get(at).and_then(|one| one.as_ref().err()),
+            Err(error) => Some(error),
+        };
+        let is_missing = answers.as_ref().is_ok_and(|all| all.len() <= at);
+        if failed.is_some() || is_missing {
+            cache.tell(key.as_str(), LoadEvent::StoreFailed);
+        }
+        answered |= !is_missing && failed.is_none_or(|error| !error.is_transient());
     }
-    well
+    answered
 }

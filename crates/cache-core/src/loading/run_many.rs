@@ -36,7 +36,7 @@ pub(crate) struct Part {
 pub(crate) struct PlanMany {
     pub(crate) work: Box<dyn WorkMany>,
     pub(crate) parts: Vec<Part>,
-    /// Whether the backend failed the look of the caller.
+    /// Whether the backend failed the look of the caller that leads. Then nobody waits for the store.
     pub(crate) failed: bool,
     pub(crate) refresh: bool,
     pub(crate) options: LoadOptions,

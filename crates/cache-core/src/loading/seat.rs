@@ -51,7 +51,8 @@ impl Ask<'_> {
     ) -> Option<(Arc<Flight>, Boarded)> {
         let mut own = None;
         let registry = &self.cache.loads().registry;
-        let joins = |flight: &Arc<Flight>| !flight.is_closed_to(self.cache, asked);
+        let joins =
+            |flight: &Arc<Flight>| !flight.is_closed_to(self.cache, asked) && !flight.is_given_unconfirmed();
         let boarding = registry.board(self.place, self.seen, joins, || {
             let flight = lead();
             own = Some(Arc::clone(&flight));

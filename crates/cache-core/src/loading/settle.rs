@@ -193,7 +193,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// Waits for the end of the flight, but no longer than this caller may.
+    /// Waits for what the flight brings, but no longer than this caller may.
     async fn landed(&self, seat: &Seat<'_>) -> Result<Landed> {
         let (flight, start) = (&seat.flight, seat.since);
         let Some(limit) = self.options.hard_timeout else {

@@ -28,8 +28,8 @@ pub(crate) struct Draft {
     pub(crate) kept: Vec<Tag>,
 }
 
-/// Reads the generations of the tags of the call. If the backend `failed` the first look, it is not asked again, and what is
-/// loaded cannot be stored with them.
+/// Reads the generations of the tags of the call. If the backend `failed` a look before the load, it is not asked for them, and
+/// what is loaded cannot be stored with them.
 pub(crate) async fn generations(
     cache: &Cache,
     flight: &Flight,

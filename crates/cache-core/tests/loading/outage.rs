@@ -233,9 +233,9 @@ async fn a_key_that_failed_does_not_wait_for_the_store_of_the_others() {
     assert!(!batch.is_finished());
 }
 
-/// Two callers wait for one load, so the markers of its tags are to be asked once more in the end.
-#[tokio::test(start_paused = true)]
-async fn a_backend_that_failed_the_store_is_not_asked_for_the_tags_again() {
+/// Two callers wait for one load, so the markers of its tags are to be asked once more in the end. Returns how many calls there were
+/// after the load, whose store fails like this.
+async fn calls_after_a_load(kind: ErrorKind) -> u64 {
     let mut below = None;
     let (bench, calls) = Bench::keeping(
         |map| {
@@ -256,13 +256,68 @@ async fn a_backend_that_failed_the_store_is_not_asked_for_the_tags_again() {
     let callers: Vec<_> = callers.collect();
     gate.reached(1).await;
     settle().await;
-    below.unwrap().fail_key("key", ErrorKind::Timeout);
+    below.unwrap().fail_key("key", kind);
     let before = calls.total();
     gate.let_all_through();
     for caller in callers {
         assert_eq!(caller.await.unwrap(), 0);
     }
-    assert_eq!(calls.total() - before, 1);
+    calls.total() - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_failed_the_store_is_not_asked_for_the_tags_again() {
+    assert_eq!(calls_after_a_load(ErrorKind::Timeout).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_only_refused_the_value_is() {
+    assert_eq!(calls_after_a_load(ErrorKind::ValueTooLarge).await, 2);
+}
+
+/// A load of a value whose tag only its loader knows, which is invalidated while the value is stored.
+async fn outdated_in_its_store() -> Outage {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    let tagged = |_: LoadContext<i64>| async { Ok::<_, Down>(Loaded::store(7).tags(["tag"])) };
+    let call = outage.bench.cache.get_or_load("key", tagged);
+    assert_eq!(at_once(call).await.unwrap(), Some(7));
+    outage.slow.arrived(1).await;
+    let cache = outage.bench.cache.clone();
+    // It waits for that store.
+    tokio::spawn(async move { cache.invalidate_tag("tag").await });
+    settle().await;
+    outage
+}
+
+/// Another process may have invalidated it, and this one does not know.
+#[tokio::test(start_paused = true)]
+async fn who_comes_during_the_store_of_what_has_tags_loads_anew() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    let tagged = |_: LoadContext<i64>| async { Ok::<_, Down>(Loaded::store(7).tags(["tag"])) };
+    let call = outage.bench.cache.get_or_load("key", tagged);
+    assert_eq!(at_once(call).await.unwrap(), Some(7));
+    outage.slow.arrived(1).await;
+    assert_eq!(load(&outage.bench.cache, 8).await.unwrap(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_after_an_invalidation_does_not_join_what_it_outdated() {
+    let outage = outdated_in_its_store().await;
+    assert_eq!(load(&outage.bench.cache, 8).await.unwrap(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_asks_after_an_invalidation_does_not_join_what_it_outdated() {
+    let outage = outdated_in_its_store().await;
+    let call = outage
+        .bench
+        .cache
+        .get_or_load_many::<i64, _>(&["key"], |_: Vec<String>| async {
+            Ok::<_, Down>(Pairs::from([("key".to_owned(), Ok(Loaded::store(8)))]))
+        });
+    // What it loads is stored behind the other one, which nobody lets through.
+    outage.slow.open();
+    assert_eq!(at_once(call).await.remove(0).unwrap(), Some(8));
 }
 
 /// The backend fails the look of a caller who joins a load, whose runtime ends when the backend is well again and another process
