@@ -82,7 +82,7 @@ where
                 let key = Key::new(self.ask.place.key).ok();
                 let error = self.ask.cache.context(Operation::GetOrLoad, key, error);
                 if goes_on {
-                    self.ask.failed = true;
+                    self.ask.failed = error.is_transient();
                     Looked::Load(None)
                 } else {
                     Looked::Done(Err(error))

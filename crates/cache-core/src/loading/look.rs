@@ -15,7 +15,7 @@ pub(crate) enum Looked {
     Here(Landed),
     /// None, but perhaps an older value.
     Older(Option<Entry>),
-    /// The backend failed, so nobody knows what is there.
+    /// The backend did not answer, so nobody knows what is there.
     Unanswered,
     /// The backend failed, which those who are strict take for an error.
     Failed(CacheError),
@@ -57,8 +57,8 @@ pub(crate) fn looked(
     let entry = match found {
         Ok(Some(entry)) => entry,
         Err(error) if strict => return Looked::Failed(error),
-        Err(_) => return Looked::Unanswered,
-        Ok(None) => return Looked::Older(None),
+        Err(error) if error.is_transient() => return Looked::Unanswered,
+        Ok(None) | Err(_) => return Looked::Older(None),
     };
     if older.is_some_and(|older| is_same(older, &entry)) {
         return Looked::Older(Some(entry));

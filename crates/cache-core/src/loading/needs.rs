@@ -10,7 +10,7 @@ use super::settle::{Ask, Settled};
 use super::settle_many::AskMany;
 use crate::clock::Timestamp;
 use crate::entry::Entry;
-use crate::error::{ErrorKind, Result};
+use crate::error::{CacheError, ErrorKind, Result};
 use crate::key::Key;
 use crate::operation::Operation;
 
@@ -34,9 +34,9 @@ impl<'a> AskMany<'a> {
     pub(super) async fn needs(self, keys: Vec<Key<'a>>, unread: Unread) -> Needs<'a> {
         let asks = self.asks(&keys);
         let found = self.look(keys).await;
-        let failed = found.iter().any(Result::is_err);
+        let failed = found.iter().any(failed_for_now);
         let needs = asks.into_iter().zip(found).map(|(mut ask, found)| {
-            ask.failed = found.is_err();
+            ask.failed = failed_for_now(&found);
             (ask, self.need(ask, found, unread))
         });
         Needs {
@@ -120,4 +120,9 @@ impl<'a> AskMany<'a> {
             None => Need::Nothing(Ok(Settled::hit(entry))),
         }
     }
+}
+
+/// Says whether the backend did not answer, so that it is not to be asked again.
+fn failed_for_now(found: &Result<Option<Entry>>) -> bool {
+    found.as_ref().is_err_and(CacheError::is_transient)
 }

@@ -140,7 +140,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
     match kept.landed {
         Ok(landed) => {
             flight.bring(&landed);
-            if failed || generations.is_err() {
+            if failed || generations.as_ref().is_err_and(CacheError::is_transient) {
                 flight.hand_out();
             }
             if let Some(tags) = publish::store(cache, flight, &generations, kept.change).await {

@@ -121,7 +121,7 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
     let terms = Terms {
         options: &options,
         ttl,
-        failed: failed || generations.is_err(),
+        failed: failed || generations.as_ref().is_err_and(CacheError::is_transient),
         generations: &generations,
     };
     publish_many::publish(cache, parts, brought, elapsed, terms).await;

@@ -31,7 +31,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) options: &'a LoadOptions,
     pub(crate) ttl: Expiration,
     pub(crate) tags: &'a [&'a str],
-    /// Whether the backend failed the look. It is not asked again before the load, so that a slow failure costs its time once.
+    /// Whether the backend did not answer the look. It is not asked again before the load, so that a slow failure costs its time
+    /// once. One that says what is wrong with a value has answered.
     pub(crate) failed: bool,
 }
 

@@ -141,6 +141,20 @@ async fn a_write_still_comes_after_the_store() {
     assert_eq!(outage.stored().await, None);
 }
 
+/// What is there is too large, which is an answer: who has the new value finds it in the cache.
+#[tokio::test(start_paused = true)]
+async fn a_value_waits_for_the_store_where_the_backend_answered_with_an_error() {
+    let outage = Outage::later(Operation::Set, LoadOptions::new());
+    outage.failing.fail(Operation::Get, ErrorKind::ValueTooLarge);
+    let cache = outage.bench.cache.clone();
+    let loads = tokio::spawn(async move { load(&cache, 7).await });
+    outage.slow.arrived(1).await;
+    settle().await;
+    assert!(!loads.is_finished());
+    outage.slow.open();
+    assert_eq!(loads.await.unwrap().unwrap(), 7);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_value_does_not_wait_where_the_second_look_failed() {
     let outage = Outage::later(Operation::Set, LoadOptions::new());
