@@ -250,3 +250,18 @@ enum Server {
     #[cfg(feature = "cluster")]
     Master(Node),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call that found the backend open may come to this after it was closed.
+    #[tokio::test]
+    async fn what_was_stopped_does_not_begin_again() {
+        let builder = RedisBackend::builder().count_interval(Duration::from_secs(1));
+        let backend = builder.build().unwrap();
+        backend.counting.stop();
+        backend.counting.start(|| backend.counter());
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+    }
+}

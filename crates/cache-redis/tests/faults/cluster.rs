@@ -218,6 +218,37 @@ async fn moving(column: Column, bench: ClusterBench<'_>) {
     bench.ends().await;
 }
 
+/// A count asks each master by its address, which the client library answers for one that is away by making all connections anew.
+#[test]
+fn counting_with_a_shard_down_is_nothing_to_calls_on_the_others() {
+    let turn = turn();
+    crate::cell::run(async {
+        let mut bench = ClusterBench::new(&turn).await;
+        bench.cache.close().await.unwrap();
+        let often = Duration::from_millis(10);
+        bench.cache = cache_of(settings().cluster(bench.cluster.urls()).count_interval(often));
+        recovers(&bench.cache, RECOVERY).await;
+        let dead = [
+            bench.cluster.primary(bench.slot()),
+            bench.cluster.replica(bench.slot()),
+        ];
+        for node in dead {
+            node.kill();
+        }
+        let failures = || bench.cache.stats().item_count_failures.unwrap();
+        let enough = failures() + 10;
+        while failures() < enough {
+            bench.ask_others(Call::Get).await.has_no_error();
+        }
+        assert_eq!(bench.cache.stats().connections.unwrap().retries, 0);
+        for node in dead {
+            node.start();
+        }
+        bench.cluster.wait_until_well();
+        bench.ends().await;
+    });
+}
+
 /// The primary of the first key and its replica are dead; what the others hold is as before.
 async fn shard_down(column: Column, bench: ClusterBench<'_>) {
     let dead = [
@@ -421,7 +452,7 @@ fn a_node_that_is_silent_does_not_keep_the_others_from_being_reached() {
         recovers(&late, RECOVERY).await;
         late.close().await.unwrap();
         old.thaw();
-        bench.cluster.wait_until_whole();
+        bench.cluster.wait_until_well();
         bench.ends().await;
     });
 }

@@ -150,6 +150,13 @@ fn limits_do_not_contradict_each_other() {
         ErrorKind::InvalidLimit,
         "max_connections",
     );
+    let enough = builder().connections(4).max_connections(6);
+    enough.clone().build().unwrap();
+    assert_refused(
+        enough.count_interval(Duration::from_secs(1)),
+        ErrorKind::InvalidLimit,
+        "for counts",
+    );
     assert_refused(
         builder().max_value_len(0),
         ErrorKind::InvalidLimit,

@@ -21,6 +21,12 @@ fn on(server: &RedisServer) -> Cache {
     counting(patient().url(server.url()))
 }
 
+async fn fill(cache: &Cache, items: u64) {
+    let keys: Vec<_> = (0..items).map(|n| (n.to_string(), n)).collect();
+    let entries = keys.iter().map(|(key, n)| (key.as_str(), *n));
+    assert!(cache.set_many(entries).await.iter().all(Result::is_ok));
+}
+
 async fn counts(cache: &Cache, items: u64) {
     eventually("the keys are counted", || cache.stats().items == Some(items)).await;
 }
@@ -36,9 +42,7 @@ async fn the_keys_of_the_namespace_are_counted_and_no_others() {
     // A scan takes this for a pattern unless the name is escaped.
     server.command(["SET", &format!("{name}x:1"), "1"]);
     let cache = counting(patient().url(server.url()).namespace(&name));
-    let keys: Vec<_> = (0..50).map(|n| (n.to_string(), n)).collect();
-    let entries = keys.iter().map(|(key, n)| (key.as_str(), *n));
-    assert!(cache.set_many(entries).await.iter().all(Result::is_ok));
+    fill(&cache, 50).await;
     counts(&cache, 50).await;
 }
 
@@ -68,9 +72,7 @@ async fn it_falls_without_traffic_when_entries_end() {
 async fn on_a_cluster_the_keys_of_all_masters_are_counted() {
     let cluster = RedisCluster::shared();
     let cache = counting(patient().cluster(cluster.urls()));
-    let keys: Vec<_> = (0..300).map(|n| (n.to_string(), n)).collect();
-    let entries = keys.iter().map(|(key, n)| (key.as_str(), *n));
-    assert!(cache.set_many(entries).await.iter().all(Result::is_ok));
+    fill(&cache, 300).await;
     counts(&cache, 300).await;
 }
 
@@ -118,6 +120,24 @@ async fn a_count_that_fails_is_counted_and_the_last_one_stands() {
     assert_eq!(cache.stats().items, Some(1));
     server.start();
     counts(&cache, 0).await;
+}
+
+/// Whether a server is well again is found out by the calls that the breaker lets through.
+#[tokio::test]
+async fn nobody_connects_for_a_count_while_the_breaker_is_open() {
+    let cache = counting(patient().port(1));
+    for _ in 0..20 {
+        cache.get::<i64>("key").await.unwrap_err();
+    }
+    let attempts = || cache.stats().connections.unwrap().connect_failures;
+    assert!(cache.stats().connections.unwrap().breaker_open);
+    let (before, failures) = (attempts(), cache.stats().item_count_failures.unwrap());
+    eventually("counts fail", || {
+        cache.stats().item_count_failures.unwrap() > failures + 5
+    })
+    .await;
+    // One may have begun before.
+    assert!(attempts() <= before + 1, "{} after {before}", attempts());
 }
 
 #[tokio::test]
