@@ -7,6 +7,8 @@ use cache_core::Result;
 use deadpool_redis::redis::RedisConnectionInfo;
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
+#[cfg(feature = "cluster")]
+use crate::cluster_node::{Access, Cluster};
 use crate::config::RedisBuilder;
 use crate::error;
 #[cfg(feature = "sentinel")]
@@ -15,11 +17,13 @@ use crate::identity::with_identity;
 use crate::pool::Target;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use crate::secret::Secret;
+#[cfg(feature = "cluster")]
+use crate::stored::longest_stored;
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
-#[cfg(all(feature = "tls", any(feature = "cluster", feature = "sentinel")))]
+#[cfg(all(feature = "tls", feature = "sentinel"))]
 use crate::tls::with_tls;
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
+#[cfg(feature = "sentinel")]
 use crate::transport;
 use crate::transport::Security;
 
@@ -138,6 +142,31 @@ fn parse_node(node: &str) -> Result<ConnectionInfo> {
     info(ConnectionAddr::Tcp(host.to_owned(), port))
 }
 
+/// Returns what secures the connections to the nodes of a Cluster: all of them, if the settings or the URL of one ask for it.
+#[cfg(all(feature = "cluster", feature = "tls"))]
+fn security_of_nodes(builder: &RedisBuilder, nodes: &[ConnectionInfo]) -> Result<Security> {
+    let is_secured = |node: &&ConnectionInfo| matches!(node.addr(), ConnectionAddr::TcpTls { .. });
+    match nodes.iter().find(is_secured).or(nodes.first()) {
+        Some(node) => security(builder, node.addr()),
+        None => Ok(None),
+    }
+}
+
+#[cfg(all(feature = "cluster", not(feature = "tls")))]
+#[expect(clippy::unnecessary_wraps, reason = "with TLS it may fail")]
+fn security_of_nodes(_: &RedisBuilder, _: &[ConnectionInfo]) -> Result<Security> {
+    Ok(Security)
+}
+
+/// Returns an address as the client library sees it, which secures nothing: what opens the connections does.
+#[cfg(feature = "cluster")]
+fn unsecured(address: &ConnectionAddr) -> ConnectionAddr {
+    match address.clone() {
+        ConnectionAddr::TcpTls { host, port, .. } => ConnectionAddr::Tcp(host, port),
+        address => address,
+    }
+}
+
 #[cfg(feature = "cluster")]
 fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
     use deadpool_redis::redis::cluster::ClusterClientBuilder;
@@ -156,38 +185,29 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
         }
         infos.push(info);
     }
-    #[cfg(feature = "tls")]
-    let is_secured = |info: &ConnectionInfo| matches!(info.addr(), ConnectionAddr::TcpTls { .. });
-    #[cfg(feature = "tls")]
-    let certificates = match builder
-        .tls
-        .clone()
-        .or_else(|| infos.iter().any(is_secured).then(Tls::new))
-    {
-        None => None,
-        Some(tls) => {
-            for info in &mut infos {
-                *info = info.clone().set_addr(with_tls(info.addr().clone())?);
-            }
-            Some(tls.load()?.certificates)
-        }
+    let security = security_of_nodes(builder, &infos)?;
+    for info in &mut infos {
+        *info = info.clone().set_addr(unsecured(info.addr()));
+    }
+    // The client library sees whether they have all in common that they should.
+    if let Err(cause) = ClusterClientBuilder::new(infos.clone()).build() {
+        return Err(error::bad_client(&cause));
+    }
+    let redis = infos[0].redis_settings().clone();
+    let access = Access {
+        redis,
+        security,
+        // The library waits for every node that it knows, and first for those that it was told: one that is silent must not use up
+        // the time of all.
+        connect_limit: builder.connect_timeout / 2,
+        limit: builder.longest_budget(),
+        longest: longest_stored(builder.max_value_len),
     };
-    let client = ClusterClientBuilder::new(infos)
-        .tcp_settings(transport::settings())
-        // The client library waits for every node that it knows, and first for those that it was told: one that is
-        // silent must not use up the time of all.
-        .connection_timeout(builder.connect_timeout / 2)
-        .response_timeout(builder.longest_budget())
-        .retries(RETRIES)
-        .min_retry_wait(5)
-        .max_retry_wait(50);
-    #[cfg(feature = "tls")]
-    let client = match certificates {
-        Some(certificates) => client.certs(certificates),
-        None => client,
-    };
-    let client = client.build().map_err(|cause| error::bad_client(&cause))?;
-    Ok(Target::Cluster(Box::new(client)))
+    let settings =
+        |client: ClusterClientBuilder| client.retries(RETRIES).min_retry_wait(5).max_retry_wait(50);
+    let nodes = infos.iter().map(|info| info.addr().clone());
+    let cluster = Cluster::new(nodes, access, settings).map_err(|cause| error::bad_client(&cause))?;
+    Ok(Target::Cluster(Box::new(cluster)))
 }
 
 #[cfg(feature = "sentinel")]

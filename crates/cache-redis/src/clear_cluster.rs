@@ -3,7 +3,6 @@
 //! over is seen by neither.
 
 use deadpool_redis::redis::aio::ConnectionLike;
-use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::cluster_routing::SingleNodeRoutingInfo;
 use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use futures_util::future::join_all;
@@ -11,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::clear::{Failed, found, removal};
+use crate::cluster_node::ClusterConnection;
 use crate::command;
 use crate::link::within;
 use crate::nodes::{self, Node};

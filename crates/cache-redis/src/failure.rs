@@ -73,7 +73,9 @@ pub(crate) fn of(cause: &RedisError) -> CacheError {
         {
             (ErrorKind::Backend, NO_RESP3)
         }
-        Kind::Io if is_turned_away(cause) => (ErrorKind::Exhausted, NO_CLIENT_MORE),
+        Kind::Io if is_turned_away(cause) || no_node_for(cause, &[TOO_MANY_CLIENTS]) => {
+            (ErrorKind::Exhausted, NO_CLIENT_MORE)
+        }
         Kind::Io => (
             ErrorKind::Unavailable,
             "the server cannot be reached; see whether it runs and whether host, port and TLS settings are right",
@@ -107,6 +109,25 @@ const BAD_CREDENTIALS: &str = "the server refuses these credentials; check user 
 pub(crate) const TOO_MANY_CLIENTS: &str = "max number of clients";
 const NO_CLIENT_MORE: &str =
     "the server has as many clients as it takes; raise its maxclients or use fewer connections";
+
+/// Takes out of a failure to connect to a node of a Cluster what the node says, which may quote a password: the client library logs
+/// the failure, and puts it into the text of its own. The code stays, and what [`of`] looks for.
+#[cfg(feature = "cluster")]
+pub(crate) fn without_words(cause: RedisError) -> RedisError {
+    use redis::ErrorKind as Kind;
+    const REFUSED: &str = "the node refused the connection";
+    let detail = cause.detail().unwrap_or_default();
+    match cause.kind() {
+        Kind::Io if is_turned_away(&cause) => (Kind::Io, REFUSED, TOO_MANY_CLIENTS.to_owned()).into(),
+        Kind::Server(_) if detail.starts_with("unknown command") && detail.contains("HELLO") => {
+            (Kind::RESP3NotSupported, REFUSED).into()
+        }
+        Kind::Extension => redis::make_extension_error(cause.code().unwrap_or_default().to_owned(), None),
+        kind @ Kind::Server(_) => (kind, REFUSED, cause.code().unwrap_or_default().to_owned()).into(),
+        Kind::Io => cause,
+        kind => (kind, REFUSED).into(),
+    }
+}
 
 /// Says whether the stream of the connection ended with that word of the server.
 fn is_turned_away(cause: &RedisError) -> bool {

@@ -42,6 +42,8 @@ mod check;
 mod clear;
 #[cfg(feature = "cluster")]
 mod clear_cluster;
+#[cfg(feature = "cluster")]
+mod cluster_node;
 mod command;
 mod config;
 mod contact;

@@ -8,11 +8,11 @@ use cache_core::ErrorKind;
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::aio::ConnectionLike;
 #[cfg(feature = "cluster")]
-use deadpool_redis::redis::cluster_async::ClusterConnection;
-#[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use deadpool_redis::redis::{RedisError, RedisResult, Value};
 
+#[cfg(feature = "cluster")]
+use crate::cluster_node::ClusterConnection;
 use crate::command::{self, Command, Commands};
 use crate::failure::{self, Damage};
 use crate::wire::Wire;

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use deadpool_redis::redis::{FromRedisValue, RedisResult, Value};
 
+use crate::cluster_node::ClusterConnection;
 use crate::command::{self, Command};
 use crate::link::within;
 

@@ -8,14 +8,14 @@ use cache_core::CacheError;
 use deadpool::managed::{
     self, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult, TimeoutType,
 };
-#[cfg(feature = "cluster")]
-use deadpool_redis::redis::cluster::ClusterClient;
 #[cfg(feature = "sentinel")]
 use deadpool_redis::redis::sentinel::SentinelClient;
 use deadpool_redis::redis::{ConnectionInfo, RedisError};
 #[cfg(feature = "sentinel")]
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+#[cfg(feature = "cluster")]
+use crate::cluster_node::Cluster;
 use crate::command;
 use crate::counters::Counters;
 use crate::error;
@@ -27,6 +27,9 @@ use crate::wire::Wire;
 
 pub(crate) type Pool = managed::Pool<Connector>;
 pub(crate) type Pooled = Object<Connector>;
+
+/// At rest a connection is held three times: by the pool's object, where calls find it, and by the task that writes while it runs.
+const AT_REST: usize = 3;
 
 /// Nothing on the way ends a connection that was used so lately.
 const IDLE: Duration = Duration::from_secs(15);
@@ -53,7 +56,7 @@ pub(crate) enum Target {
     Node(Box<ConnectionInfo>, Security),
     /// The nodes of a Cluster.
     #[cfg(feature = "cluster")]
-    Cluster(Box<ClusterClient>),
+    Cluster(Box<Cluster>),
     /// The master that one of the Sentinels names at the time. Each has a client of its own: one client for all waits for
     /// the first, and keeps others waiting as long.
     #[cfg(feature = "sentinel")]
@@ -91,8 +94,8 @@ impl Connector {
         match &self.target {
             Target::Node(info, security) => connect(info, security, self.longest).await.map(Link::Node),
             #[cfg(feature = "cluster")]
-            Target::Cluster(client) => {
-                let mut cluster = client.get_async_connection().await?;
+            Target::Cluster(cluster) => {
+                let mut cluster = cluster.connect().await?;
                 self.shards.learn(&mut cluster, self.limit / LEARNING).await;
                 Ok(Link::Cluster(cluster))
             }
@@ -106,7 +109,7 @@ impl Connector {
 
 async fn connect(info: &ConnectionInfo, security: &Security, longest: usize) -> Result<Wire, RedisError> {
     let stream = transport::open(info.addr(), security).await?;
-    Wire::new(stream, info.redis_settings(), longest).await
+    Wire::new(stream, info.redis_settings(), longest, AT_REST).await
 }
 
 /// Asks all Sentinels at once and takes the first connection to a master. The library sees whether it is one.

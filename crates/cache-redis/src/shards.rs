@@ -13,8 +13,6 @@ use std::time::Duration;
 #[cfg(feature = "cluster")]
 use arc_swap::ArcSwapOption;
 #[cfg(feature = "cluster")]
-use deadpool_redis::redis::cluster_async::ClusterConnection;
-#[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 #[cfg(feature = "cluster")]
 use deadpool_redis::redis::{FromRedisValue, Value};
@@ -26,6 +24,8 @@ use tokio::time::Instant;
 
 use crate::breaker::{Breaker, BreakerSettings};
 use crate::call::Way;
+#[cfg(feature = "cluster")]
+use crate::cluster_node::ClusterConnection;
 #[cfg(feature = "cluster")]
 use crate::command;
 #[cfg(feature = "cluster")]

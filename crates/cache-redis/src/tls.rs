@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cache_core::Result;
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
+#[cfg(feature = "sentinel")]
 use deadpool_redis::redis::ConnectionAddr;
 use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, ring};
@@ -108,10 +108,10 @@ impl Tls {
 pub(crate) struct Trust {
     /// For the connections that are made here.
     pub(crate) connector: TlsConnector,
-    /// For those that the client library makes, to the nodes of a Cluster and to Sentinels.
+    /// For those that the client library makes, to Sentinels.
     #[cfg_attr(
-        not(any(feature = "cluster", feature = "sentinel")),
-        expect(dead_code, reason = "it makes none to a single server")
+        not(feature = "sentinel"),
+        expect(dead_code, reason = "it makes none to others")
     )]
     pub(crate) certificates: TlsCertificates,
 }
@@ -126,7 +126,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// Makes the address of a server one with TLS.
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
+#[cfg(feature = "sentinel")]
 pub(crate) fn with_tls(address: ConnectionAddr) -> Result<ConnectionAddr> {
     match address {
         ConnectionAddr::Tcp(host, port) => Ok(ConnectionAddr::TcpTls {

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
+#[cfg(feature = "sentinel")]
 use deadpool_redis::redis::io::tcp::TcpSettings;
 use deadpool_redis::redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use deadpool_redis::redis::{ConnectionAddr, RedisResult};
@@ -101,8 +101,8 @@ fn keepalive() -> TcpKeepalive {
         .with_retries(KEEPALIVE_RETRIES)
 }
 
-/// Returns the same for the sockets that the client library opens: those to the nodes of a Cluster and to Sentinels.
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
+/// Returns the same for the sockets that the client library opens: those to Sentinels.
+#[cfg(feature = "sentinel")]
 pub(crate) fn settings() -> TcpSettings {
     let settings = TcpSettings::default()
         .set_nodelay(true)
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    #[cfg(feature = "sentinel")]
     #[test]
     fn those_that_the_client_library_opens_are_told_the_same() {
         let settings = settings();

@@ -28,20 +28,25 @@ struct Shared {
     queue: Queue,
     driver: Mutex<Option<Driver>>,
     task: OnceLock<AbortHandle>,
+    /// How often it is held when nothing is under way. Each request under way holds it once more.
+    at_rest: usize,
 }
 
 impl Wire {
-    /// Says hello over a new stream. Values that come over it have so many bytes at most, header included.
+    /// Says hello over a new stream. Values that come over it have so many bytes at most, header included, and when nothing is under way
+    /// the connection is held so often, by the task that writes too.
     pub(crate) async fn new(
         stream: Box<dyn Transport>,
         info: &RedisConnectionInfo,
         longest: usize,
+        at_rest: usize,
     ) -> RedisResult<Self> {
         let stream = greet(Stream::new(stream), info).await?;
         let shared = Arc::new(Shared {
             queue: Queue::default(),
             driver: Mutex::new(Some(Driver::new(stream, Decoder::new(longest)))),
             task: OnceLock::new(),
+            at_rest,
         });
         let task = tokio::spawn(Drive(Arc::downgrade(&shared)));
         // It is set here only.
@@ -111,13 +116,9 @@ impl Drop for Drive {
     }
 }
 
-/// At rest a connection is held three times: by the pool's object, where calls find it, and by the task that writes while
-/// it runs. Each request under way holds it once more.
-const AT_REST: usize = 3;
-
 impl Shared {
     fn poll(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let has_company = || Arc::strong_count(self) > AT_REST + 1;
+        let has_company = || Arc::strong_count(self) > self.at_rest + 1;
         match &mut *self.driver() {
             Some(driver) => driver.poll(cx, &self.queue, has_company),
             None => Poll::Ready(()),

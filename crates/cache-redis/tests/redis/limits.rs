@@ -1,18 +1,17 @@
 //! Sizes: refused before they are sent, and before they are decoded.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use cache_core::{
     Cache, CacheBackend, CacheError, Codec, ErrorKind, Key, Layer, LayerContext, LoadEvent, Observer,
     Operation, Result,
 };
+use cache_redis::RedisBuilder;
 use cache_testkit::servers::RedisServer;
 
-use crate::support::{greeted, in_a_process_of_its_own, namespace, patient, peak_memory};
+use crate::peer::{HUGE, Peer};
+use crate::support::{in_a_process_of_its_own, namespace, patient, peak_memory};
 
 #[tokio::test]
 async fn a_value_above_the_limit_is_refused_before_anything_is_sent() {
@@ -116,62 +115,50 @@ async fn values_are_stored_by_the_codec_of_the_backend() {
     assert_eq!(error.kind(), ErrorKind::ValueTooLarge);
 }
 
-/// Announces a string of 512 MiB and sends it.
-fn send_huge(stream: &mut TcpStream) {
-    stream.write_all(b"$536870912\r\n").unwrap();
-    for _ in 0..65_536 {
-        stream.write_all(&[0; 8_192]).unwrap();
-    }
-    stream.write_all(b"\r\n").unwrap();
-}
-
-/// Reads until the last of some requests has come, which ends so.
-fn read_until(stream: &mut TcpStream, end: &str) {
-    let (mut said, mut buffer) = (Vec::new(), [0; 512]);
-    while !said.ends_with(end.as_bytes()) {
-        let read = stream.read(&mut buffer).unwrap();
-        said.extend_from_slice(&buffer[..read]);
-    }
-}
-
 /// The peer is not a server, which would need the memory itself.
 #[test]
 fn a_foreign_value_of_512_mib_takes_no_memory_and_harms_no_other_call() {
-    const MIB: usize = 1 << 20;
     let test = "limits::a_foreign_value_of_512_mib_takes_no_memory_and_harms_no_other_call";
-    in_a_process_of_its_own(test, || async {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let peer = thread::spawn(move || {
-            let mut stream = greeted(&listener);
-            read_until(&mut stream, "small\r\n");
-            stream.write_all(b"*2\r\n").unwrap();
-            send_huge(&mut stream);
-            stream.write_all(b"$1\r\n7\r\n").unwrap();
-            // Two gets, in the order in which they were made.
-            read_until(&mut stream, "small\r\n");
-            send_huge(&mut stream);
-            stream.write_all(b"$1\r\n7\r\n").unwrap();
-        });
-        let cache = Cache::builder(patient().port(port).build().unwrap())
-            .build()
-            .unwrap();
-        let before = peak_memory();
-        let answers = cache.get_many::<i64>(&["large", "small"]).await;
-        assert_eq!(answers[0].as_ref().unwrap_err().kind(), ErrorKind::ValueTooLarge);
-        assert_eq!(answers[1].as_ref().unwrap(), &Some(7));
-        let (large, small) = tokio::join!(
-            cache.get::<i64>("large").into_future(),
-            cache.get::<i64>("small").into_future()
-        );
-        let error = large.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ValueTooLarge);
-        assert!(error.to_string().contains("max_value_len"), "{error}");
-        assert_eq!(small.unwrap(), Some(7));
-        let grown = peak_memory() - before;
-        assert!(grown < 16 * MIB, "the memory grew by {grown} bytes");
-        let connections = cache.stats().connections.unwrap();
-        assert_eq!((connections.connects, connections.retries), (1, 0));
-        peer.join().unwrap();
+    in_a_process_of_its_own(test, || harmless(|port| patient().port(port)));
+}
+
+#[test]
+fn on_a_cluster_it_takes_none_either() {
+    let test = "limits::on_a_cluster_it_takes_none_either";
+    in_a_process_of_its_own(test, || {
+        harmless(|port| patient().cluster([format!("127.0.0.1:{port}")]))
     });
+}
+
+async fn harmless(builder: impl Fn(u16) -> RedisBuilder) {
+    const MIB: usize = 1 << 20;
+    let peer = Peer::start(|port, words| match words[0].as_str() {
+        "CLUSTER" => {
+            format!("*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$4\r\nsome\r\n")
+        }
+        "MGET" => format!("*2\r\n{HUGE}$1\r\n7\r\n"),
+        "GET" if words[1].ends_with("large") => HUGE.to_owned(),
+        "GET" => "$1\r\n7\r\n".to_owned(),
+        _ => "+PONG\r\n".to_owned(),
+    });
+    let cache = Cache::builder(builder(peer.port).build().unwrap())
+        .build()
+        .unwrap();
+    let before = peak_memory();
+    // By their tag both have one slot.
+    let answers = cache.get_many::<i64>(&["{one}large", "{one}small"]).await;
+    assert_eq!(answers[0].as_ref().unwrap_err().kind(), ErrorKind::ValueTooLarge);
+    assert_eq!(answers[1].as_ref().unwrap(), &Some(7));
+    let (large, small) = tokio::join!(
+        cache.get::<i64>("large").into_future(),
+        cache.get::<i64>("small").into_future()
+    );
+    let error = large.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ValueTooLarge);
+    assert!(error.to_string().contains("max_value_len"), "{error}");
+    assert_eq!(small.unwrap(), Some(7));
+    let grown = peak_memory() - before;
+    assert!(grown < 16 * MIB, "the memory grew by {grown} bytes");
+    let connections = cache.stats().connections.unwrap();
+    assert_eq!((connections.connects, connections.retries), (1, 0));
 }
