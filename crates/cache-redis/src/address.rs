@@ -1,5 +1,7 @@
 //! Where the server is: the settings of the builder, checked and made into what makes connections.
 
+#[cfg(feature = "cluster")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::Result;
@@ -8,7 +10,7 @@ use deadpool_redis::redis::RedisConnectionInfo;
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 #[cfg(feature = "cluster")]
-use crate::cluster_node::{Access, Cluster};
+use crate::cluster_node::Cluster;
 use crate::config::RedisBuilder;
 use crate::error;
 #[cfg(feature = "sentinel")]
@@ -171,9 +173,6 @@ fn unsecured(address: &ConnectionAddr) -> ConnectionAddr {
 fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
     use deadpool_redis::redis::cluster::ClusterClientBuilder;
 
-    /// A request is sent so often before its error is reported, as far as its deadline allows.
-    const RETRIES: u32 = 4;
-
     if nodes.is_empty() {
         return Err(error::no_nodes("cluster"));
     }
@@ -193,21 +192,16 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
     if let Err(cause) = ClusterClientBuilder::new(infos.clone()).build() {
         return Err(error::bad_client(&cause));
     }
-    let redis = infos[0].redis_settings().clone();
-    let access = Access {
-        redis,
+    Ok(Target::Cluster(Arc::new(Cluster {
+        redis: infos[0].redis_settings().clone(),
+        named: infos.into_iter().map(|info| info.addr().clone()).collect(),
         security,
         // The library waits for every node that it knows, and first for those that it was told: one that is silent must not use up
         // the time of all.
         connect_limit: builder.connect_timeout / 2,
         limit: builder.longest_budget(),
         longest: longest_stored(builder.max_value_len),
-    };
-    let settings =
-        |client: ClusterClientBuilder| client.retries(RETRIES).min_retry_wait(5).max_retry_wait(50);
-    let nodes = infos.iter().map(|info| info.addr().clone());
-    let cluster = Cluster::new(nodes, access, settings).map_err(|cause| error::bad_client(&cause))?;
-    Ok(Target::Cluster(Box::new(cluster)))
+    })))
 }
 
 #[cfg(feature = "sentinel")]

@@ -102,7 +102,7 @@ impl From<Failed> for CacheError {
 }
 
 /// A connection out of the pool. Unless it is given back it ends, with what it has not sent: a clear that was given up must
-/// not remove what somebody sets after it. A Cluster's connections are the client library's, which ends them later.
+/// not remove what somebody sets after it.
 pub(crate) struct Lent {
     pub(crate) link: Link,
     pooled: Option<Pooled>,

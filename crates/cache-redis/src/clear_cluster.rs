@@ -2,7 +2,6 @@
 //! of them, and again if slots have moved: a key that goes from a node whose scan has not come to it to one whose scan is
 //! over is seen by neither.
 
-use deadpool_redis::redis::aio::ConnectionLike;
 use deadpool_redis::redis::cluster_routing::SingleNodeRoutingInfo;
 use deadpool_redis::redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind};
 use futures_util::future::join_all;
@@ -140,14 +139,14 @@ impl RedisBackend {
         let limit = self.budgets.write;
         let mut cluster = cluster.clone();
         let removal = removal(keys.iter().cloned()).routed();
-        let sent = cluster.route_pipeline(removal, 0, keys.len(), node);
+        let sent = cluster.route_pipeline(removal, keys.len(), node);
         let replies = within(limit, sent).await;
         match replies.and_then(|replies| replies.into_iter().try_for_each(removed)) {
             // The slot of a key is on its way to this node or from it; the client library asks the right one.
             Err(cause) if is_redirect(&cause) => {
                 for key in keys {
                     let removal = command::unlink_found(key).routed();
-                    let sent = cluster.req_packed_command(&removal);
+                    let sent = cluster.send(&removal);
                     removed(within(limit, sent).await?)?;
                 }
                 Ok(())

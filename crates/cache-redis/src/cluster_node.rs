@@ -1,17 +1,19 @@
-//! The connections to the nodes of a Cluster. The client library decides which node a request goes to, and opens a connection to
-//! each when it needs one; those connections are ours, as to a single server: values that are too long are thrown away as they come,
-//! what a caller has given up is not sent, and what a node says of a greeting, which may quote a password, is not logged.
+//! A connection to a Cluster. The client library decides which node a request goes to, and opens a connection to each when it needs
+//! one; those connections are ours, as to a single server: values that are too long are thrown away as they come, what a caller has
+//! given up is not sent, all can be ended at once, and what a node says of a greeting, which may quote a password, is not logged.
 //!
 //! The library makes a connection by a function of a type ([`Connect`]), which is told an address and nothing of the cache that it is
 //! made for. So it is told a number in the place of the user, by which that is found here. Neither user nor password ever reach it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::ConnectionLike;
-use deadpool_redis::redis::cluster::{ClusterClient, ClusterClientBuilder};
-use deadpool_redis::redis::cluster_async::{self, Connect};
+use deadpool_redis::redis::cluster::ClusterClientBuilder;
+use deadpool_redis::redis::cluster_async::{ClusterConnection as Routes, Connect};
+use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use deadpool_redis::redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
     RedisError, RedisFuture, RedisResult, Value,
@@ -20,13 +22,21 @@ use deadpool_redis::redis::{
 use crate::failure;
 use crate::link::within;
 use crate::transport::{self, Security};
-use crate::wire::Wire;
+use crate::wire::{WeakWire, Wire};
 
-/// A connection to all nodes.
-pub(crate) type ClusterConnection = cluster_async::ClusterConnection<NodeConnection>;
+/// A request is sent so often before its error is reported, as far as its deadline allows.
+const RETRIES: u32 = 4;
+/// The pauses in between, in milliseconds.
+const SHORTEST_PAUSE: u64 = 5;
+const LONGEST_PAUSE: u64 = 50;
 
-/// What the connections to the nodes of one Cluster have in common.
-pub(crate) struct Access {
+/// At rest a connection to a node is held twice: where the client library finds it, and by the task that writes while it runs.
+const AT_REST: usize = 2;
+
+/// A Cluster that can be connected to.
+pub(crate) struct Cluster {
+    /// Where the nodes are that somebody named. These know the others.
+    pub(crate) named: Vec<ConnectionAddr>,
     /// Who asks.
     pub(crate) redis: RedisConnectionInfo,
     pub(crate) security: Security,
@@ -38,84 +48,150 @@ pub(crate) struct Access {
     pub(crate) longest: usize,
 }
 
-/// At rest a connection is held twice: where the client library finds it, and by the task that writes while it runs.
-const AT_REST: usize = 2;
+impl Cluster {
+    /// Connects to the nodes.
+    pub(crate) async fn connect(self: &Arc<Self>) -> RedisResult<ClusterConnection> {
+        let nodes = Arc::new(Nodes::of(Arc::clone(self)));
+        let number = RedisConnectionInfo::default().set_username(nodes.0.to_string());
+        let named = self.named.iter().cloned();
+        let named = named.map(|node| Ok(node.into_connection_info()?.set_redis_settings(number.clone())));
+        let client = ClusterClientBuilder::new(named.collect::<RedisResult<Vec<_>>>()?)
+            .retries(RETRIES)
+            .min_retry_wait(SHORTEST_PAUSE)
+            .max_retry_wait(LONGEST_PAUSE)
+            .build()?;
+        let routes = client.get_async_generic_connection().await?;
+        Ok(ClusterConnection { routes, nodes })
+    }
+}
 
-/// The accesses of this process, by number.
-static ACCESSES: Mutex<Accesses> = Mutex::new(Accesses {
+/// A connection to all nodes of a Cluster. Clones share it.
+#[derive(Clone)]
+pub(crate) struct ClusterConnection {
+    routes: Routes<NodeConnection>,
+    nodes: Arc<Nodes>,
+}
+
+impl ClusterConnection {
+    /// Sends a command to the nodes that are named by its routing.
+    pub(crate) async fn route_command(&mut self, command: Cmd, routing: RoutingInfo) -> RedisResult<Value> {
+        self.routes.route_command(command, routing).await
+    }
+
+    /// Sends so many commands to the node that is named by its routing.
+    pub(crate) async fn route_pipeline(
+        &mut self,
+        commands: Pipeline,
+        count: usize,
+        node: SingleNodeRoutingInfo,
+    ) -> RedisResult<Vec<Value>> {
+        self.routes.route_pipeline(commands, 0, count, node).await
+    }
+
+    /// Sends a command where its key is.
+    pub(crate) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        self.routes.req_packed_command(command).await
+    }
+
+    /// Sends so many commands where their keys are, which have one slot.
+    pub(crate) async fn send_all(&mut self, commands: &Pipeline, count: usize) -> RedisResult<Vec<Value>> {
+        self.routes.req_packed_commands(commands, 0, count).await
+    }
+
+    /// Ends the connections to the nodes for all who use them, now: when this returns, nothing that was not sent will be.
+    pub(crate) fn cut(&self) {
+        if let Some(made) = made(Some(&self.nodes.0.to_string())) {
+            made.end();
+        }
+    }
+}
+
+/// The number of a connection to a Cluster, by which the connections to its nodes are found as long as this is there.
+struct Nodes(u64);
+
+/// What connections to the nodes there are, for one connection to a Cluster.
+struct Made {
+    cluster: Arc<Cluster>,
+    /// `None` once they have been ended.
+    wires: Mutex<Option<Vec<WeakWire>>>,
+}
+
+/// Those of this process, and the last number.
+struct Numbered {
+    last: u64,
+    all: BTreeMap<u64, Arc<Made>>,
+}
+
+static NUMBERED: Mutex<Numbered> = Mutex::new(Numbered {
     last: 0,
     all: BTreeMap::new(),
 });
 
-struct Accesses {
-    last: u64,
-    all: BTreeMap<u64, Arc<Access>>,
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn accesses() -> MutexGuard<'static, Accesses> {
-    ACCESSES.lock().unwrap_or_else(PoisonError::into_inner)
+/// Returns what has this number.
+fn made(number: Option<&str>) -> Option<Arc<Made>> {
+    let number = number?.parse().ok()?;
+    locked(&NUMBERED).all.get(&number).cloned()
 }
 
-/// The number of an access, which is found by it for as long as this is there.
-struct Number(u64);
-
-impl Number {
-    fn of(access: Access) -> Self {
-        let mut accesses = accesses();
-        accesses.last += 1;
-        let number = accesses.last;
-        accesses.all.insert(number, Arc::new(access));
+impl Nodes {
+    fn of(cluster: Arc<Cluster>) -> Self {
+        let made = Arc::new(Made {
+            cluster,
+            wires: Mutex::new(Some(Vec::new())),
+        });
+        let mut numbered = locked(&NUMBERED);
+        numbered.last += 1;
+        let number = numbered.last;
+        numbered.all.insert(number, made);
         Self(number)
     }
 }
 
-impl Drop for Number {
+impl Drop for Nodes {
     fn drop(&mut self) {
-        accesses().all.remove(&self.0);
+        locked(&NUMBERED).all.remove(&self.0);
     }
 }
 
-/// Returns the access of this number.
-fn access(number: Option<&str>) -> Option<Arc<Access>> {
-    let number = number?.parse().ok()?;
-    accesses().all.get(&number).cloned()
-}
-
-/// A Cluster that can be connected to.
-pub(crate) struct Cluster {
-    client: ClusterClient,
-    /// Kept for as long as the client may make connections.
-    _number: Number,
-}
-
-impl Cluster {
-    /// Makes a Cluster of which these nodes are known.
-    pub(crate) fn new(
-        nodes: impl IntoIterator<Item = ConnectionAddr>,
-        access: Access,
-        settings: impl FnOnce(ClusterClientBuilder) -> ClusterClientBuilder,
-    ) -> RedisResult<Self> {
-        let number = Number::of(access);
-        let in_place_of_user = RedisConnectionInfo::default().set_username(number.0.to_string());
-        let nodes = nodes
-            .into_iter()
-            .map(|node| {
-                Ok(node
-                    .into_connection_info()?
-                    .set_redis_settings(in_place_of_user.clone()))
-            })
-            .collect::<RedisResult<Vec<_>>>()?;
-        let client = settings(ClusterClientBuilder::new(nodes)).build()?;
-        Ok(Self {
-            client,
-            _number: number,
-        })
+impl Made {
+    /// Takes in a new connection. Says no if they have been ended.
+    fn keep(&self, wire: &Wire) -> bool {
+        let mut wires = locked(&self.wires);
+        let Some(wires) = &mut *wires else {
+            return false;
+        };
+        wires.retain(WeakWire::is_there);
+        wires.push(wire.downgrade());
+        true
     }
 
-    /// Connects to the nodes.
-    pub(crate) async fn connect(&self) -> RedisResult<ClusterConnection> {
-        self.client.get_async_generic_connection().await
+    fn end(&self) {
+        let wires = locked(&self.wires).take();
+        wires.iter().flatten().for_each(WeakWire::cut);
     }
+
+    async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {
+        let cluster = &self.cluster;
+        let connect = async {
+            let stream = transport::open(address, &cluster.security).await?;
+            Wire::new(stream, &cluster.redis, cluster.longest, AT_REST).await
+        };
+        let wire = within(cluster.connect_limit, Box::pin(connect)).await;
+        let wire = wire.map_err(failure::without_words)?;
+        if !self.keep(&wire) {
+            return Err(ended());
+        }
+        let limit = cluster.limit;
+        Ok(NodeConnection { wire, limit })
+    }
+}
+
+fn ended() -> RedisError {
+    io::Error::from(io::ErrorKind::NotConnected).into()
 }
 
 /// A connection to one node. Clones share it.
@@ -125,20 +201,6 @@ pub(crate) struct NodeConnection {
     limit: Duration,
 }
 
-impl NodeConnection {
-    async fn open(address: &ConnectionAddr, access: &Access) -> RedisResult<Self> {
-        let connect = async {
-            let stream = transport::open(address, &access.security).await?;
-            Wire::new(stream, &access.redis, access.longest, AT_REST).await
-        };
-        let wire = within(access.connect_limit, Box::pin(connect))
-            .await
-            .map_err(failure::without_words)?;
-        let limit = access.limit;
-        Ok(Self { wire, limit })
-    }
-}
-
 impl Connect for NodeConnection {
     fn connect_with_config<'a, T>(info: T, _: AsyncConnectionConfig) -> RedisFuture<'a, Self>
     where
@@ -146,10 +208,9 @@ impl Connect for NodeConnection {
     {
         Box::pin(async move {
             let info = info.into_connection_info()?;
-            // A connection whose cache has ended may still look for its nodes.
-            let access = access(info.redis_settings().username())
-                .ok_or_else(|| RedisError::from(std::io::Error::from(std::io::ErrorKind::NotConnected)))?;
-            Self::open(info.addr(), &access).await
+            // The library may still look for nodes when nobody uses the connection any more.
+            let made = made(info.redis_settings().username()).ok_or_else(ended)?;
+            made.connect(info.addr()).await
         })
     }
 }
@@ -180,11 +241,14 @@ impl ConnectionLike for NodeConnection {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    fn some() -> Access {
-        Access {
-            redis: RedisConnectionInfo::default(),
+    fn cluster() -> Arc<Cluster> {
+        Arc::new(Cluster {
+            named: Vec::new(),
+            redis: RedisConnectionInfo::default().set_skip_set_lib_name(),
             #[cfg(feature = "tls")]
             security: None,
             #[cfg(not(feature = "tls"))]
@@ -192,21 +256,42 @@ mod tests {
             connect_limit: Duration::from_secs(20),
             limit: Duration::from_secs(20),
             longest: 0,
-        }
+        })
     }
 
     #[test]
-    fn an_access_is_found_by_its_number_as_long_as_it_is_there() {
-        let (one, other) = (Number::of(some()), Number::of(some()));
+    fn what_was_made_is_found_by_its_number_as_long_as_somebody_uses_it() {
+        let (one, other) = (Nodes::of(cluster()), Nodes::of(cluster()));
         let (first, second) = (one.0.to_string(), other.0.to_string());
-        assert!(access(Some(&first)).is_some());
+        assert!(made(Some(&first)).is_some());
         drop(one);
-        assert!(access(Some(&first)).is_none());
-        assert!(access(Some(&second)).is_some());
+        assert!(made(Some(&first)).is_none());
+        assert!(made(Some(&second)).is_some());
     }
 
     #[test]
     fn what_is_no_number_finds_nothing() {
-        assert!(access(None).is_none() && access(Some("user")).is_none());
+        assert!(made(None).is_none() && made(Some("user")).is_none());
+    }
+
+    #[tokio::test]
+    async fn once_they_were_ended_none_is_made_and_none_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let address = ConnectionAddr::Tcp("127.0.0.1".to_owned(), port);
+        let nodes = Nodes::of(cluster());
+        let made = made(Some(&nodes.0.to_string())).unwrap();
+        let mut before = made.connect(&address).await.unwrap();
+        made.end();
+        let command = deadpool_redis::redis::cmd("PING");
+        assert!(
+            before
+                .req_packed_command(&command)
+                .await
+                .unwrap_err()
+                .is_connection_dropped()
+        );
+        let after = made.connect(&address).await.map(drop).unwrap_err();
+        assert!(after.is_connection_dropped());
     }
 }

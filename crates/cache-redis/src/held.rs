@@ -96,7 +96,7 @@ impl Slot {
     }
 
     /// Takes the connection out of the pool for good. It ends before there is another one: what a caller has given up does
-    /// not arrive behind what comes later. A Cluster's connections are the client library's, which ends them later.
+    /// not arrive behind what comes later.
     pub(crate) fn discard(&mut self) {
         self.ready.store(None);
         if let Some(pooled) = self.pooled.take() {

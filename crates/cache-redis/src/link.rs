@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use cache_core::ErrorKind;
 #[cfg(feature = "cluster")]
-use deadpool_redis::redis::aio::ConnectionLike;
-#[cfg(feature = "cluster")]
 use deadpool_redis::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use deadpool_redis::redis::{RedisError, RedisResult, Value};
 
@@ -49,12 +47,12 @@ impl Link {
         Ok(reply == Value::BulkString(token.into_bytes()))
     }
 
-    /// Ends the connection for all who use it, with what it has not sent. One to a Cluster ends when nobody uses it any more.
+    /// Ends the connection for all who use it, with what it has not sent.
     pub(crate) fn cut(&self) {
         match self {
             Self::Node(node) => node.cut(),
             #[cfg(feature = "cluster")]
-            Self::Cluster(_) => {}
+            Self::Cluster(cluster) => cluster.cut(),
         }
     }
 
@@ -107,7 +105,7 @@ impl Ask for Command<'_> {
         let reply = match link {
             Link::Node(node) => node.send(self.packed(), limit).await,
             #[cfg(feature = "cluster")]
-            Link::Cluster(cluster) => within(limit, cluster.req_packed_command(&self.routed())).await,
+            Link::Cluster(cluster) => within(limit, cluster.send(&self.routed())).await,
         }?;
         match reply {
             Value::ServerError(refusal) => Err(refusal.into()),
@@ -125,13 +123,7 @@ impl Ask for Commands<'_> {
         let replies = match link {
             Link::Node(node) => node.send_all(self.packed(), self.count(), limit).await,
             #[cfg(feature = "cluster")]
-            Link::Cluster(cluster) => {
-                within(
-                    limit,
-                    cluster.req_packed_commands(&self.routed(), 0, self.count()),
-                )
-                .await
-            }
+            Link::Cluster(cluster) => within(limit, cluster.send_all(&self.routed(), self.count())).await,
         }?;
         // A server that is not ready refuses each command for the same reason, which is that of the whole.
         match replies.first() {

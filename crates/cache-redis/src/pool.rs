@@ -56,7 +56,7 @@ pub(crate) enum Target {
     Node(Box<ConnectionInfo>, Security),
     /// The nodes of a Cluster.
     #[cfg(feature = "cluster")]
-    Cluster(Box<Cluster>),
+    Cluster(Arc<Cluster>),
     /// The master that one of the Sentinels names at the time. Each has a client of its own: one client for all waits for
     /// the first, and keeps others waiting as long.
     #[cfg(feature = "sentinel")]

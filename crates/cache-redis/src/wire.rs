@@ -23,6 +23,25 @@ use crate::transport::Transport;
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<Shared>);
 
+/// The same, for who only ends it.
+#[cfg(feature = "cluster")]
+pub(crate) struct WeakWire(Weak<Shared>);
+
+#[cfg(feature = "cluster")]
+impl WeakWire {
+    /// Says whether anybody uses it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// As [`Wire::cut`].
+    pub(crate) fn cut(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.end();
+        }
+    }
+}
+
 /// What moves the bytes of a connection, and what it is to move.
 struct Shared {
     queue: Queue,
@@ -84,6 +103,11 @@ impl Wire {
     /// Who cannot be put into the queue learns it from the receiver.
     fn push(&self, bytes: Vec<u8>, caller: Caller) {
         self.0.queue.push(Request { bytes, caller });
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(crate) fn downgrade(&self) -> WeakWire {
+        WeakWire(Arc::downgrade(&self.0))
     }
 
     /// Ends the connection for all who use it, now: when this returns, nothing that was not sent will be.

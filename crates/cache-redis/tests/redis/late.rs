@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use cache_core::Cache;
-use cache_redis::RedisBackend;
+use cache_redis::{RedisBackend, RedisBuilder};
 
+use crate::peer::{slots, string};
 use crate::support::{greeted, patient};
 
 /// More than a socket takes on its way.
@@ -18,29 +19,57 @@ const LEN: usize = 8 * 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_not_sent_when_the_next_connection_is_used_never_is() {
+    not_sent_later(|port| RedisBackend::builder().port(port)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_is_it_on_a_cluster() {
+    not_sent_later(|port| RedisBackend::builder().cluster([format!("127.0.0.1:{port}")])).await;
+}
+
+async fn not_sent_later(builder: impl Fn(u16) -> RedisBuilder) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (found, silent) = channel();
     thread::spawn(move || {
-        found.send(greeted(&listener)).unwrap();
         loop {
-            let mut next = greeted(&listener);
+            let (mut next, found) = (greeted(&listener), found.clone());
             thread::spawn(move || {
-                while next.read(&mut [0; 512]).is_ok_and(|read| read > 0) && next.write_all(b":0\r\n").is_ok()
-                {
+                let mut buffer = [0; 512];
+                while let Ok(read @ 1..) = next.read(&mut buffer) {
+                    let request = String::from_utf8_lossy(&buffer[..read]).to_uppercase();
+                    if request.contains("\r\nSET\r\n") {
+                        return found.send(next).unwrap();
+                    }
+                    let is_about_slots = request.contains("\r\nCLUSTER\r\n");
+                    let reply = if is_about_slots {
+                        slots(port)
+                    } else {
+                        ":0\r\n".to_owned()
+                    };
+                    if next.write_all(reply.as_bytes()).is_err() {
+                        return;
+                    }
                 }
             });
         }
     });
-    let backend = RedisBackend::builder()
-        .port(port)
+    let backend = builder(port)
         .write_budget(Duration::from_millis(300))
         .connect_timeout(Duration::from_secs(20))
         .build()
         .unwrap();
     let cache = Cache::builder(backend).build().unwrap();
     let value = "x".repeat(LEN);
-    for _ in 0..3 {
+    // Somebody else still waits on the connection when it is given up.
+    let (other, small) = (cache.clone(), "x".to_owned());
+    let waiting = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        for _ in 0..2 {
+            other.set("other", small.clone()).await.unwrap_err();
+        }
+    });
+    for _ in 0..2 {
         cache.set("key", value.clone()).await.unwrap_err();
     }
     let mut deleted = cache.delete("key").await;
@@ -57,6 +86,7 @@ async fn what_was_not_sent_when_the_next_connection_is_used_never_is() {
         ErrorKind::ConnectionReset,
         "what had been written came to its end"
     );
+    waiting.abort();
 }
 
 /// The peer has nothing for whoever reads, and stops reading when it is sent a value.
@@ -115,9 +145,18 @@ async fn what_was_loaded_and_could_not_be_stored_in_time_is_given_and_never_stor
     );
 }
 
-/// The clear has found keys and is about to remove them. Whoever gave it up may set them again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clear_that_was_given_up_removes_nothing_later() {
+    removes_nothing_later(|port| patient().port(port)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_a_cluster_removes_nothing_later_either() {
+    removes_nothing_later(|port| patient().cluster([format!("127.0.0.1:{port}")])).await;
+}
+
+/// The clear has found keys and is about to remove them. Whoever gave it up may set them again.
+async fn removes_nothing_later(builder: impl Fn(u16) -> RedisBuilder) {
     /// So many keys of so many bytes are more than a socket takes on its way.
     const KEYS: usize = 1_000;
     const KEY: usize = LEN / KEYS;
@@ -131,6 +170,17 @@ async fn a_clear_that_was_given_up_removes_nothing_later() {
         while !said.ends_with(b"$4\r\n1000\r\n") {
             let read = stream.read(&mut buffer).unwrap();
             said.extend_from_slice(&buffer[..read]);
+            // What a Cluster is asked before.
+            for (asked, reply) in [
+                ("PING\r\n", "+PONG\r\n".to_owned()),
+                ("SLOTS\r\n", slots(port)),
+                ("NODES\r\n", string("")),
+            ] {
+                if said.ends_with(asked.as_bytes()) {
+                    stream.write_all(reply.as_bytes()).unwrap();
+                    said.clear();
+                }
+            }
         }
         let mut page = format!("*2\r\n$1\r\n0\r\n*{KEYS}\r\n");
         let key = format!("{:k<KEY$}", "ours:");
@@ -143,7 +193,7 @@ async fn a_clear_that_was_given_up_removes_nothing_later() {
         let mut came = Vec::new();
         (stream.read_to_end(&mut came), came.len())
     });
-    let backend = patient().namespace("ours").port(port).build().unwrap();
+    let backend = builder(port).namespace("ours").build().unwrap();
     let cache = Cache::builder(backend).build().unwrap();
     let clearing = cache.clone();
     let clear = tokio::spawn(async move { clearing.clear().await });

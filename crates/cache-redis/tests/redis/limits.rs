@@ -10,7 +10,7 @@ use cache_core::{
 use cache_redis::RedisBuilder;
 use cache_testkit::servers::RedisServer;
 
-use crate::peer::{HUGE, Peer};
+use crate::peer::{HUGE, Peer, slots};
 use crate::support::{in_a_process_of_its_own, namespace, patient, peak_memory};
 
 #[tokio::test]
@@ -133,9 +133,7 @@ fn on_a_cluster_it_takes_none_either() {
 async fn harmless(builder: impl Fn(u16) -> RedisBuilder) {
     const MIB: usize = 1 << 20;
     let peer = Peer::start(|port, words| match words[0].as_str() {
-        "CLUSTER" => {
-            format!("*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n$9\r\n127.0.0.1\r\n:{port}\r\n$4\r\nsome\r\n")
-        }
+        "CLUSTER" => slots(port),
         "MGET" => format!("*2\r\n{HUGE}$1\r\n7\r\n"),
         "GET" if words[1].ends_with("large") => HUGE.to_owned(),
         "GET" => "$1\r\n7\r\n".to_owned(),

@@ -91,3 +91,9 @@ fn number(requests: &mut impl BufRead) -> Option<usize> {
 pub(crate) fn string(text: &str) -> String {
     format!("${}\r\n{text}\r\n", text.len())
 }
+
+/// Returns what a Cluster of one node says of its slots.
+pub(crate) fn slots(port: u16) -> String {
+    let host = string("127.0.0.1");
+    format!("*1\r\n*3\r\n:0\r\n:16383\r\n*3\r\n{host}:{port}\r\n$4\r\nsome\r\n")
+}
