@@ -254,6 +254,12 @@ impl<'a> Admission<'a> {
         self.has_failed.store(true, Relaxed);
     }
 
+    /// Notes that nothing was heard for as long as a call may take, and that nobody is there to end this one.
+    #[cold]
+    pub(crate) fn fail_unheard(&self) {
+        self.breaker.fail(self.is_probe, self.counters);
+    }
+
     /// Ends the call.
     #[inline]
     pub(crate) fn end(self) {

@@ -13,6 +13,7 @@ use crate::breaker::Admission;
 use crate::counters::Counters;
 use crate::error;
 use crate::failure::{self, Damage};
+use crate::given_up::UnderWay;
 use crate::held::Leased;
 use crate::lane::Lane;
 use crate::link::Ask;
@@ -186,7 +187,10 @@ impl Caller {
                     }
                 }
             };
-            let cause = match ask.send(&mut leased.link, limit).await {
+            let under_way = UnderWay::new(lane, admission, group, budget, &leased, deadline - limit);
+            let sent = ask.send(&mut leased.link, limit).await;
+            under_way.over();
+            let cause = match sent {
                 Ok(reply) => {
                     lane.note_answer(group);
                     self.counters.note_up(true);

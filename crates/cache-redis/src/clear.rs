@@ -145,6 +145,7 @@ impl RedisBackend {
 
     async fn clear_in(&self, turn: &Turn<'_>) -> std::result::Result<(), Failure> {
         let deadline = Instant::now() + self.budgets.clear;
+        self.settle_writes(turn).await;
         let mut retried = false;
         loop {
             let mut lent = self.checkout(turn, deadline).await?;
@@ -164,6 +165,17 @@ impl RedisBackend {
             self.caller.pool.retain(|_, _| false);
             self.caller.counters.note_retry();
             retried = true;
+        }
+    }
+
+    /// Waits until the writes that were sent are done, or ends their connection: one that its caller has given up must not be done
+    /// after what is removed here, over another connection.
+    async fn settle_writes(&self, turn: &Turn<'_>) {
+        let limit = self.budgets.write.min(self.budgets.clear / 4);
+        if let Some(leased) = turn.lane().ready()
+            && !leased.link.settled(limit).await
+        {
+            turn.lane().note_broken(leased.number);
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use deadpool_redis::redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
     RedisError, RedisFuture, RedisResult, Value,
 };
+use futures_util::future::join_all;
 
 use crate::failure;
 use crate::link::within;
@@ -52,7 +54,7 @@ impl Cluster {
     /// Connects to the nodes.
     pub(crate) async fn connect(self: &Arc<Self>) -> RedisResult<ClusterConnection> {
         let nodes = Arc::new(Nodes::of(Arc::clone(self)));
-        let number = RedisConnectionInfo::default().set_username(nodes.0.to_string());
+        let number = RedisConnectionInfo::default().set_username(nodes.number.to_string());
         let named = self.named.iter().cloned();
         let named = named.map(|node| Ok(node.into_connection_info()?.set_redis_settings(number.clone())));
         let client = ClusterClientBuilder::new(named.collect::<RedisResult<Vec<_>>>()?)
@@ -100,18 +102,37 @@ impl ClusterConnection {
 
     /// Ends the connections to the nodes for all who use them, now: when this returns, nothing that was not sent will be.
     pub(crate) fn cut(&self) {
-        if let Some(made) = made(Some(&self.nodes.0.to_string())) {
-            made.end();
-        }
+        self.nodes.made.end();
+    }
+
+    /// Waits until all that was sent to any node is answered, for so long, and says whether it is.
+    pub(crate) async fn settled(&self, limit: Duration) -> bool {
+        let wires: Vec<_> = {
+            let wires = locked(&self.nodes.made.wires);
+            wires.iter().flatten().filter_map(WeakWire::upgrade).collect()
+        };
+        let settled = join_all(wires.iter().map(|wire| wire.settled(limit))).await;
+        settled.into_iter().all(|settled| settled)
+    }
+
+    /// Returns how often something has come from any node.
+    #[inline]
+    pub(crate) fn heard(&self) -> u64 {
+        self.nodes.made.heard.load(Relaxed)
     }
 }
 
-/// The number of a connection to a Cluster, by which the connections to its nodes are found as long as this is there.
-struct Nodes(u64);
+/// What a connection to a Cluster has of those to its nodes, and the number by which that is found as long as this is there.
+struct Nodes {
+    number: u64,
+    made: Arc<Made>,
+}
 
 /// What connections to the nodes there are, for one connection to a Cluster.
 struct Made {
     cluster: Arc<Cluster>,
+    /// How often something has come over any of them.
+    heard: Arc<AtomicU64>,
     /// `None` once they have been ended.
     wires: Mutex<Option<Vec<WeakWire>>>,
 }
@@ -141,19 +162,20 @@ impl Nodes {
     fn of(cluster: Arc<Cluster>) -> Self {
         let made = Arc::new(Made {
             cluster,
+            heard: Arc::default(),
             wires: Mutex::new(Some(Vec::new())),
         });
         let mut numbered = locked(&NUMBERED);
         numbered.last += 1;
         let number = numbered.last;
-        numbered.all.insert(number, made);
-        Self(number)
+        numbered.all.insert(number, Arc::clone(&made));
+        Self { number, made }
     }
 }
 
 impl Drop for Nodes {
     fn drop(&mut self) {
-        locked(&NUMBERED).all.remove(&self.0);
+        locked(&NUMBERED).all.remove(&self.number);
     }
 }
 
@@ -171,14 +193,25 @@ impl Made {
 
     fn end(&self) {
         let wires = locked(&self.wires).take();
-        wires.iter().flatten().for_each(WeakWire::cut);
+        wires
+            .iter()
+            .flatten()
+            .filter_map(WeakWire::upgrade)
+            .for_each(|wire| wire.cut());
     }
 
     async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {
         let cluster = &self.cluster;
         let connect = async {
             let stream = transport::open(address, &cluster.security).await?;
-            Wire::new(stream, &cluster.redis, cluster.longest, AT_REST).await
+            Wire::new(
+                stream,
+                &cluster.redis,
+                cluster.longest,
+                AT_REST,
+                Arc::clone(&self.heard),
+            )
+            .await
         };
         let wire = within(cluster.connect_limit, Box::pin(connect)).await;
         let wire = wire.map_err(failure::without_words)?;
@@ -262,7 +295,7 @@ mod tests {
     #[test]
     fn what_was_made_is_found_by_its_number_as_long_as_somebody_uses_it() {
         let (one, other) = (Nodes::of(cluster()), Nodes::of(cluster()));
-        let (first, second) = (one.0.to_string(), other.0.to_string());
+        let (first, second) = (one.number.to_string(), other.number.to_string());
         assert!(made(Some(&first)).is_some());
         drop(one);
         assert!(made(Some(&first)).is_none());
@@ -280,7 +313,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let address = ConnectionAddr::Tcp("127.0.0.1".to_owned(), port);
         let nodes = Nodes::of(cluster());
-        let made = made(Some(&nodes.0.to_string())).unwrap();
+        let made = &nodes.made;
         let mut before = made.connect(&address).await.unwrap();
         made.end();
         let command = deadpool_redis::redis::cmd("PING");

@@ -259,7 +259,7 @@ impl RedisBuilder {
     /// [`Timeout`](cache_core::ErrorKind::Timeout) or [`Denied`](cache_core::ErrorKind::Denied) if the server does not
     /// answer, or not to this user.
     pub async fn connect(self) -> Result<RedisBackend> {
-        let limit = self.connect_timeout.max(self.budgets.read);
+        let limit = address::connect_limit(&self).max(self.budgets.read);
         let backend = self.build()?;
         match backend.first_contact(limit).await {
             Ok(()) => Ok(backend),

@@ -9,6 +9,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::task::{Context, Poll};
 
 use deadpool_redis::redis::{ErrorKind, RedisError};
@@ -33,6 +34,8 @@ pub(crate) struct Driver {
     /// What is being written, and how much of it has been.
     out: Vec<u8>,
     written: usize,
+    /// Whether something has come since that was asked.
+    has_heard: bool,
     /// Who waits for the replies to what was written or is being written.
     sent: Sent,
 }
@@ -47,6 +50,7 @@ impl Driver {
             has_waited: false,
             out: Vec::new(),
             written: 0,
+            has_heard: false,
             sent: Sent::default(),
         }
     }
@@ -74,12 +78,23 @@ impl Driver {
         }
     }
 
+    /// Says whether nothing is being sent and all that was sent is answered.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.out.is_empty() && self.sent.is_empty()
+    }
+
+    /// Says whether something has come since this was asked before.
+    pub(crate) fn has_heard(&mut self) -> bool {
+        mem::take(&mut self.has_heard)
+    }
+
     /// Gives out the replies that have come, until there are no more.
     fn read(&mut self, cx: &mut Context<'_>) -> Result<(), RedisError> {
         while let Poll::Ready(read) = self.decoder.poll_fill(cx, self.stream.pinned()) {
             if !read? {
                 return Err(ended());
             }
+            self.has_heard = true;
             while let Some(reply) = self.decoder.next()? {
                 if !self.sent.reply(reply) {
                     return Err(unasked());

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::attempt::Attempt;
 use crate::error;
 use crate::failure;
+use crate::given_up::{Wait, Waiting};
 use crate::held::{Leased, Ready, Slot};
 use crate::pool::{Pool, Pooled, of_pool};
 
@@ -38,6 +39,8 @@ pub(crate) struct Lane {
     settled: watch::Sender<()>,
     /// Requests in a row without an answer, for each group of slots.
     silent: Box<[AtomicU32]>,
+    /// Since when those that were given up wait for something to come.
+    waiting: Waiting,
 }
 
 /// How an attempt to connect ended.
@@ -60,6 +63,7 @@ impl Lane {
             ready,
             task: Mutex::default(),
             settled: watch::Sender::new(()),
+            waiting: Waiting::default(),
             silent: (0..groups).map(|_| AtomicU32::new(0)).collect(),
         })
     }
@@ -229,6 +233,14 @@ impl Lane {
             // Without a runtime the next call says so.
             drop(self.start(slot));
         }
+    }
+
+    /// Says whether nothing has come over a connection for as long as the budget, while one call after the other was given up that
+    /// waited for it, this one the last.
+    #[cold]
+    pub(crate) fn has_waited_in_vain(&self, wait: Wait, budget: Duration) -> bool {
+        let is_quiet = |leased: Leased| leased.link.heard() == wait.heard;
+        self.still_ready(wait.number).is_some_and(is_quiet) && self.waiting.note(wait, budget)
     }
 
     /// Gives up a connection that broke or is out of step.

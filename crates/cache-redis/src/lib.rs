@@ -53,6 +53,7 @@ mod decode;
 mod driver;
 mod error;
 mod failure;
+mod given_up;
 mod greeting;
 mod held;
 mod identity;

@@ -56,6 +56,24 @@ impl Link {
         }
     }
 
+    /// Returns how often something has come over it, from any node of a Cluster.
+    pub(crate) fn heard(&self) -> u64 {
+        match self {
+            Self::Node(node) => node.heard(),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.heard(),
+        }
+    }
+
+    /// Waits until all that was sent is answered, for so long, and says whether it is.
+    pub(crate) async fn settled(&self, limit: Duration) -> bool {
+        match self {
+            Self::Node(node) => node.settled(limit).await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.settled(limit).await,
+        }
+    }
+
     /// Says what a failure of a request means for this connection.
     pub(crate) fn damage(&self, cause: &RedisError) -> Damage {
         match self {

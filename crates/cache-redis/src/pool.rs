@@ -109,7 +109,7 @@ impl Connector {
 
 async fn connect(info: &ConnectionInfo, security: &Security, longest: usize) -> Result<Wire, RedisError> {
     let stream = transport::open(info.addr(), security).await?;
-    Wire::new(stream, info.redis_settings(), longest, AT_REST).await
+    Wire::new(stream, info.redis_settings(), longest, AT_REST, Arc::default()).await
 }
 
 /// Asks all Sentinels at once and takes the first connection to a master. The library sees whether it is one.

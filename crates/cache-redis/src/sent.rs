@@ -96,6 +96,11 @@ impl Default for Sent {
 }
 
 impl Sent {
+    /// Says whether all that was sent is answered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.callers.is_empty()
+    }
+
     /// Adds who waits for the reply that comes behind all others.
     #[inline]
     pub(crate) fn push(&mut self, caller: Caller) {

@@ -3,6 +3,7 @@
 //! arrive after one that came later on the next connection.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use deadpool_redis::redis::{RedisConnectionInfo, RedisResult, Value};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use crate::command;
 use crate::decode::Decoder;
 use crate::driver::Driver;
 use crate::greeting::{Stream, greet};
@@ -23,7 +25,7 @@ use crate::transport::Transport;
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<Shared>);
 
-/// The same, for who only ends it.
+/// The same, for who does not use it.
 #[cfg(feature = "cluster")]
 pub(crate) struct WeakWire(Weak<Shared>);
 
@@ -34,11 +36,8 @@ impl WeakWire {
         self.0.strong_count() > 0
     }
 
-    /// As [`Wire::cut`].
-    pub(crate) fn cut(&self) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.end();
-        }
+    pub(crate) fn upgrade(&self) -> Option<Wire> {
+        self.0.upgrade().map(Wire)
     }
 }
 
@@ -47,24 +46,28 @@ struct Shared {
     queue: Queue,
     driver: Mutex<Option<Driver>>,
     task: OnceLock<AbortHandle>,
+    /// How often something has come.
+    heard: Arc<AtomicU64>,
     /// How often it is held when nothing is under way. Each request under way holds it once more.
     at_rest: usize,
 }
 
 impl Wire {
     /// Says hello over a new stream. Values that come over it have so many bytes at most, header included, and when nothing is under way
-    /// the connection is held so often, by the task that writes too.
+    /// the connection is held so often, by the task that writes too. What comes is counted.
     pub(crate) async fn new(
         stream: Box<dyn Transport>,
         info: &RedisConnectionInfo,
         longest: usize,
         at_rest: usize,
+        heard: Arc<AtomicU64>,
     ) -> RedisResult<Self> {
         let stream = greet(Stream::new(stream), info).await?;
         let shared = Arc::new(Shared {
             queue: Queue::default(),
             driver: Mutex::new(Some(Driver::new(stream, Decoder::new(longest)))),
             task: OnceLock::new(),
+            heard,
             at_rest,
         });
         let task = tokio::spawn(Drive(Arc::downgrade(&shared)));
@@ -103,6 +106,22 @@ impl Wire {
     /// Who cannot be put into the queue learns it from the receiver.
     fn push(&self, bytes: Vec<u8>, caller: Caller) {
         self.0.queue.push(Request { bytes, caller });
+    }
+
+    /// Waits until all that was sent is answered, for so long, and says whether it is.
+    pub(crate) async fn settled(&self, limit: Duration) -> bool {
+        let is_at_rest = match &*self.0.driver() {
+            Some(driver) => driver.is_at_rest(),
+            None => true,
+        };
+        // Replies come in order.
+        is_at_rest || self.send(command::ping().packed(), limit).await.is_ok()
+    }
+
+    /// Returns how often something has come over it.
+    #[inline]
+    pub(crate) fn heard(&self) -> u64 {
+        self.0.heard.load(Relaxed)
     }
 
     #[cfg(feature = "cluster")]
@@ -144,7 +163,13 @@ impl Shared {
     fn poll(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
         let has_company = || Arc::strong_count(self) > self.at_rest + 1;
         match &mut *self.driver() {
-            Some(driver) => driver.poll(cx, &self.queue, has_company),
+            Some(driver) => {
+                let ended = driver.poll(cx, &self.queue, has_company);
+                if driver.has_heard() {
+                    self.heard.fetch_add(1, Relaxed);
+                }
+                ended
+            }
             None => Poll::Ready(()),
         }
     }

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::time::{sleep, timeout};
 
 use crate::bench::{Bench, until};
-use crate::call::{in_time, is_right, load_many, value_of};
+use crate::call::{BUDGET, Call, in_time, is_right, load_many, value_of};
 
 const KEYS: usize = 50;
 const CALLERS: usize = 16;
@@ -155,4 +155,53 @@ fn calls_that_are_given_up_while_connections_break_confuse_no_other() {
         proxy.requests(Fault::Delay(LATE));
         proxy.harm(Direction::Replies, Fault::Reset, When::OneIn(50));
     }));
+}
+
+/// Nobody waits to the end, so nobody learns that nothing comes.
+#[test]
+fn calls_that_are_given_up_early_leave_a_connection_that_leads_nowhere() {
+    crate::cell::run(async {
+        let bench = Bench::proxied().await;
+        let impatient = || timeout(BUDGET / 4, bench.ask(Call::Get));
+        bench.proxy().requests(Fault::BlackHole);
+        impatient().await.unwrap_err();
+        bench.proxy().heal();
+        // That connection is dead for ever.
+        while impatient().await.is_err() {}
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
+#[test]
+fn calls_that_are_given_up_early_open_the_breaker_of_a_server_that_says_nothing() {
+    crate::cell::run(async {
+        let bench = Bench::proxied().await;
+        let open = || bench.cache.stats().connections.unwrap().breaker_open;
+        bench.proxy().requests(Fault::BlackHole);
+        while !open() {
+            drop(timeout(BUDGET / 4, bench.ask(Call::Get)).await);
+        }
+        bench.proxy().heal();
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
+/// A server that answers is well, however soon its callers go.
+#[test]
+fn calls_that_are_given_up_early_speak_against_no_server_that_answers() {
+    crate::cell::run(async {
+        let bench = Bench::proxied().await;
+        let connects = || bench.cache.stats().connections.unwrap().connects;
+        let before = connects();
+        bench.proxy().replies(Fault::Delay(BUDGET / 2));
+        for _ in 0..24 {
+            timeout(BUDGET / 4, bench.ask(Call::Get)).await.unwrap_err();
+        }
+        bench.proxy().heal();
+        let connections = bench.cache.stats().connections.unwrap();
+        assert_eq!((connections.connects, connections.breaker_openings), (before, 0));
+        bench.ends_clean().await;
+    });
 }

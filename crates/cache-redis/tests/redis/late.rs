@@ -3,8 +3,8 @@
 //! The peer is not a server: it has to stop reading without a word, and to tell what reached it.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpListener;
-use std::sync::mpsc::channel;
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -27,39 +27,19 @@ async fn nor_is_it_on_a_cluster() {
     not_sent_later(|port| RedisBackend::builder().cluster([format!("127.0.0.1:{port}")])).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_sent_when_a_clear_begins_never_is() {
+    not_sent_after_a_clear(|port| RedisBackend::builder().port(port)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_is_it_where_a_cluster_is_cleared() {
+    not_sent_after_a_clear(|port| RedisBackend::builder().cluster([format!("127.0.0.1:{port}")])).await;
+}
+
 async fn not_sent_later(builder: impl Fn(u16) -> RedisBuilder) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (found, silent) = channel();
-    thread::spawn(move || {
-        loop {
-            let (mut next, found) = (greeted(&listener), found.clone());
-            thread::spawn(move || {
-                let mut buffer = [0; 512];
-                while let Ok(read @ 1..) = next.read(&mut buffer) {
-                    let request = String::from_utf8_lossy(&buffer[..read]).to_uppercase();
-                    if request.contains("\r\nSET\r\n") {
-                        return found.send(next).unwrap();
-                    }
-                    let is_about_slots = request.contains("\r\nCLUSTER\r\n");
-                    let reply = if is_about_slots {
-                        slots(port)
-                    } else {
-                        ":0\r\n".to_owned()
-                    };
-                    if next.write_all(reply.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    let backend = builder(port)
-        .write_budget(Duration::from_millis(300))
-        .connect_timeout(Duration::from_secs(20))
-        .build()
-        .unwrap();
-    let cache = Cache::builder(backend).build().unwrap();
+    let silent = Silent::start();
+    let cache = silent.cache(builder);
     let value = "x".repeat(LEN);
     // Somebody else still waits on the connection when it is given up.
     let (other, small) = (cache.clone(), "x".to_owned());
@@ -77,51 +57,85 @@ async fn not_sent_later(builder: impl Fn(u16) -> RedisBuilder) {
         deleted = cache.delete("key").await;
     }
     assert!(!deleted.unwrap());
-    let mut silent = silent.recv().unwrap();
-    let mut came = Vec::new();
-    let ended = silent.read_to_end(&mut came);
-    assert!(came.len() < LEN, "all of it came");
-    assert_eq!(
-        ended.unwrap_err().kind(),
-        ErrorKind::ConnectionReset,
-        "what had been written came to its end"
-    );
+    silent.was_cut_off();
     waiting.abort();
 }
 
-/// The peer has nothing for whoever reads, and stops reading when it is sent a value.
+/// A clear has a connection of its own, and one write that had no answer is no reason to replace that of the writes.
+async fn not_sent_after_a_clear(builder: impl Fn(u16) -> RedisBuilder) {
+    let silent = Silent::start();
+    let cache = silent.cache(builder);
+    cache.set("key", "x".repeat(LEN)).await.unwrap_err();
+    cache.clear().await.unwrap();
+    silent.was_cut_off();
+}
+
+/// A peer with nothing in it that stops reading when it is sent a value.
+struct Silent {
+    port: u16,
+    found: Receiver<TcpStream>,
+}
+
+impl Silent {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (tell, found) = channel();
+        thread::spawn(move || {
+            loop {
+                let (mut next, tell) = (greeted(&listener), tell.clone());
+                thread::spawn(move || {
+                    let mut buffer = [0; 512];
+                    while let Ok(read @ 1..) = next.read(&mut buffer) {
+                        let request = String::from_utf8_lossy(&buffer[..read]).to_uppercase();
+                        let reply = match request.split("\r\n").nth(2) {
+                            Some("SET") => return tell.send(next).unwrap(),
+                            Some("GET") => "$-1\r\n".to_owned(),
+                            Some("SCAN") => "*2\r\n$1\r\n0\r\n*0\r\n".to_owned(),
+                            Some("CLUSTER") if request.contains("NODES") => string(""),
+                            Some("CLUSTER") => slots(port),
+                            _ => ":0\r\n".to_owned(),
+                        };
+                        if next.write_all(reply.as_bytes()).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { port, found }
+    }
+
+    /// Makes a cache that uses it, and waits longer for anything else than for a write.
+    fn cache(&self, builder: impl Fn(u16) -> RedisBuilder) -> Cache {
+        let backend = builder(self.port)
+            .read_budget(Duration::from_secs(20))
+            .write_budget(Duration::from_millis(300))
+            .connect_timeout(Duration::from_secs(20))
+            .build()
+            .unwrap();
+        Cache::builder(backend).build().unwrap()
+    }
+
+    /// Reads on where it stopped: the rest of the value never comes.
+    fn was_cut_off(self) {
+        let mut silent = self.found.recv().unwrap();
+        silent.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut came = Vec::new();
+        let ended = silent.read_to_end(&mut came);
+        assert!(came.len() < LEN, "all of it came");
+        assert_eq!(
+            ended.unwrap_err().kind(),
+            ErrorKind::ConnectionReset,
+            "what had been written came to its end"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_loaded_and_could_not_be_stored_in_time_is_given_and_never_stored_later() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (found, silent) = channel();
-    thread::spawn(move || {
-        loop {
-            let (mut next, found) = (greeted(&listener), found.clone());
-            thread::spawn(move || {
-                let mut buffer = [0; 512];
-                while let Ok(read @ 1..) = next.read(&mut buffer) {
-                    let request = String::from_utf8_lossy(&buffer[..read]).to_uppercase();
-                    if request.contains("\r\nSET\r\n") {
-                        return found.send(next).unwrap();
-                    }
-                    let is_get = request.contains("\r\nGET\r\n");
-                    let reply: &[u8] = if is_get { b"$-1\r\n" } else { b":0\r\n" };
-                    if next.write_all(reply).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    let backend = RedisBackend::builder()
-        .port(port)
-        .read_budget(Duration::from_secs(20))
-        .write_budget(Duration::from_millis(300))
-        .connect_timeout(Duration::from_secs(20))
-        .build()
-        .unwrap();
-    let cache = Cache::builder(backend).build().unwrap();
+    let silent = Silent::start();
+    let cache = silent.cache(|port| RedisBackend::builder().port(port));
     let value = "x".repeat(LEN);
     for _ in 0..3 {
         let value = value.clone();
@@ -134,15 +148,7 @@ async fn what_was_loaded_and_could_not_be_stored_in_time_is_given_and_never_stor
         deleted = cache.delete("key").await;
     }
     assert!(!deleted.unwrap());
-    let mut silent = silent.recv().unwrap();
-    let mut came = Vec::new();
-    let ended = silent.read_to_end(&mut came);
-    assert!(came.len() < LEN, "all of it came");
-    assert_eq!(
-        ended.unwrap_err().kind(),
-        ErrorKind::ConnectionReset,
-        "what had been written came to its end"
-    );
+    silent.was_cut_off();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
