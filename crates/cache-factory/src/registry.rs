@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use cache_core::{Cache, CacheError, ErrorKind, Result};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::error::CloseErrors;
@@ -14,6 +15,9 @@ use crate::together::{all, close, sign_of_life};
 
 /// How long a required cache may take to give its first sign of life.
 const START: Duration = Duration::from_secs(2);
+
+/// How long a required cache is left alone before it is asked again: what answers for a server answers at once.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// How long the background work of a cache may take to end.
 const END: Duration = Duration::from_secs(10);
@@ -151,15 +155,24 @@ fn is_same(one: &Cache, other: &Cache) -> bool {
     std::ptr::eq(one.name(), other.name())
 }
 
-/// Waits for a first answer. Making a connection may take longer than an operation may, so a timeout is asked again.
+/// Waits for a first answer. Making a connection may take longer than an operation may, so a cache that was late is asked
+/// again. From some failures on a breaker may answer for the server, which tells nobody what is wrong: the first error does.
 pub(crate) async fn first_sign(cache: &Cache) -> Result<()> {
     let begin = Instant::now();
+    let mut late = None;
     loop {
         let left = START.saturating_sub(begin.elapsed());
-        match sign_of_life(cache, left).await {
-            Err(error) if error.kind() == ErrorKind::Timeout && begin.elapsed() < START => {}
+        let first = match sign_of_life(cache, left).await {
+            Err(error) if error.kind() == ErrorKind::Timeout || late.is_some() && error.is_transient() => {
+                late.get_or_insert(error)
+            }
             answer => return answer,
+        };
+        // Outside of a Tokio runtime nothing tells when to ask again.
+        if begin.elapsed() + PAUSE >= START || Handle::try_current().is_err() {
+            return Err(first.clone());
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -99,8 +99,9 @@ pub(crate) trait Ask: Sync {
     -> impl Future<Output = RedisResult<Self::Reply>> + Send;
 }
 
-/// A command that is sent once. The marker of a tag is written with such ones: done twice, it would undo an invalidation that
-/// came in between.
+/// A command that this library sends once. The marker of a tag is written with such ones: done twice, it would undo an
+/// invalidation that came in between. On a Cluster the client library may send it again when a connection breaks: it cannot be
+/// told not to for one command.
 pub(crate) struct Once<'a>(pub(crate) Command<'a>);
 
 impl Ask for Once<'_> {

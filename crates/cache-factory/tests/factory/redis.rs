@@ -1,10 +1,11 @@
 //! Caches on a real Redis server, configured by words.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_core::ErrorKind;
 use cache_factory::{Health, Registry};
+use cache_testkit::proxy::SilentAddress;
 use cache_testkit::servers::RedisServer;
 
 use crate::spans::Spans;
@@ -208,6 +209,51 @@ async fn without_its_server_a_required_cache_does_not_start_and_another_does() {
     let health = Health::new(caches).max_age(Duration::ZERO);
     let report = health.check().await;
     assert_eq!((report.is_up(), report.is_ready()), (false, true));
+}
+
+#[tokio::test]
+async fn a_required_cache_whose_server_is_silent_gives_up_after_two_seconds_and_says_that_it_was_silent() {
+    let silent = SilentAddress::new().await;
+    let begin = Instant::now();
+    let refused = cache_factory::redis("users")
+        .address(silent.address().to_string())
+        .required(true)
+        .open()
+        .await
+        .unwrap_err();
+    let (kind, waited) = (refused.kind(), begin.elapsed());
+    assert_eq!((kind, refused.cache()), (ErrorKind::Timeout, Some("users")));
+    assert!(!refused.to_string().contains("did not ask"), "{refused}");
+    assert!(waited > Duration::from_millis(1_900), "{waited:?}");
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+}
+
+/// By then a breaker is open, so most of what a start asks is answered without the server.
+#[tokio::test]
+async fn a_required_cache_whose_server_answers_after_a_second_starts() {
+    let server = RedisServer::builder().start();
+    server.freeze();
+    let thaw = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        server.thaw();
+    };
+    let setup = cache_factory::redis("users").address(server.address().to_string());
+    let (opened, ()) = tokio::join!(setup.required(true).open(), thaw);
+    opened.unwrap();
+}
+
+/// A first answer that is late does not make a refusal wait.
+#[tokio::test]
+async fn a_required_cache_that_was_late_and_is_refused_for_good_says_why() {
+    let server = RedisServer::builder().password("another").start();
+    server.freeze();
+    let thaw = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.thaw();
+    };
+    let setup = cache_factory::redis("users").address(server.address().to_string());
+    let (opened, ()) = tokio::join!(setup.required(true).open(), thaw);
+    assert_eq!(opened.unwrap_err().kind(), ErrorKind::Denied);
 }
 
 #[tokio::test]

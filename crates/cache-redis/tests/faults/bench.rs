@@ -254,14 +254,15 @@ async fn tags_recover(cache: &Cache, well: &Well) {
 }
 
 /// Since when the server is well, and within which time calls have to succeed again.
-struct Well {
+#[derive(Debug)]
+pub(crate) struct Well {
     start: Instant,
     watch: Watch,
     within: Duration,
 }
 
 impl Well {
-    fn now(within: Duration) -> Self {
+    pub(crate) fn now(within: Duration) -> Self {
         Self {
             start: Instant::now(),
             watch: Watch::start(),
@@ -269,13 +270,13 @@ impl Well {
         }
     }
 
-    fn elapsed(&self) -> Duration {
+    pub(crate) fn elapsed(&self) -> Duration {
         self.start.elapsed()
     }
 
     /// Checks that what succeeds began by then.
     #[track_caller]
-    fn check(&self, what: &str, began: Duration) {
+    pub(crate) fn check(&self, what: &str, began: Duration) {
         assert!(
             began <= self.within + self.watch.held_up(),
             "{what} began {began:?} after the server was well"

@@ -427,6 +427,7 @@ fn after_a_primary_has_died_calls_succeed_as_soon_as_there_is_a_new_one() {
                 "a call took too long or was wrong"
             );
         }
+        bench.cluster.wait_until_well();
         old.start();
         bench.cluster.wait_until_well();
         bench.ends().await;

@@ -173,17 +173,14 @@ impl RedisCluster {
         }
     }
 
-    /// Kills the primary of a slot, waits until its replica has taken its place, and returns that.
+    /// Kills the primary of a slot, waits until its replica has taken its place, and returns that. The other nodes may not
+    /// have heard of it yet: [`wait_until_well`](Self::wait_until_well) waits for them.
     #[track_caller]
     pub fn failover(&self, slot: u16) -> &RedisServer {
-        let old = self.primary(slot);
+        let (old, new) = (self.primary(slot), self.replica(slot));
         old.kill();
-        self.alive()
-            .wait_until("no replica takes the place of the primary", |_| {
-                primary_port(self.alive(), slot).is_some_and(|port| port != i64::from(old.port()))
-            });
-        self.wait_until_well();
-        self.primary(slot)
+        new.wait_until("it does not become the primary", RedisServer::is_primary);
+        new
     }
 
     /// Waits until every node that runs sees a cluster that serves all slots. A death that no node has noticed yet

@@ -30,6 +30,10 @@ fn it_serves_all_slots_moves_one_and_replaces_a_primary_that_dies() {
     assert_eq!(cluster.primary(slot).port(), new.port());
 
     let newest = cluster.failover(slot);
+    assert!(newest.is_primary());
+    assert_ne!(newest.port(), new.port());
+    cluster.wait_until_well();
     assert_eq!(cluster.primaries().len(), 3);
+    assert_eq!(cluster.primary(slot).port(), newest.port());
     assert_eq!(newest.command(["SET", "key", "value"]).text(), "OK");
 }
