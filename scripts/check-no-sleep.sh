@@ -36,7 +36,7 @@ sleeps() {
 }
 
 for by in threads tasks; do
-  for over in ours unlimited; do
+  for over in ours unlimited weighed large brief; do
     slept=$(sleeps "$over $by")
     if [ "$slept" -ne 0 ]; then
       echo "error: writers slept $slept times in a flood by $by over a cache ($over)" >&2

@@ -11,12 +11,22 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use cache_core::envelope::seal;
-use cache_core::{Codec, Entry, Key, KeyFingerprint, Namespace, Tag, Timestamp, Value};
+use bytes::Bytes;
+use cache_core::codec::CodecId;
+use cache_core::envelope::{seal, seal_compressed};
+use cache_core::{
+    Codec, Entry, Key, KeyFingerprint, Namespace, Payload, Tag, Timestamp, TypeFingerprint, Value,
+};
+
+/// What is stored of the value with forty times `a` in the place of `Ada`: 51 bytes of JSON, as a length and a block of LZ4.
+/// The block is written out, so that no release of a compressor has a say in what the format is: six literals, a copy of 38 bytes
+/// from one byte before, seven literals.
+const COMPRESSED: &[u8] = b"\x33\0\0\0\x6f[42,\"a\x01\0\x13\x70a\",1.5]";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let key = KeyFingerprint::new(&Namespace::new("shop:users")?, Key::new("user:42")?);
+    let namespace = Namespace::new("shop:users")?;
+    let key = KeyFingerprint::new(&namespace, Key::new("user:42")?);
     let object = Value::new((42_u64, "Ada".to_owned(), Some(1.5_f64)));
     let created = Timestamp::from_millis(1_700_000_000_000);
 
@@ -50,6 +60,36 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_new(
         &folder.join("v1-json-with-tags.bin"),
         &seal(&tagged, &payload, key)?,
+    )?;
+
+    let compressed = Payload {
+        bytes: Bytes::from_static(COMPRESSED),
+        ..payload
+    };
+    let endless = Entry::new(Value::from_payload(compressed.clone()), created);
+    write_new(
+        &folder.join("v1-json-compressed.bin"),
+        &seal_compressed(&endless, &compressed, key)?,
+    )?;
+
+    let nothing = Entry::new(Value::not_found(), created)
+        .with_stale_at(created + Duration::from_secs(30))
+        .with_expires_at(created + Duration::from_secs(60))
+        .with_load_cost(Duration::from_micros(1_500));
+    let payload = nothing.value().payload(&Codec::json())?;
+    write_new(&folder.join("v1-not-found.bin"), &seal(&nothing, &payload, key)?)?;
+
+    let generation = 0x0123_4567_89AB_CDEF_u64;
+    let payload = Payload {
+        bytes: Bytes::copy_from_slice(&generation.to_le_bytes()),
+        codec: CodecId::TAG,
+        type_fingerprint: TypeFingerprint::UNKNOWN,
+    };
+    let marker = Entry::new(Value::from_payload(payload.clone()), created);
+    let tag = Tag::new("users", 0, generation)?;
+    write_new(
+        &folder.join("v1-tag-marker.bin"),
+        &seal(&marker, &payload, KeyFingerprint::new(&namespace, tag.marker()))?,
     )?;
     Ok(())
 }

@@ -57,7 +57,7 @@ pub enum ErrorKind {
     Load,
     /// The loader panicked.
     Panic,
-    /// The load was given up.
+    /// The load was given up. Metrics count an operation that was dropped before its answer came as this, too.
     Cancelled,
     /// A loader waits for itself.
     Reentrant,

@@ -46,10 +46,11 @@ impl Ages {
         Age::of_clears(self.clears.load(Ordering::Acquire))
     }
 
-    /// Hides every entry that is stored now.
-    pub(crate) fn begin(&self) {
-        self.clears.fetch_add(1, Ordering::AcqRel);
+    /// Hides every entry that is stored now. Returns how many clears there were with this one.
+    pub(crate) fn begin(&self) -> u64 {
+        let clears = self.clears.fetch_add(1, Ordering::AcqRel) + 1;
         fence(Ordering::SeqCst);
+        clears
     }
 
     /// Says whether entries of this age are hidden now. A writer asks after it has stored one: either it sees the clear
@@ -70,6 +71,11 @@ impl Ages {
         let freed = self.freed.load(Ordering::Acquire);
         let clears = self.clears.load(Ordering::Acquire);
         (freed < clears).then_some(clears)
+    }
+
+    /// Says whether no entry is left that so many clears have hidden.
+    pub(crate) fn are_freed(&self, clears: u64) -> bool {
+        self.freed.load(Ordering::Acquire) >= clears
     }
 
     /// Notes that no entry is left that so many clears have hidden.

@@ -1,4 +1,5 @@
-//! The contract on top of the store. Every answer is ready when it is asked for, but for close.
+//! The contract on top of the store. Every answer is ready when it is asked for, but for close and for a clear that new
+//! entries have to wait for.
 
 use std::sync::Arc;
 
@@ -96,11 +97,19 @@ impl CacheBackend for MemoryBackend {
     }
 
     fn clear(&self) -> CacheFuture<'_, ()> {
-        CacheFuture::ready(self.store.clear().map(|freed| {
-            if !freed {
-                self.maintenance.wake();
-            }
-        }))
+        let clear = match self.store.clear() {
+            Ok(Some(clear)) => clear,
+            done => return CacheFuture::ready(done.map(drop)),
+        };
+        self.maintenance.wake();
+        if !self.store.hidden_matter {
+            return CacheFuture::ready(Ok(()));
+        }
+        CacheFuture::boxed(async move {
+            let ages = self.store.ledger().ages();
+            self.maintenance.works_until(|| ages.are_freed(clear)).await;
+            Ok(())
+        })
     }
 
     fn stats(&self) -> BackendStats {

@@ -17,7 +17,8 @@ const SLICES: usize = 1_024;
 pub(crate) struct Maintenance {
     signal: Arc<Signal>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    ended: watch::Receiver<()>,
+    /// Changes whenever the thread has looked for hidden entries, and is closed by its end.
+    turns: watch::Receiver<()>,
 }
 
 #[derive(Debug, Default)]
@@ -39,19 +40,19 @@ impl Maintenance {
     /// Starts the thread. It keeps the cache alive only while it works.
     pub(crate) fn start(store: &Arc<Store>, interval: Duration) -> io::Result<Self> {
         let signal = Arc::new(Signal::default());
-        let (ending, ended) = watch::channel(());
+        let (turn, turns) = watch::channel(());
         let weak = Arc::downgrade(store);
         let theirs = Arc::clone(&signal);
         let thread = thread::Builder::new()
             .name("cache-maintain".to_owned())
             .spawn(move || {
-                run(&weak, &theirs, interval);
-                drop(ending);
+                run(&weak, &theirs, interval, &turn);
+                drop(turn);
             })?;
         Ok(Self {
             signal,
             thread: Mutex::new(Some(thread)),
-            ended,
+            turns,
         })
     }
 
@@ -66,11 +67,17 @@ impl Maintenance {
         self.signal.change(|state| state.stop = true);
     }
 
+    /// Waits until the work of the thread has come to something, or the thread has ended.
+    pub(crate) async fn works_until(&self, done: impl Fn() -> bool) {
+        let mut turns = self.turns.clone();
+        // An error says that the thread has dropped its end.
+        while !done() && turns.changed().await.is_ok() {}
+    }
+
     /// Tells the thread to stop and waits until it has ended.
     pub(crate) async fn stop(&self) {
         self.signal.change(|state| state.stop = true);
-        // Nothing is ever sent: an error says that the thread has dropped its end.
-        while self.ended.clone().changed().await.is_ok() {}
+        self.works_until(|| false).await;
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread has done its work, so this does not wait. It cannot have panicked with anything to say.
@@ -103,7 +110,7 @@ impl Signal {
     }
 }
 
-fn run(store: &Weak<Store>, signal: &Signal, interval: Duration) {
+fn run(store: &Weak<Store>, signal: &Signal, interval: Duration, turn: &watch::Sender<()>) {
     while signal.wait(interval) {
         let Some(store) = store.upgrade() else { return };
         let mut more = true;
@@ -116,6 +123,7 @@ fn run(store: &Weak<Store>, signal: &Signal, interval: Duration) {
                 }
             }
             store.free_hidden(|| signal.stopped());
+            turn.send_replace(());
         }
     }
     let last = signal.last.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -65,6 +65,9 @@ pub(crate) struct Store {
     weigher: Option<Weigher>,
     pub(crate) max_items: Option<u64>,
     pub(crate) max_weight: Option<u64>,
+    /// Whether a new entry may be refused for one that a clear has hidden: to a policy that counts uses they are all alike.
+    /// The least recently used one, which always goes, is hidden itself.
+    pub(crate) hidden_matter: bool,
     closed: AtomicBool,
 }
 
@@ -107,6 +110,7 @@ impl Store {
             changes,
             fronts: Self::remembers(config).then(Fronts::new),
             weigher: config.max_weight.as_ref().map(|(_, weigher)| weigher.clone()),
+            hidden_matter: config.policy == EvictionPolicy::TinyLfu && max_items.or(max_weight).is_some(),
             max_items,
             max_weight,
             closed: AtomicBool::new(false),
@@ -180,18 +184,18 @@ impl Store {
         Ok(!gone)
     }
 
-    /// Hides every entry at once. Says whether they are freed too.
+    /// Hides every entry at once. Returns the number of the clear if the entries are not freed yet.
     ///
     /// Moka's own way to hide all entries loses new ones: a reader that looked at the clock before the clear marks an
     /// entry that was stored after it as used before it, and moka then takes it for an old one.
-    pub(crate) fn clear(&self) -> Result<bool> {
+    pub(crate) fn clear(&self) -> Result<Option<u64>> {
         self.check_open()?;
         let few = self.ledger.items() <= FREED_BY_CLEAR || self.ledger.ages().is_far_behind();
-        self.ledger.ages().begin();
+        let clear = self.ledger.ages().begin();
         if few {
             self.free_hidden(|| false);
         }
-        Ok(few)
+        Ok((!few).then_some(clear))
     }
 
     /// Refuses every later operation.

@@ -9,8 +9,9 @@ use std::env;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
-use cache_core::{Cache, Value};
+use cache_core::{Cache, Expiration, Value};
 use cache_memory::{MemoryBackend, MemoryBuilder, Weigher};
 use serde::Serialize;
 use tokio::runtime::Builder;
@@ -22,6 +23,8 @@ const THREADS: usize = 8;
 const TASKS: usize = 64;
 const WRITES: usize = 48_000;
 const LIMIT: u64 = 100;
+/// A limit that leaves room for writes which the policy hears of later.
+const SEVERAL: u64 = 5_000;
 /// So large that 3,000 MiB are written, of which 6 MiB may stay.
 const LARGE: usize = 64 * 1024;
 /// By how many entries the limit may be exceeded.
@@ -78,6 +81,13 @@ impl Flood {
         }
     }
 
+    fn of_small_values(store: impl Fn(&str, Counted) + Send + Sync + 'static) -> Self {
+        Self {
+            size: 1,
+            ..Self::of_large_values(store)
+        }
+    }
+
     fn over(name: &str) -> Self {
         match name {
             "ours" => Self::of_large_values(ours(|builder| builder.max_items(LIMIT))),
@@ -86,14 +96,17 @@ impl Flood {
                 Self::of_large_values(move |key, value| moka.insert(key.to_owned(), Arc::new(value)))
             }
             // The policy hears of several writes at a time.
-            "unlimited" => Self {
-                size: 1,
-                ..Self::of_large_values(ours(|builder| builder))
-            },
+            "unlimited" => Self::of_small_values(ours(|builder| builder)),
+            // It does so until the limit is near.
+            "large" => Self::of_small_values(ours(|builder| builder.max_items(SEVERAL))),
+            // Writes at the limit free what is over.
+            "brief" => {
+                let ttl = Expiration::After(Duration::from_millis(1));
+                Self::of_small_values(living(ttl, |builder| builder.max_items(SEVERAL)))
+            }
             "weighed" => Self {
-                store: Box::new(ours(|builder| builder.max_weight(MAX_WEIGHT, weigher()))),
-                size: 1,
                 weigh: |n| 50 + u32::try_from(n * 37 % 100).unwrap(),
+                ..Self::of_small_values(ours(|builder| builder.max_weight(MAX_WEIGHT, weigher())))
             },
             unknown => unreachable!("there is no flood over {unknown}"),
         }
@@ -136,8 +149,16 @@ impl Flood {
 }
 
 fn ours(configure: impl FnOnce(MemoryBuilder) -> MemoryBuilder) -> impl Fn(&str, Counted) + Send + Sync {
+    living(Expiration::Default, configure)
+}
+
+/// Stores values that live for so long.
+fn living(
+    ttl: Expiration,
+    configure: impl FnOnce(MemoryBuilder) -> MemoryBuilder,
+) -> impl Fn(&str, Counted) + Send + Sync {
     let backend = configure(MemoryBackend::builder()).build().unwrap();
-    let cache = Cache::builder(backend).build().unwrap();
+    let cache = Cache::builder(backend).ttl(ttl).build().unwrap();
     move |key, value| {
         let set = IntoFuture::into_future(cache.set(key, value));
         set.into_ready().unwrap().unwrap();

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use cache_core::{BackendStats, CacheBackend, CacheFuture, Clock, Entry, Key, Operation, Result};
+use cache_core::{BackendStats, CacheBackend, CacheFuture, Clock, Entry, ErrorKind, Key, Operation, Result};
 
 use crate::handle::Metrics;
 use crate::instruments::Instruments;
@@ -25,8 +25,8 @@ impl MetricsBackend {
         &*self.instruments.backend
     }
 
-    /// Runs an operation, counts what its answer says and times it: always if the answer comes later, and if it is
-    /// ready when a start is given.
+    /// Runs an operation, counts what its answer says and times it: always if the answer comes later, even if nobody waits
+    /// for it to the end, and if it is ready when a start is given.
     #[inline]
     fn measure<'a, T: Send + 'a>(
         &'a self,
@@ -46,8 +46,14 @@ impl MetricsBackend {
             Err(pending) => {
                 let start = start.unwrap_or_else(Instant::now);
                 CacheFuture::boxed(async move {
+                    let mut under_way = UnderWay {
+                        backend: self,
+                        operation,
+                        start,
+                        answered: false,
+                    };
                     let answer = pending.await;
-                    self.time(operation, start);
+                    under_way.answered = true;
                     self.count(operation, &answer, count);
                     answer
                 })
@@ -59,7 +65,7 @@ impl MetricsBackend {
     fn count<T>(&self, operation: Operation, answer: &Result<T>, count: impl FnOnce(&Instruments, &T)) {
         match answer {
             Ok(answer) => count(&self.instruments, answer),
-            Err(error) => self.instruments.count_error(operation, error),
+            Err(error) => self.instruments.count_error(operation, error.kind()),
         }
     }
 
@@ -78,12 +84,31 @@ impl MetricsBackend {
     }
 }
 
+/// An operation whose answer comes later. It is timed when it ends, and one that its caller drops before counts as an error,
+/// since its answer, which would have been counted, never comes.
+struct UnderWay<'a> {
+    backend: &'a MetricsBackend,
+    operation: Operation,
+    start: Instant,
+    answered: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.backend.time(self.operation, self.start);
+        if !self.answered {
+            let instruments = &self.backend.instruments;
+            instruments.count_error(self.operation, ErrorKind::Cancelled);
+        }
+    }
+}
+
 /// Counts the answers of several keys, and their failures as those of the operation.
 fn each<T>(instruments: &Instruments, operation: Operation, answers: &[Result<T>], count: impl Fn(&T)) {
     for answer in answers {
         match answer {
             Ok(answer) => count(answer),
-            Err(error) => instruments.count_error(operation, error),
+            Err(error) => instruments.count_error(operation, error.kind()),
         }
     }
 }

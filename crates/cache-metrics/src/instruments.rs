@@ -159,8 +159,8 @@ impl Instruments {
     }
 
     #[cold]
-    pub(crate) fn count_error(&self, operation: Operation, error: &CacheError) {
-        if let Some(counter) = place(operation, error.kind()).and_then(|place| self.errors.get(place)) {
+    pub(crate) fn count_error(&self, operation: Operation, kind: ErrorKind) {
+        if let Some(counter) = place(operation, kind).and_then(|place| self.errors.get(place)) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -253,7 +253,7 @@ impl Instruments {
 /// Counts what the handle reports: keys, values and loads that no layer sees.
 impl Observer for Instruments {
     fn failed(&self, operation: Operation, error: &CacheError) {
-        self.count_error(operation, error);
+        self.count_error(operation, error.kind());
     }
 
     fn load(&self, _: Key<'_>, event: LoadEvent) {

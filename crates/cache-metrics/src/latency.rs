@@ -1,8 +1,9 @@
 //! The latency of one operation of one cache. Unlike counters a histogram must go to the recorder sample by sample, so
 //! samples wait here until there is one: in the buckets that the exporter is told of, so that any number of them takes the
-//! same room and all are counted.
+//! same room and all are counted. Hits are among them, so nobody takes a lock here and nothing is allocated.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::{Histogram, Recorder};
@@ -15,56 +16,69 @@ pub(crate) struct Latency {
     /// The upper bounds of the buckets in seconds.
     bounds: Arc<[f64]>,
     handles: OnceLock<Box<[Histogram]>>,
-    early: Mutex<Vec<Bucket>>,
+    early: Box<[Bucket]>,
 }
 
 /// Samples that wait for a recorder.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Bucket {
-    count: usize,
-    total: f64,
+    nanos: AtomicU64,
+    count: AtomicU64,
+}
+
+impl Bucket {
+    fn add(&self, elapsed: Duration) {
+        let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Release);
+    }
+
+    /// Takes the samples: how many there are and their sum in seconds. Of one that comes at this moment the sum may be taken now
+    /// and the count the next time.
+    fn take(&self) -> (u64, f64) {
+        let count = self.count.swap(0, Ordering::Acquire);
+        let nanos = if count > 0 {
+            self.nanos.swap(0, Ordering::Relaxed)
+        } else {
+            0
+        };
+        (count, Duration::from_nanos(nanos).as_secs_f64())
+    }
 }
 
 impl Latency {
     pub(crate) fn new(keys: Keys, bounds: Arc<[f64]>) -> Self {
         Self {
             keys,
-            bounds,
             handles: OnceLock::new(),
-            early: Mutex::default(),
+            early: (0..=bounds.len()).map(|_| Bucket::default()).collect(),
+            bounds,
         }
     }
 
     pub(crate) fn record(&self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
-        if let Some(handles) = self.handles.get() {
-            return record(handles, seconds);
+        match self.handles.get() {
+            Some(handles) => handles.iter().for_each(|handle| handle.record(seconds)),
+            None => self.early[self.bounds.partition_point(|bound| *bound < seconds)].add(elapsed),
         }
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        // A recorder that came meanwhile has taken what was here, so this sample must go after it.
-        if let Some(handles) = self.handles.get() {
-            return record(handles, seconds);
-        }
-        early.resize(self.bounds.len() + 1, Bucket::default());
-        let place = self.bounds.partition_point(|bound| *bound < seconds);
-        early[place].count += 1;
-        early[place].total += seconds;
     }
 
-    /// Takes the series of a recorder, once. It gets each bucket as that many samples of its mean.
+    /// Takes the series of a recorder, once, and sends it what waits: each bucket as that many samples of its mean. A sample
+    /// that came while the series were taken goes the next time.
     pub(crate) fn connect(&self, recorder: &dyn Recorder) {
-        if self.handles.get().is_some() {
-            return;
-        }
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
         let handles = self
             .handles
             .get_or_init(|| self.keys.histograms(recorder).collect());
-        for (place, bucket) in std::mem::take(&mut *early).into_iter().enumerate() {
-            if bucket.count > 0 {
-                let mean = mean(bucket.total, bucket.count as f64, self.bounds.get(place));
+        for (place, bucket) in self.early.iter().enumerate() {
+            let (count, total) = bucket.take();
+            if count > 0 {
+                let mean = mean(total, count as f64, self.bounds.get(place));
+                // What came while the bucket was emptied may miss in the sum, which must not take it to another bucket.
+                let below = place.checked_sub(1).map_or(0.0, |lower| self.bounds[lower]);
+                let mean = if mean > below { mean } else { below.next_up() };
                 for handle in handles {
-                    handle.record_many(mean, bucket.count);
+                    handle.record_many(mean, usize::try_from(count).unwrap_or(usize::MAX));
                 }
             }
         }
@@ -77,15 +91,10 @@ pub(crate) fn mean(total: f64, count: f64, bound: Option<&f64>) -> f64 {
     bound.map_or(mean, |bound| mean.min(*bound))
 }
 
-fn record(handles: &[Histogram], seconds: f64) {
-    for handle in handles {
-        handle.record(seconds);
-    }
-}
-
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the values are counts")]
 mod tests {
-    use metrics_exporter_prometheus::PrometheusBuilder;
+    use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
     use super::*;
     use crate::keys::Names;
@@ -103,22 +112,71 @@ mod tests {
         for (millis, times) in [(1, 2_000), (2, 1_500), (6, 500), (20, 3)] {
             (0..times).for_each(|_| latency.record(Duration::from_millis(millis)));
         }
-        let exporter = PrometheusBuilder::new().set_buckets(&[0.001, 0.01]).unwrap();
-        let recorder = exporter.build_recorder();
+        let recorder = recorder();
         latency.connect(&recorder);
         // Once there is a recorder, samples go to it.
         latency.record(Duration::from_millis(40));
         latency.connect(&recorder);
+        let [first, second, all, sum, count] = said(&recorder);
+        assert_eq!([first, second, all, count], [2_000.0, 4_000.0, 4_004.0, 4_004.0]);
+        assert!((sum - 8.1).abs() < 1e-6, "{sum}");
+    }
+
+    #[test]
+    fn samples_that_come_together_with_the_recorder_are_all_counted_in_their_bucket() {
+        const THREADS: u32 = 4;
+        const SAMPLES: u32 = 20_000;
+        let (latency, recorder) = (latency(&Metrics::builder()), recorder());
+        let begun = std::sync::Barrier::new(THREADS as usize + 1);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    begun.wait();
+                    (0..SAMPLES).for_each(|_| latency.record(Duration::from_millis(3)));
+                });
+            }
+            begun.wait();
+            latency.connect(&recorder);
+        });
+        latency.connect(&recorder);
+        let all = f64::from(THREADS * SAMPLES);
+        let [first, second, _, _, count] = said(&recorder);
+        assert_eq!([first, second, count], [0.0, all, all]);
+    }
+
+    #[test]
+    fn a_sample_whose_sum_has_gone_before_stays_in_its_bucket() {
+        let (latency, recorder) = (latency(&Metrics::builder()), recorder());
+        latency.record(Duration::from_millis(3));
+        latency.early[1].nanos.store(0, Ordering::Relaxed);
+        latency.connect(&recorder);
+        let [first, second, ..] = said(&recorder);
+        assert_eq!([first, second], [0.0, 1.0]);
+    }
+
+    /// One that took the series a moment ago does not know of a sample that came just before.
+    #[test]
+    fn a_sample_that_is_late_for_the_recorder_goes_the_next_time() {
+        let (latency, recorder) = (latency(&Metrics::builder()), recorder());
+        latency.connect(&recorder);
+        latency.early[1].add(Duration::from_millis(3));
+        latency.connect(&recorder);
+        assert_eq!(said(&recorder)[1], 1.0);
+    }
+
+    fn recorder() -> PrometheusRecorder {
+        let exporter = PrometheusBuilder::new().set_buckets(&[0.001, 0.01]).unwrap();
+        exporter.build_recorder()
+    }
+
+    /// What the exposition says: the three buckets, the sum and the count.
+    fn said(recorder: &PrometheusRecorder) -> [f64; 5] {
         let rendered = recorder.handle().render();
-        let values: Vec<&str> = rendered
+        let values: Vec<f64> = rendered
             .lines()
             .filter(|line| line.starts_with("gofr_cache_load_duration_seconds"))
-            .map(|line| line.rsplit(' ').next().unwrap())
+            .map(|line| line.rsplit(' ').next().unwrap().parse().unwrap())
             .collect();
-        let [first, second, all, sum, count] = values[..] else {
-            unreachable!("{rendered}")
-        };
-        assert_eq!([first, second, all, count], ["2000", "4000", "4004", "4004"]);
-        assert!((sum.parse::<f64>().unwrap() - 8.1).abs() < 1e-6, "{sum}");
+        values.try_into().unwrap()
     }
 }

@@ -6,14 +6,14 @@
 //! | suffix | kind | further labels | moves when |
 //! |---|---|---|---|
 //! | `hits_total` | counter | | a get finds a fresh entry; each key of a `get_many` counts, and each caller of `get_or_load` |
-//! | `misses_total` | counter | | a get finds none, or one that is over or stale. Each get is a hit, a miss or an error, but for a hit that does not read: that is an error beside |
+//! | `misses_total` | counter | | a get finds none, or one that is over or stale. Each get is a hit, a miss or an error, also one that is dropped before its answer comes, but for a hit that does not read: that is an error beside |
 //! | `sets_total` | counter | | a set succeeded, also where the backend did not keep the value: one that is too heavy, or that TinyLFU refused, is an eviction beside. A set with a TTL of zero is a delete and counts as one |
 //! | `deletes_total` | counter | | a delete removed a live entry |
 //! | `evictions_total` | counter | `cause` | a live entry was taken for room, or a new one not kept for want of it |
 //! | `items_current` | gauge | | entries held now; on Redis as last counted, if they are counted |
-//! | `operation_latency_seconds` | histogram | `operation` | an operation ended, well or not; answers from memory to `get` and `exists` are sampled |
+//! | `operation_latency_seconds` | histogram | `operation` | an operation ended, well, not, or by being dropped; answers from memory to `get` and `exists` are sampled |
 //! | `expirations_total` | counter | | an entry was freed whose time had ended |
-//! | `errors_total` | counter | `operation`, `kind` | an operation failed |
+//! | `errors_total` | counter | `operation`, `kind` | an operation failed, or was dropped before its answer came: `cancelled`, a batch once |
 //! | `max_items` | gauge | | the limit of entries, absent without one |
 //! | `weight_current` | gauge | | the weight of all entries, absent without a weigher |
 //! | `max_weight` | gauge | | the limit of weight, absent without one |
@@ -97,7 +97,7 @@ pub(crate) const ERRORS: Metric = Metric {
     labels: &["operation", "kind"],
     ..counter(
         "errors_total",
-        "Operations that failed, by operation and kind of error.",
+        "Operations that failed, by operation and kind of error; those whose callers dropped them are cancelled.",
     )
 };
 pub(crate) const ITEMS: Metric = aliased(gauge(
@@ -243,6 +243,7 @@ pub(crate) fn expected_errors(operation: Operation, backend: &str) -> impl Itera
         ErrorKind::Exhausted,
         ErrorKind::Denied,
         ErrorKind::Backend,
+        ErrorKind::Cancelled,
     ];
     let is_remote = backend != "memory";
     always

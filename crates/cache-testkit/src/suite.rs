@@ -58,6 +58,7 @@ macro_rules! __for_each_case {
             set {
                 the_next_get_returns_it,
                 it_replaces_an_older_entry_with_its_stamps,
+                an_entry_that_is_over_leaves_nothing,
                 other_keys_stay,
                 an_entry_that_was_read_does_not_change,
                 an_entry_moves_from_key_to_key,
@@ -82,6 +83,7 @@ macro_rules! __for_each_case {
                 each_answer_of_get_many_is_that_of_a_get,
                 no_keys_give_no_answers,
                 set_many_stores_each_as_a_set_does,
+                set_many_leaves_nothing_of_entries_that_are_over,
                 set_many_leaves_other_keys,
                 of_two_entries_for_one_key_the_later_stays,
                 delete_many_says_what_went,

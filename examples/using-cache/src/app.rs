@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use access_trace::{Trace, TraceError};
-use cache_factory::{Draft, Factory};
+use cache_factory::{Config, Factory};
 use clap::Parser;
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time;
@@ -59,39 +59,48 @@ fn start(args: Args) -> Result<(), Failure> {
     let _log = logging::install(args.log.clone(), args.log_format)?;
     // A wrong configuration is told before anything is made or connected.
     let draft = settings::draft(&args)?;
-    // Before the runtime and its signals, so that Ctrl-C ends it while a long trace is read.
-    let trace = read_trace(&args)?;
+    // The recorder comes first, so that it hears of everything from the start.
+    let telemetry = Telemetry::install()?;
+    let factory = Factory::new().metrics(telemetry.caches().clone());
+    let config = factory.read(&draft)?;
+    // An address in use is told before a long trace is read, and the first output says where to look after it.
+    let failed = |error| Failure::Listen(args.listen, error);
+    let listener = TcpListener::bind(args.listen).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    // Before the runtime and its signals, so that Ctrl-C ends it meanwhile.
+    let trace = read_trace(&args, address)?;
     let runtime = Runtime::new().map_err(|error| Failure::System("cannot start the async runtime", error))?;
-    let ended = runtime.block_on(run(args, &draft, trace));
+    let ended = runtime.block_on(run(args, telemetry, &factory, &config, trace, listener));
     // What was not done in time is not waited for now.
     runtime.shutdown_background();
     ended
 }
 
-async fn run(args: Args, draft: &Draft, trace: Option<Trace>) -> Result<(), Failure> {
-    // The recorder comes first, so that it hears of everything from the start.
-    let telemetry = Telemetry::install()?;
-    let factory = Factory::new().metrics(telemetry.caches().clone());
-    let config = factory.read(draft)?;
+async fn run(
+    args: Args,
+    telemetry: Telemetry,
+    factory: &Factory,
+    config: &Config,
+    trace: Option<Trace>,
+    listener: TcpListener,
+) -> Result<(), Failure> {
     let mut signals =
         Signals::listen().map_err(|error| Failure::System("cannot listen for signals", error))?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| Failure::Listen(args.listen, error))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::Listen(args.listen, error))?;
+    let failed = |error| Failure::Listen(args.listen, error);
+    let address = listener.local_addr().map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
 
     banner::starting(address);
     let source = Source::embedded(args.source_delay)?;
     let products = source.len();
-    let caches = Caches::open(&factory, &config).await?;
+    let caches = Caches::open(factory, config).await?;
     warn_of_absent(&caches).await;
     banner::ready(&args, &caches, products, address);
     let catalogue = Arc::new(Catalogue::new(
         source,
         caches,
-        life(&config, "products").unwrap_or(Duration::MAX),
+        life(config, "products").unwrap_or(Duration::MAX),
     ));
     if let Some(trace) = &trace {
         info!("replaying {} accesses of {}", trace.len(), trace.name());
@@ -170,7 +179,7 @@ async fn end_server(last: &Stopper, mut server: JoinHandle<io::Result<()>>) {
 }
 
 /// Reads the trace, if there is one. A setting that would have no effect is an error, not a surprise.
-fn read_trace(args: &Args) -> Result<Option<Trace>, Failure> {
+fn read_trace(args: &Args, address: SocketAddr) -> Result<Option<Trace>, Failure> {
     let Some(path) = &args.trace else { return Ok(None) };
     if args.rate == 0 {
         let message =
@@ -182,7 +191,7 @@ fn read_trace(args: &Args) -> Result<Option<Trace>, Failure> {
         path: path.clone(),
         source,
     })?;
-    banner::reading(path);
+    banner::reading(path, address);
     let trace = match args.trace_format {
         Some(format) => Trace::open_as(path, format)?,
         None => Trace::open(path)?,

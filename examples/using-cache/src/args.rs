@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use access_trace::Format;
+use cache_core::Expiration;
 use cache_factory::Secret;
 use cache_memory::EvictionPolicy;
 use clap::{Parser, Subcommand};
@@ -77,10 +78,10 @@ pub struct Args {
     #[arg(value_parser = values::whole, allow_negative_numbers = true)]
     pub(crate) max_items: Option<u64>,
 
-    /// How long a product stays in the cache, such as 500ms, 30s, 5m or 1h [default: 30s]
+    /// How long a product stays in the cache, such as 500ms, 30s, 5m or 1h; never or 0 for no end [default: 30s]
     #[arg(long, value_name = "DURATION", env = "CACHE_EXAMPLE_TTL")]
-    #[arg(value_parser = values::life)]
-    pub(crate) ttl: Option<Duration>,
+    #[arg(value_parser = values::ttl)]
+    pub(crate) ttl: Option<Expiration>,
 
     /// How long after its life a product or a search may still be given while the source is down; 0s for not at all [default: 10m]
     #[arg(long, value_name = "DURATION", env = "CACHE_EXAMPLE_STALE_FOR")]

@@ -12,11 +12,12 @@ use crate::caches::Caches;
 /// Which product the example asks for: one so rarely wanted that the first call is most likely a miss.
 const EXAMPLE: u64 = 4_242;
 
-/// Says that a trace is being read, which can take longer than somebody likes to look at nothing.
-pub(crate) fn reading(trace: &Path) {
+/// Says that a trace is being read, which can take longer than somebody likes to look at nothing, and where the service will be.
+pub(crate) fn reading(trace: &Path, address: SocketAddr) {
     say(format_args!(
-        "using-cache {} reads the trace {}",
+        "using-cache {} will be at http://{} and reads the trace {}",
         env!("CARGO_PKG_VERSION"),
+        reachable(address),
         trace.display()
     ));
 }

@@ -11,6 +11,7 @@ use std::mem;
 use std::path::Path;
 use std::time::Duration;
 
+use cache_core::Expiration;
 use cache_factory::{Config, Draft};
 
 use crate::args::Args;
@@ -113,11 +114,40 @@ fn flags(args: &Args) -> Draft {
         &each("required"),
         args.required.then(|| "true".to_owned()),
     );
-    let ttl = args.ttl.map(|ttl| format!("{}ms", ttl.as_millis()));
+    let ttl = args.ttl.map(|ttl| match ttl {
+        Expiration::After(ttl) => format!("{}ms", ttl.as_millis()),
+        _ => "never".to_owned(),
+    });
     set("--ttl", &products("ttl"), ttl);
     let items = args.max_items.map(|items| items.to_string());
     set("--max-items", &products("memory.max_items"), items);
     let policy = args.policy.map(|policy| policy.to_string());
     set("--policy", &products("memory.policy"), policy);
     draft
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_factory::Factory;
+    use clap::Parser;
+
+    use super::*;
+
+    /// Returns how long products live, and up to which age they are given stale.
+    fn lives(flags: &[&str]) -> (Expiration, bool) {
+        let args = Args::try_parse_from([&["using-cache"], flags].concat()).unwrap();
+        let config = Factory::new().read(&draft(&args).unwrap()).unwrap();
+        let products = &config.caches["products"];
+        let stale = products.loading.as_ref().unwrap().stale_if_error.is_some();
+        (products.ttl.unwrap().0, stale)
+    }
+
+    #[test]
+    fn a_ttl_of_never_or_zero_is_no_end_as_in_a_file() {
+        let brief = Expiration::After(Duration::from_millis(250));
+        assert_eq!(lives(&["--ttl", "250ms"]), (brief, true));
+        for text in ["never", "0", "0s"] {
+            assert_eq!(lives(&["--ttl", text]), (Expiration::Never, false), "{text}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use cache_core::Expiration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -44,15 +45,17 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "give a whole number with the unit ms, s, m or h, such as 20ms or 30s".to_owned())
 }
 
-/// Reads how long something lives, which cannot be no time at all.
-pub(crate) fn life(text: &str) -> Result<Duration, String> {
-    let life = duration(text)?;
-    if life.is_zero() {
-        return Err(
-            "nothing would ever be cached; give a duration above zero, such as 500ms or 30s".to_owned(),
-        );
+/// Reads how long something lives, as the files of the configuration do: no time at all is no end.
+pub(crate) fn ttl(text: &str) -> Result<Expiration, String> {
+    let text = text.trim();
+    if text == "0" || text.eq_ignore_ascii_case("never") {
+        return Ok(Expiration::Never);
     }
-    Ok(life)
+    match duration(text) {
+        Ok(Duration::ZERO) => Ok(Expiration::Never),
+        Ok(ttl) => Ok(Expiration::After(ttl)),
+        Err(message) => Err(format!("{message}, or never")),
+    }
 }
 
 /// What is logged unless it is told.
@@ -112,9 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_above_zero() {
-        assert!(life("0s").is_err());
-        assert!(life("1ms").is_ok());
+    fn no_time_at_all_is_no_end() {
+        for text in ["0s", "0ms", "0", "never", "Never", " 0 "] {
+            assert_eq!(ttl(text), Ok(Expiration::Never), "{text}");
+        }
+        let brief = Expiration::After(Duration::from_millis(1));
+        assert_eq!(ttl("1ms"), Ok(brief));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! freed. One program, so that it links once.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod clear;
 mod close;
 mod config;
 mod conformance;

@@ -5,6 +5,7 @@
 mod config;
 mod conformance;
 mod counts;
+mod dropped;
 mod exposition;
 mod latency;
 mod loading;

@@ -66,6 +66,18 @@ async fn a_reader_that_does_not_compress_reads_what_is_compressed() {
     assert_eq!(reader.get::<String>("key").await.unwrap().unwrap().len(), 10_000);
 }
 
+/// The file is what version 1 of the format stored, so a release that reads it no more, or takes it for something else, is
+/// noticed. What it holds was compressed by hand.
+#[tokio::test]
+async fn what_was_compressed_long_ago_is_read() {
+    let golden = include_bytes!("../../../cache-core/tests/golden/v1-json-compressed.bin");
+    let cache = cache("shop:users", |builder| builder);
+    RedisServer::shared().command([&b"SET"[..], b"shop%3Ausers:user:42", golden]);
+    let found = cache.get::<(u64, String, Option<f64>)>("user:42").await.unwrap();
+    assert_eq!(found, Some((42, "a".repeat(40), Some(1.5))));
+    assert_eq!(cache.stats().rejected.unwrap().get(RejectReason::Compression), 0);
+}
+
 /// What decompresses to more than the limit is a miss, and no memory is taken for it.
 #[tokio::test]
 async fn a_bomb_is_a_counted_miss() {

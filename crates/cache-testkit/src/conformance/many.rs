@@ -100,6 +100,27 @@ pub async fn set_many_stores_each_as_a_set_does(fixture: &dyn Fixture) {
     );
 }
 
+/// Entries of a set of many whose end has come are not there afterwards, nor are the older ones they replace; the others
+/// are stored.
+pub async fn set_many_leaves_nothing_of_entries_that_are_over(fixture: &dyn Fixture) {
+    let probe = Probe::new(fixture);
+    for end in probe.past_ends() {
+        probe.set_many(&[("read", "older"), ("removed", "older")]).await;
+        let over = |name| (key(name), probe.entry("over").with_expires_at(end));
+        let live = (key("live"), probe.entry("value"));
+        let entries = vec![over("read"), live, over("removed"), over("absent")];
+        assert_eq!(all(probe.backend.set_many(entries).await.unwrap()).len(), 4);
+        assert_eq!(
+            probe.delete_many(&["removed"]).await,
+            [false],
+            "an end at {end:?}"
+        );
+        probe.assert_absent("read").await;
+        probe.assert_absent("absent").await;
+        probe.assert_holds("live", "value").await;
+    }
+}
+
 /// A set of many leaves the keys that it does not name.
 pub async fn set_many_leaves_other_keys(fixture: &dyn Fixture) {
     let probe = Probe::new(fixture);

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, CacheBackend, CacheBuilder, Codec, Entry, ErrorKind, Key, Result, Value};
+use cache_core::{Cache, CacheBackend, CacheBuilder, Codec, Entry, ErrorKind, Key, Result, Timestamp, Value};
 
 use crate::doubles::{CountingBackend, FailingBackend};
 use crate::fixture::Fixture;
@@ -123,6 +123,12 @@ impl<'f> Probe<'f> {
         let entry = self.entry(text);
         let end = entry.created() + life;
         entry.with_expires_at(end)
+    }
+
+    /// Returns ends that have come: this very moment, and a second before.
+    pub(super) fn past_ends(&self) -> [Timestamp; 2] {
+        let now = self.backend.clock().now();
+        [now, Timestamp::from_millis(now.as_millis() - 1_000)]
     }
 
     pub(super) async fn set(&self, name: &str, text: &str) {

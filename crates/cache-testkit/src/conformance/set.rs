@@ -37,6 +37,26 @@ pub async fn it_replaces_an_older_entry_with_its_stamps(fixture: &dyn Fixture) {
     assert_kept(fixture, probe.entry_of("key").await.map(stamps), plain);
 }
 
+/// An entry whose end has come by the time it is stored is not there afterwards, nor is the older one it replaces, whether
+/// one looks for it or removes it.
+pub async fn an_entry_that_is_over_leaves_nothing(fixture: &dyn Fixture) {
+    let probe = Probe::new(fixture);
+    for end in probe.past_ends() {
+        for name in ["read", "removed", "absent"] {
+            if name != "absent" {
+                probe.set(name, "older").await;
+            }
+            let over = probe.entry("over").with_expires_at(end);
+            probe.backend.set(key(name), over).await.unwrap();
+        }
+        assert!(!probe.delete("removed").await, "an end at {end:?}");
+        probe.assert_absent("read").await;
+        probe.assert_absent("absent").await;
+    }
+    probe.set("read", "newer").await;
+    probe.assert_holds("read", "newer").await;
+}
+
 /// A set leaves the entries of other keys as they are.
 pub async fn other_keys_stay(fixture: &dyn Fixture) {
     let probe = Probe::new(fixture);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{PATIENCE, Service};
+use crate::support::{PATIENCE, Service, command, run};
 
 /// Without traffic of its own, so that the cache holds what the test asked for and nothing else.
 fn quiet() -> Service {
@@ -36,7 +36,7 @@ fn it_says_what_runs_and_where_to_look_before_it_opens_its_caches() {
 
 /// A pipe that is given nothing: the reader of the trace waits for its first byte.
 #[test]
-fn it_says_what_runs_before_it_reads_a_trace() {
+fn it_says_what_runs_and_where_it_will_be_before_it_reads_a_trace() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("endless.txt");
     assert!(Command::new("mkfifo").arg(&trace).status().unwrap().success());
@@ -45,10 +45,26 @@ fn it_says_what_runs_before_it_reads_a_trace() {
     let service = Service::spawn(&["--trace", trace.to_str().unwrap()]);
     let first = service.wait_for_line("");
     let version = env!("CARGO_PKG_VERSION");
-    let start = format!("using-cache {version} reads the trace ");
+    let start = format!("using-cache {version} will be at http://127.0.0.1:");
+    let (port, rest) = first.strip_prefix(&start).unwrap().split_once(' ').unwrap();
     assert!(
-        first.starts_with(&start) && first.ends_with("/endless.txt"),
+        rest.starts_with("and reads the trace ") && rest.ends_with("/endless.txt"),
         "{first}"
+    );
+    // The port is taken already, so nobody else gets what was said.
+    let address = format!("127.0.0.1:{port}");
+    TcpListener::bind(&address).unwrap_err();
+    let late = run(command(&[
+        "--listen",
+        &address,
+        "--trace",
+        trace.to_str().unwrap(),
+    ]));
+    assert_eq!((late.status.code(), late.stdout), (Some(1), Vec::new()));
+    assert!(
+        late.stderr.contains("choose another address or port"),
+        "{}",
+        late.stderr
     );
 }
 

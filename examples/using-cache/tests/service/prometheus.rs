@@ -113,6 +113,7 @@ fn prometheus_finds_every_metric_of_the_table_with_data() {
             !prometheus.query(&moves).is_empty()
         });
     }
+    assert_the_rest_has_values(&in_memory, &prometheus);
     for (cache, backend) in [
         ("products", "memory"),
         ("searches", "memory"),
@@ -121,6 +122,36 @@ fn prometheus_finds_every_metric_of_the_table_with_data() {
     ] {
         let share = format!("gofr_cache_hits_total{{cache_name=%22{cache}%22,backend=%22{backend}%22}}");
         assert_eq!(prometheus.query(&share).len(), 1, "{cache} in {backend}");
+    }
+}
+
+/// What no counter of the source system says of the caches in memory.
+fn assert_the_rest_has_values(in_memory: &Service, prometheus: &Prometheus) {
+    // A product that nobody can have asked for before, so no older answer stands in for that of the source.
+    assert_eq!(in_memory.call("POST", "/source/stop", "").status, 200);
+    assert_eq!(in_memory.get("/products/123456789").status, 503);
+    assert_eq!(in_memory.call("POST", "/source/start", "").status, 200);
+    let on_products = "cache_name=%22products%22,backend=%22memory%22";
+    let on_searches = "cache_name=%22searches%22,backend=%22memory%22";
+    let latency = |operation| {
+        format!("gofr_cache_operation_latency_seconds_count{{{on_products},operation=%22{operation}%22}}%3E0")
+    };
+    let said = [
+        latency("get"),
+        latency("set"),
+        latency("delete"),
+        format!("gofr_cache_items_current{{{on_products}}}%3E0"),
+        format!("gofr_cache_max_items{{{on_products}}}==100"),
+        format!("gofr_cache_weight_current{{{on_searches}}}%3E0"),
+        format!("gofr_cache_max_weight{{{on_searches}}}==65536"),
+        format!("gofr_cache_loads_total{{{on_products},result=%22success%22}}%3E0"),
+        format!("gofr_cache_loads_total{{{on_products},result=%22error%22}}%3E0"),
+        format!("gofr_cache_load_duration_seconds_count{{{on_products}}}%3E0"),
+        format!("gofr_cache_errors_total{{{on_products},operation=%22get_or_load%22,kind=%22load%22}}%3E0"),
+        format!("gofr_cache_build_info{{instance=%22{}%22}}==1", in_memory.address),
+    ];
+    for one in said {
+        wait_for(&one, || prometheus.query(&one).len() == 1);
     }
 }
 
