@@ -109,6 +109,9 @@ impl Cache {
     /// Awaiting it clones the value out of the cache; [`shared`](Get::shared) returns the `Arc` that the cache holds
     /// instead, which on a memory hit allocates and copies nothing.
     ///
+    /// Where a backend keeps objects, as the memory does, each read as another type than the stored one encodes the object and
+    /// decodes it anew: what it made is not kept. A value that was stored [`encoded`](crate::Value::encoded) spares it the encoding.
+    ///
     /// # Errors
     /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong);
     /// [`TypeMismatch`](crate::ErrorKind::TypeMismatch) or [`Decode`](crate::ErrorKind::Decode) if the stored value

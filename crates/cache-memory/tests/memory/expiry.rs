@@ -1,10 +1,11 @@
 //! When entries that are over leave memory: without traffic, and before live ones.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cache_core::{Cache, Expiration};
+use cache_core::{Cache, Expiration, Value};
 use cache_memory::{EvictionPolicy, MemoryBackend};
-use cache_testkit::eventually;
+use cache_testkit::{ManualClock, eventually};
 
 use crate::support::{evictions, held, setup, setup_without_thread};
 
@@ -41,6 +42,28 @@ async fn entries_that_are_over_are_freed_within_two_seconds() {
     let late = ended.elapsed();
     assert!(late < Duration::from_secs(2), "freed {late:?} after their end");
     assert_eq!(cache.stats().expirations, Some(1_000));
+}
+
+/// At the default interval, with all of one end: so many that the thread has slack where it is not optimized and not alone.
+#[tokio::test]
+async fn tens_of_thousands_that_end_at_once_are_freed_within_two_seconds() {
+    const ENTRIES: u64 = if cfg!(debug_assertions) { 40_000 } else { 100_000 };
+    let clock = ManualClock::new();
+    let backend = MemoryBackend::builder().clock(clock.clone()).build().unwrap();
+    let cache = Cache::builder(backend).build().unwrap();
+    let value = Value::shared(Arc::new(1));
+    for n in 0..ENTRIES {
+        let key = n.to_string();
+        let set = cache.set(&key, value.clone()).ttl(Duration::from_secs(60));
+        set.await.unwrap();
+    }
+    assert_eq!(cache.stats().items, Some(ENTRIES));
+    clock.advance(Duration::from_secs(60));
+    let ended = Instant::now();
+    eventually("all entries are freed", || cache.stats().items == Some(0)).await;
+    let late = ended.elapsed();
+    assert!(late < Duration::from_secs(2), "freed {late:?} after their end");
+    assert_eq!(cache.stats().expirations, Some(ENTRIES));
 }
 
 #[tokio::test]
