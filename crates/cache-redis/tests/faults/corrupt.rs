@@ -15,12 +15,12 @@ row!(replies_that_are_lost, lost);
 row!(replies_with_a_flipped_bit, flipped);
 row!(replies_of_garbage, garbage);
 
-const KEYS: usize = 100;
-const CALLERS: usize = 8;
+pub(crate) const KEYS: usize = 100;
+pub(crate) const CALLERS: usize = 8;
 const LONG: Duration = Duration::from_millis(600);
 
 /// In time for many calls although some get no answer.
-const SHORT_BUDGET: Duration = Duration::from_millis(50);
+pub(crate) const SHORT_BUDGET: Duration = Duration::from_millis(50);
 
 async fn doubled(column: Column) {
     corrupted(column, Fault::Duplicate).await;
@@ -38,7 +38,7 @@ async fn garbage(column: Column) {
     corrupted(column, Fault::Garbage).await;
 }
 
-fn key(n: usize) -> String {
+pub(crate) fn key(n: usize) -> String {
     format!("key-{:02}", n % KEYS)
 }
 
@@ -124,7 +124,7 @@ fn plant_foreign(bench: &Bench) -> Vec<Vec<u8>> {
 }
 
 /// Calls on changing keys for a while. Errors and misses are as may be.
-async fn call_on(column: Column, cache: Cache, caller: usize) {
+pub(crate) async fn call_on(column: Column, cache: Cache, caller: usize) {
     let start = Instant::now();
     let mut n = caller * 7;
     while start.elapsed() < LONG {

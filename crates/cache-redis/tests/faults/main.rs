@@ -13,6 +13,7 @@ mod broken;
 mod cancel;
 mod cluster;
 mod corrupt;
+mod corrupt_cluster;
 mod defaults;
 mod docs;
 mod down;

@@ -29,6 +29,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod announce;
 mod ask;
 mod builder;
 mod certificates;

@@ -2,6 +2,23 @@
 
 use cache_testkit::servers::{RedisCluster, Reply};
 
+/// A slot of another node tells where a client has to go.
+#[test]
+fn clients_are_sent_to_the_ports_that_the_primaries_announce() {
+    let cluster = RedisCluster::start();
+    let primaries = cluster.primaries();
+    let ports = [65_001, 65_002, 65_003];
+    cluster.announce(&ports);
+    assert_eq!(cluster.primaries().len(), 3);
+    let slot = cluster.slot("key");
+    let at = usize::from(slot) * 3 / 16_384;
+    let sent = format!("MOVED {slot} 127.0.0.1:{}", ports[at]);
+    for (n, node) in primaries.into_iter().enumerate() {
+        let reply = node.command(["GET", "key"]);
+        assert!(n == at || is_error(&reply, &sent), "{reply:?}");
+    }
+}
+
 fn is_error(reply: &Reply, word: &str) -> bool {
     matches!(reply, Reply::Error(error) if error.starts_with(word))
 }
