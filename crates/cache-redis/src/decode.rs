@@ -186,7 +186,7 @@ impl Decoder {
     fn line(&mut self) -> RedisResult<Piece> {
         let came = &self.buffer[self.start..self.end];
         let Some(end) = came[self.searched..].iter().position(|byte| *byte == b'\n') else {
-            let is_one = came.first().is_none_or(|first| b"$:+-*_>!,#(".contains(first));
+            let is_one = came.first().is_none_or(|first| b"$:+-*_>!,#(%=".contains(first));
             if !is_one || came.len() == self.buffer.len() {
                 return Err(garbage("this is not what a Redis server says"));
             }
@@ -200,14 +200,19 @@ impl Decoder {
         };
         let piece = match kind {
             b'$' | b'!' | b'*' if text == b"-1" => Piece::Value(Value::Nil),
-            b'$' | b'!' => {
+            b'$' | b'!' | b'=' => {
                 let len = length(text)?;
-                let is_value = *kind == b'$';
+                let kind = match kind {
+                    b'$' => Kind::Value,
+                    b'=' => Kind::Text,
+                    _ => Kind::Refusal,
+                };
                 self.start += end + 1;
-                return self.begin(if is_value { Kind::Value } else { Kind::Refusal }, len);
+                return self.begin(kind, len);
             }
-            b'*' | b'>' => {
-                let len = length(text)?;
+            // A map is read as its keys and values in turn: nothing that is asked of one needs more.
+            b'*' | b'>' | b'%' => {
+                let len = length(text)?.saturating_mul(if *kind == b'%' { 2 } else { 1 });
                 if len > MOST {
                     return Err(garbage("an array is longer than any that was asked for"));
                 }
@@ -309,7 +314,8 @@ mod tests {
 
     /// Replies of every kind that a command of ours has; the third is a string with what looks like replies in it.
     const REPLIES: &[u8] = b"+OK\r\n:1\r\n$12\r\n$99999999\r\n:\r\n$-1\r\n*2\r\n$0\r\n\r\n*1\r\n-ERR no\r\n\
-        *-1\r\n*0\r\n>2\r\n+a\r\n*1\r\n:2\r\n_\r\n!4\r\nNO a\r\n$5\r\nabcde\r\n:-7\r\n+PONG\r\n>0\r\n*2\r\n*0\r\n*-1\r\n";
+        *-1\r\n*0\r\n>2\r\n+a\r\n*1\r\n:2\r\n_\r\n!4\r\nNO a\r\n$5\r\nabcde\r\n:-7\r\n+PONG\r\n>0\r\n*2\r\n*0\r\n*-1\r\n\
+        %1\r\n+a\r\n:1\r\n=7\r\ntxt:a b\r\n";
 
     fn meant() -> Vec<Value> {
         vec![
@@ -326,6 +332,8 @@ mod tests {
             Value::Int(-7),
             Value::SimpleString("PONG".to_owned()),
             Value::Array(vec![Value::Array(Vec::new()), Value::Nil]),
+            Value::Array(vec![Value::SimpleString("a".to_owned()), Value::Int(1)]),
+            string("a b"),
         ]
     }
 
@@ -425,7 +433,8 @@ mod tests {
             b"$\r\n",
             b":1.5\r\n",
             b"+OK\n",
-            b"%1\r\n+a\r\n+b\r\n",
+            b"%-1\r\n",
+            b"%524289\r\n",
             &deep,
             &endless,
         ];

@@ -6,8 +6,13 @@ use deadpool_redis::redis::{ErrorKind, RedisError, RedisResult, Value, parse_red
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Value,
+    /// One that says in its first letters what it is.
+    Text,
     Refusal,
 }
+
+/// What stands before the words of a text: three letters and a colon.
+const WHAT_IT_IS: usize = 4;
 
 /// Makes a value of a string and what stands behind it.
 pub(crate) fn whole(kind: Kind, string: Vec<u8>, end: [u8; 2]) -> RedisResult<Value> {
@@ -16,6 +21,10 @@ pub(crate) fn whole(kind: Kind, string: Vec<u8>, end: [u8; 2]) -> RedisResult<Va
     }
     match kind {
         Kind::Value => Ok(Value::BulkString(string)),
+        Kind::Text => match string.get(WHAT_IT_IS..) {
+            Some(words) => Ok(Value::BulkString(words.to_vec())),
+            None => Err(garbage("a text does not say what it is")),
+        },
         Kind::Refusal => refusal(&string),
     }
 }
