@@ -200,6 +200,7 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
         // the time of all.
         connect_limit: builder.connect_timeout / 2,
         limit: builder.longest_budget(),
+        patience: builder.shortest_budget() / 2,
         longest: longest_stored(builder.max_value_len),
     })))
 }

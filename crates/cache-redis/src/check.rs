@@ -46,6 +46,12 @@ impl RedisBuilder {
         self.breaker.check()
     }
 
+    /// Returns how long a read or a write waits, whichever is shorter.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn shortest_budget(&self) -> Duration {
+        self.budgets.read.min(self.budgets.write)
+    }
+
     /// Returns the longest time that a request may take.
     #[cfg(feature = "cluster")]
     pub(crate) fn longest_budget(&self) -> Duration {

@@ -173,7 +173,7 @@ impl RedisBackend {
     async fn settle_writes(&self, turn: &Turn<'_>) {
         let limit = self.budgets.write.min(self.budgets.clear / 4);
         if let Some(leased) = turn.lane().ready()
-            && !leased.link.settled(limit).await
+            && !leased.link.settle(limit).await
         {
             turn.lane().note_broken(leased.number);
         }

@@ -46,6 +46,8 @@ pub(crate) struct Cluster {
     pub(crate) connect_limit: Duration,
     /// How long a request waits at one node.
     pub(crate) limit: Duration,
+    /// A node that owes an answer for so long is silent.
+    pub(crate) patience: Duration,
     /// How many bytes a stored value has at most.
     pub(crate) longest: usize,
 }
@@ -102,17 +104,24 @@ impl ClusterConnection {
 
     /// Ends the connections to the nodes for all who use them, now: when this returns, nothing that was not sent will be.
     pub(crate) fn cut(&self) {
-        self.nodes.made.end();
+        self.nodes.made.wires().for_each(|wire| wire.cut());
     }
 
-    /// Waits until all that was sent to any node is answered, for so long, and says whether it is.
-    pub(crate) async fn settled(&self, limit: Duration) -> bool {
-        let wires: Vec<_> = {
-            let wires = locked(&self.nodes.made.wires);
-            wires.iter().flatten().filter_map(WeakWire::upgrade).collect()
+    /// Ends those to the nodes that say nothing. The others may have answers on their way.
+    pub(crate) fn cut_silent(&self) {
+        let patience = self.nodes.made.cluster.patience;
+        let silent = self.nodes.made.wires().filter(|wire| wire.is_silent(patience));
+        silent.for_each(|wire| wire.cut());
+    }
+
+    /// Waits until all that was sent is answered, for so long, and ends the connections to the nodes that do not answer.
+    pub(crate) async fn settle(&self, limit: Duration) {
+        let settle = |wire: Wire| async move {
+            if !wire.settled(limit).await {
+                wire.cut();
+            }
         };
-        let settled = join_all(wires.iter().map(|wire| wire.settled(limit))).await;
-        settled.into_iter().all(|settled| settled)
+        join_all(self.nodes.made.wires().map(settle)).await;
     }
 
     /// Returns how often something has come from any node.
@@ -133,8 +142,7 @@ struct Made {
     cluster: Arc<Cluster>,
     /// How often something has come over any of them.
     heard: Arc<AtomicU64>,
-    /// `None` once they have been ended.
-    wires: Mutex<Option<Vec<WeakWire>>>,
+    wires: Mutex<Vec<WeakWire>>,
 }
 
 /// Those of this process, and the last number.
@@ -163,7 +171,7 @@ impl Nodes {
         let made = Arc::new(Made {
             cluster,
             heard: Arc::default(),
-            wires: Mutex::new(Some(Vec::new())),
+            wires: Mutex::default(),
         });
         let mut numbered = locked(&NUMBERED);
         numbered.last += 1;
@@ -180,24 +188,16 @@ impl Drop for Nodes {
 }
 
 impl Made {
-    /// Takes in a new connection. Says no if they have been ended.
-    fn keep(&self, wire: &Wire) -> bool {
-        let mut wires = locked(&self.wires);
-        let Some(wires) = &mut *wires else {
-            return false;
-        };
-        wires.retain(WeakWire::is_there);
-        wires.push(wire.downgrade());
-        true
+    /// Returns those that are used.
+    fn wires(&self) -> impl Iterator<Item = Wire> + use<> {
+        let wires: Vec<_> = locked(&self.wires).iter().filter_map(WeakWire::upgrade).collect();
+        wires.into_iter()
     }
 
-    fn end(&self) {
-        let wires = locked(&self.wires).take();
-        wires
-            .iter()
-            .flatten()
-            .filter_map(WeakWire::upgrade)
-            .for_each(|wire| wire.cut());
+    fn keep(&self, wire: &Wire) {
+        let mut wires = locked(&self.wires);
+        wires.retain(WeakWire::is_there);
+        wires.push(wire.downgrade());
     }
 
     async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {
@@ -215,16 +215,10 @@ impl Made {
         };
         let wire = within(cluster.connect_limit, Box::pin(connect)).await;
         let wire = wire.map_err(failure::without_words)?;
-        if !self.keep(&wire) {
-            return Err(ended());
-        }
+        self.keep(&wire);
         let limit = cluster.limit;
         Ok(NodeConnection { wire, limit })
     }
-}
-
-fn ended() -> RedisError {
-    io::Error::from(io::ErrorKind::NotConnected).into()
 }
 
 /// A connection to one node. Clones share it.
@@ -242,7 +236,8 @@ impl Connect for NodeConnection {
         Box::pin(async move {
             let info = info.into_connection_info()?;
             // The library may still look for nodes when nobody uses the connection any more.
-            let made = made(info.redis_settings().username()).ok_or_else(ended)?;
+            let nobody = || RedisError::from(io::Error::from(io::ErrorKind::NotConnected));
+            let made = made(info.redis_settings().username()).ok_or_else(nobody)?;
             made.connect(info.addr()).await
         })
     }
@@ -274,7 +269,8 @@ impl ConnectionLike for NodeConnection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpListener;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -288,6 +284,7 @@ mod tests {
             security: Security,
             connect_limit: Duration::from_secs(20),
             limit: Duration::from_secs(20),
+            patience: Duration::ZERO,
             longest: 0,
         })
     }
@@ -307,24 +304,37 @@ mod tests {
         assert!(made(None).is_none() && made(Some("user")).is_none());
     }
 
-    #[tokio::test]
-    async fn once_they_were_ended_none_is_made_and_none_answers() {
+    /// Makes a connection to a peer that answers what comes first, or nothing.
+    async fn connected(nodes: &Nodes, answers: bool) -> (NodeConnection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let address = ConnectionAddr::Tcp("127.0.0.1".to_owned(), port);
-        let nodes = Nodes::of(cluster());
-        let made = &nodes.made;
-        let mut before = made.connect(&address).await.unwrap();
-        made.end();
+        let node = nodes.made.connect(&address).await.unwrap();
+        let mut peer = listener.accept().await.unwrap().0;
+        if answers {
+            peer.write_all(b"+PONG\r\n").await.unwrap();
+        }
+        (node, peer)
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_node_that_is_silent_learns_of_its_end_and_who_waits_for_another_gets_its_answer()
+    {
+        let nodes = Arc::new(Nodes::of(cluster()));
         let command = deadpool_redis::redis::cmd("PING");
-        assert!(
-            before
-                .req_packed_command(&command)
-                .await
-                .unwrap_err()
-                .is_connection_dropped()
+        let (mut silent, _peer) = connected(&nodes, false).await;
+        let (mut well, _other) = connected(&nodes, true).await;
+        assert_eq!(
+            well.req_packed_command(&command).await.unwrap(),
+            Value::SimpleString("PONG".to_owned())
         );
-        let after = made.connect(&address).await.map(drop).unwrap_err();
-        assert!(after.is_connection_dropped());
+        let waits = silent.req_packed_command(&command);
+        let cut = async {
+            tokio::task::yield_now().await;
+            let silent = nodes.made.wires().filter(|wire| wire.is_silent(Duration::ZERO));
+            assert_eq!(silent.map(|wire| wire.cut()).count(), 1);
+        };
+        let (answer, ()) = tokio::join!(waits, cut);
+        assert!(answer.unwrap_err().is_connection_dropped());
     }
 }

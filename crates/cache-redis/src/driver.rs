@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::task::{Context, Poll};
+#[cfg(feature = "cluster")]
+use std::time::Instant;
 
 use deadpool_redis::redis::{ErrorKind, RedisError};
 
@@ -34,6 +36,9 @@ pub(crate) struct Driver {
     /// What is being written, and how much of it has been.
     out: Vec<u8>,
     written: usize,
+    /// Since when it waits for what comes next, if it does.
+    #[cfg(feature = "cluster")]
+    owes_since: Option<Instant>,
     /// Whether something has come since that was asked.
     has_heard: bool,
     /// Who waits for the replies to what was written or is being written.
@@ -50,6 +55,8 @@ impl Driver {
             has_waited: false,
             out: Vec::new(),
             written: 0,
+            #[cfg(feature = "cluster")]
+            owes_since: None,
             has_heard: false,
             sent: Sent::default(),
         }
@@ -83,6 +90,12 @@ impl Driver {
         self.out.is_empty() && self.sent.is_empty()
     }
 
+    /// Returns since when it waits for what comes next, if it does.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn owes_since(&self) -> Option<Instant> {
+        self.owes_since
+    }
+
     /// Says whether something has come since this was asked before.
     pub(crate) fn has_heard(&mut self) -> bool {
         mem::take(&mut self.has_heard)
@@ -99,6 +112,10 @@ impl Driver {
                 if !self.sent.reply(reply) {
                     return Err(unasked());
                 }
+            }
+            #[cfg(feature = "cluster")]
+            {
+                self.owes_since = (!self.sent.is_empty()).then(Instant::now);
             }
         }
         Ok(())
@@ -156,6 +173,8 @@ impl Driver {
                 self.out.extend_from_slice(&request.bytes);
             }
             self.sent.push(request.caller);
+            #[cfg(feature = "cluster")]
+            self.owes_since.get_or_insert_with(Instant::now);
         }
     }
 

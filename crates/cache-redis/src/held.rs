@@ -100,7 +100,7 @@ impl Slot {
     pub(crate) fn discard(&mut self) {
         self.ready.store(None);
         if let Some(pooled) = self.pooled.take() {
-            Object::take(pooled).cut();
+            Object::take(pooled).give_up();
         }
     }
 

@@ -56,6 +56,16 @@ impl Link {
         }
     }
 
+    /// Ends the connection, which others use too: now, or on a Cluster where a node is silent. Who waits for another node gets its
+    /// answer.
+    pub(crate) fn give_up(&self) {
+        match self {
+            Self::Node(node) => node.cut(),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.cut_silent(),
+        }
+    }
+
     /// Returns how often something has come over it, from any node of a Cluster.
     pub(crate) fn heard(&self) -> u64 {
         match self {
@@ -65,12 +75,16 @@ impl Link {
         }
     }
 
-    /// Waits until all that was sent is answered, for so long, and says whether it is.
-    pub(crate) async fn settled(&self, limit: Duration) -> bool {
+    /// Waits until all that was sent is answered, for so long. Says no if it is to be given up: in a Cluster only the connections to
+    /// nodes that do not answer are ended.
+    pub(crate) async fn settle(&self, limit: Duration) -> bool {
         match self {
             Self::Node(node) => node.settled(limit).await,
             #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cluster.settled(limit).await,
+            Self::Cluster(cluster) => {
+                cluster.settle(limit).await;
+                true
+            }
         }
     }
 

@@ -118,6 +118,17 @@ impl Wire {
         is_at_rest || self.send(command::ping().packed(), limit).await.is_ok()
     }
 
+    /// Says whether it owes an answer for so long.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_silent(&self, patience: Duration) -> bool {
+        match &*self.0.driver() {
+            Some(driver) => driver
+                .owes_since()
+                .is_some_and(|since| since.elapsed() >= patience),
+            None => false,
+        }
+    }
+
     /// Returns how often something has come over it.
     #[inline]
     pub(crate) fn heard(&self) -> u64 {
