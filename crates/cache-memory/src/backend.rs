@@ -108,7 +108,11 @@ impl CacheBackend for MemoryBackend {
         CacheFuture::boxed(async move {
             let ages = self.store.ledger().ages();
             self.maintenance.works_until(|| ages.are_freed(clear)).await;
-            Ok(())
+            if ages.are_freed(clear) {
+                return Ok(());
+            }
+            // The thread has ended before.
+            self.store.check_open()
         })
     }
 

@@ -98,7 +98,13 @@ impl Drop for UnderWay<'_> {
         self.backend.time(self.operation, self.start);
         if !self.answered {
             let instruments = &self.backend.instruments;
-            instruments.count_error(self.operation, ErrorKind::Cancelled);
+            // A backend that panics is none whose caller has gone.
+            let kind = if std::thread::panicking() {
+                ErrorKind::Backend
+            } else {
+                ErrorKind::Cancelled
+            };
+            instruments.count_error(self.operation, kind);
         }
     }
 }

@@ -258,6 +258,7 @@ impl<'a> Admission<'a> {
     #[cold]
     pub(crate) fn fail_unheard(&self) {
         self.breaker.fail(self.is_probe, self.counters);
+        self.counters.note_up(false);
     }
 
     /// Ends the call.

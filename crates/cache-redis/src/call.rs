@@ -212,6 +212,7 @@ impl Caller {
                 }
                 Damage::Silent => {
                     lane.note_silence(group, leased.number);
+                    leased.link.check_step(budget);
                     self.counters.note_up(false);
                     return Err(failure::of(&cause));
                 }

@@ -1,6 +1,7 @@
 //! A connection to a Cluster. The client library decides which node a request goes to, and opens a connection to each when it needs
-//! one; those connections are ours, as to a single server: values that are too long are thrown away as they come, what a caller has
-//! given up is not sent, all can be ended at once, and what a node says of a greeting, which may quote a password, is not logged.
+//! one; those connections are ours, as to a single server: values that are too long are thrown away as they come, requests of several
+//! callers go out together, one that a silent node leaves without an answer can be ended, and what a node says of a greeting, which
+//! may quote a password, is not logged. The library notices late that a caller has gone: what it has handed over is sent all the same.
 //!
 //! The library makes a connection by a function of a type ([`Connect`]), which is told an address and nothing of the cache that it is
 //! made for. So it is told a number in the place of the user, by which that is found here. Neither user nor password ever reach it.
@@ -55,8 +56,8 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Connects to the nodes.
     pub(crate) async fn connect(self: &Arc<Self>) -> RedisResult<ClusterConnection> {
-        let nodes = Arc::new(Nodes::of(Arc::clone(self)));
-        let number = RedisConnectionInfo::default().set_username(nodes.number.to_string());
+        let registration = Arc::new(Registration::of(Arc::clone(self)));
+        let number = RedisConnectionInfo::default().set_username(registration.number.to_string());
         let named = self.named.iter().cloned();
         let named = named.map(|node| Ok(node.into_connection_info()?.set_redis_settings(number.clone())));
         let client = ClusterClientBuilder::new(named.collect::<RedisResult<Vec<_>>>()?)
@@ -65,7 +66,7 @@ impl Cluster {
             .max_retry_wait(LONGEST_PAUSE)
             .build()?;
         let routes = client.get_async_generic_connection().await?;
-        Ok(ClusterConnection { routes, nodes })
+        Ok(ClusterConnection { routes, registration })
     }
 }
 
@@ -73,7 +74,7 @@ impl Cluster {
 #[derive(Clone)]
 pub(crate) struct ClusterConnection {
     routes: Routes<NodeConnection>,
-    nodes: Arc<Nodes>,
+    registration: Arc<Registration>,
 }
 
 impl ClusterConnection {
@@ -104,13 +105,17 @@ impl ClusterConnection {
 
     /// Ends the connections to the nodes for all who use them, now: when this returns, nothing that was not sent will be.
     pub(crate) fn cut(&self) {
-        self.nodes.made.wires().for_each(|wire| wire.cut());
+        self.registration.nodes.wires().for_each(|wire| wire.cut());
     }
 
     /// Ends those to the nodes that say nothing. The others may have answers on their way.
     pub(crate) fn cut_silent(&self) {
-        let patience = self.nodes.made.cluster.patience;
-        let silent = self.nodes.made.wires().filter(|wire| wire.is_silent(patience));
+        let patience = self.registration.nodes.cluster.patience;
+        let silent = self
+            .registration
+            .nodes
+            .wires()
+            .filter(|wire| wire.is_silent(patience));
         silent.for_each(|wire| wire.cut());
     }
 
@@ -121,24 +126,32 @@ impl ClusterConnection {
                 wire.cut();
             }
         };
-        join_all(self.nodes.made.wires().map(settle)).await;
+        join_all(self.registration.nodes.wires().map(settle)).await;
+    }
+
+    /// Looks at each connection to a node, as [`Wire::check_step`].
+    pub(crate) fn check_step(&self, limit: Duration) {
+        self.registration
+            .nodes
+            .wires()
+            .for_each(|wire| wire.check_step(limit));
     }
 
     /// Returns how often something has come from any node.
     #[inline]
     pub(crate) fn heard(&self) -> u64 {
-        self.nodes.made.heard.load(Relaxed)
+        self.registration.nodes.heard.load(Relaxed)
     }
 }
 
 /// What a connection to a Cluster has of those to its nodes, and the number by which that is found as long as this is there.
-struct Nodes {
+struct Registration {
     number: u64,
-    made: Arc<Made>,
+    nodes: Arc<NodeWires>,
 }
 
 /// What connections to the nodes there are, for one connection to a Cluster.
-struct Made {
+struct NodeWires {
     cluster: Arc<Cluster>,
     /// How often something has come over any of them.
     heard: Arc<AtomicU64>,
@@ -146,12 +159,12 @@ struct Made {
 }
 
 /// Those of this process, and the last number.
-struct Numbered {
+struct Registry {
     last: u64,
-    all: BTreeMap<u64, Arc<Made>>,
+    all: BTreeMap<u64, Arc<NodeWires>>,
 }
 
-static NUMBERED: Mutex<Numbered> = Mutex::new(Numbered {
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     last: 0,
     all: BTreeMap::new(),
 });
@@ -161,33 +174,33 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Returns what has this number.
-fn made(number: Option<&str>) -> Option<Arc<Made>> {
+fn find(number: Option<&str>) -> Option<Arc<NodeWires>> {
     let number = number?.parse().ok()?;
-    locked(&NUMBERED).all.get(&number).cloned()
+    locked(&REGISTRY).all.get(&number).cloned()
 }
 
-impl Nodes {
+impl Registration {
     fn of(cluster: Arc<Cluster>) -> Self {
-        let made = Arc::new(Made {
+        let nodes = Arc::new(NodeWires {
             cluster,
             heard: Arc::default(),
             wires: Mutex::default(),
         });
-        let mut numbered = locked(&NUMBERED);
-        numbered.last += 1;
-        let number = numbered.last;
-        numbered.all.insert(number, Arc::clone(&made));
-        Self { number, made }
+        let mut registry = locked(&REGISTRY);
+        registry.last += 1;
+        let number = registry.last;
+        registry.all.insert(number, Arc::clone(&nodes));
+        Self { number, nodes }
     }
 }
 
-impl Drop for Nodes {
+impl Drop for Registration {
     fn drop(&mut self) {
-        locked(&NUMBERED).all.remove(&self.number);
+        locked(&REGISTRY).all.remove(&self.number);
     }
 }
 
-impl Made {
+impl NodeWires {
     /// Returns those that are used.
     fn wires(&self) -> impl Iterator<Item = Wire> + use<> {
         let wires: Vec<_> = locked(&self.wires).iter().filter_map(WeakWire::upgrade).collect();
@@ -237,8 +250,8 @@ impl Connect for NodeConnection {
             let info = info.into_connection_info()?;
             // The library may still look for nodes when nobody uses the connection any more.
             let nobody = || RedisError::from(io::Error::from(io::ErrorKind::NotConnected));
-            let made = made(info.redis_settings().username()).ok_or_else(nobody)?;
-            made.connect(info.addr()).await
+            let nodes = find(info.redis_settings().username()).ok_or_else(nobody)?;
+            nodes.connect(info.addr()).await
         })
     }
 }
@@ -269,7 +282,7 @@ impl ConnectionLike for NodeConnection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -291,25 +304,25 @@ mod tests {
 
     #[test]
     fn what_was_made_is_found_by_its_number_as_long_as_somebody_uses_it() {
-        let (one, other) = (Nodes::of(cluster()), Nodes::of(cluster()));
+        let (one, other) = (Registration::of(cluster()), Registration::of(cluster()));
         let (first, second) = (one.number.to_string(), other.number.to_string());
-        assert!(made(Some(&first)).is_some());
+        assert!(find(Some(&first)).is_some());
         drop(one);
-        assert!(made(Some(&first)).is_none());
-        assert!(made(Some(&second)).is_some());
+        assert!(find(Some(&first)).is_none());
+        assert!(find(Some(&second)).is_some());
     }
 
     #[test]
     fn what_is_no_number_finds_nothing() {
-        assert!(made(None).is_none() && made(Some("user")).is_none());
+        assert!(find(None).is_none() && find(Some("user")).is_none());
     }
 
     /// Makes a connection to a peer that answers what comes first, or nothing.
-    async fn connected(nodes: &Nodes, answers: bool) -> (NodeConnection, TcpStream) {
+    async fn connected(registration: &Registration, answers: bool) -> (NodeConnection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let address = ConnectionAddr::Tcp("127.0.0.1".to_owned(), port);
-        let node = nodes.made.connect(&address).await.unwrap();
+        let node = registration.nodes.connect(&address).await.unwrap();
         let mut peer = listener.accept().await.unwrap().0;
         if answers {
             peer.write_all(b"+PONG\r\n").await.unwrap();
@@ -320,10 +333,10 @@ mod tests {
     #[tokio::test]
     async fn who_waits_for_a_node_that_is_silent_learns_of_its_end_and_who_waits_for_another_gets_its_answer()
     {
-        let nodes = Arc::new(Nodes::of(cluster()));
+        let registration = Arc::new(Registration::of(cluster()));
         let command = deadpool_redis::redis::cmd("PING");
-        let (mut silent, _peer) = connected(&nodes, false).await;
-        let (mut well, _other) = connected(&nodes, true).await;
+        let (mut silent, _peer) = connected(&registration, false).await;
+        let (mut well, _other) = connected(&registration, true).await;
         assert_eq!(
             well.req_packed_command(&command).await.unwrap(),
             Value::SimpleString("PONG".to_owned())
@@ -331,10 +344,46 @@ mod tests {
         let waits = silent.req_packed_command(&command);
         let cut = async {
             tokio::task::yield_now().await;
-            let silent = nodes.made.wires().filter(|wire| wire.is_silent(Duration::ZERO));
+            let silent = registration
+                .nodes
+                .wires()
+                .filter(|wire| wire.is_silent(Duration::ZERO));
             assert_eq!(silent.map(|wire| wire.cut()).count(), 1);
         };
         let (answer, ()) = tokio::join!(waits, cut);
         assert!(answer.unwrap_err().is_connection_dropped());
+    }
+
+    /// Leaves a request without an answer, has it checked what comes, and returns whether the next one is asked at all: the peer
+    /// answers the check so.
+    async fn goes_on(answer: impl FnOnce(&str) -> String) -> bool {
+        let registration = Arc::new(Registration::of(cluster()));
+        let (node, mut peer) = connected(&registration, false).await;
+        let ask = || deadpool_redis::redis::cmd("PING").get_packed_command();
+        let lost = node.wire.send(ask(), Duration::from_millis(10)).await;
+        assert!(lost.unwrap_err().is_timeout());
+        node.wire.check_step(Duration::from_secs(20));
+        let mut said = String::new();
+        while said.matches("PING").count() < 2 || !said.ends_with("\r\n") {
+            let mut buffer = [0; 512];
+            let read = peer.read(&mut buffer).await.unwrap();
+            said += std::str::from_utf8(&buffer[..read]).unwrap();
+        }
+        let token = said.trim_end().rsplit("\r\n").next().unwrap();
+        let token = format!("${}\r\n{token}\r\n", token.len());
+        peer.write_all(answer(&token).as_bytes()).await.unwrap();
+        let after = node.wire.send(ask(), Duration::from_millis(200)).await;
+        after.unwrap_err().is_timeout()
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_lost_an_answer_is_ended() {
+        // What answers the check goes to the first, and what comes then to the check.
+        assert!(!goes_on(|token| format!("{token}+PONG\r\n")).await);
+    }
+
+    #[tokio::test]
+    async fn one_whose_answer_was_late_is_not() {
+        assert!(goes_on(|token| format!("+PONG\r\n{token}")).await);
     }
 }

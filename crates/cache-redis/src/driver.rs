@@ -85,9 +85,9 @@ impl Driver {
         }
     }
 
-    /// Says whether nothing is being sent and all that was sent is answered.
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.out.is_empty() && self.sent.is_empty()
+    /// Says whether all that was sent is answered and nothing waits to be.
+    pub(crate) fn is_at_rest(&self, queue: &Queue) -> bool {
+        self.sent.is_empty() && self.out.is_empty() && self.taken.is_empty() && queue.is_empty()
     }
 
     /// Returns since when it waits for what comes next, if it does.

@@ -72,21 +72,91 @@ impl Drop for UnderWay<'_, '_> {
     }
 }
 
-/// Since when those that were given up wait for something to come.
+/// How long those that were given up have waited for something to come. Time in which nobody waited does not count.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(Mutex<Option<Wait>>);
+pub(crate) struct Waiting(Mutex<Option<Waited>>);
+
+/// Waits that went on from where others ended.
+#[derive(Clone, Copy, Debug)]
+struct Waited {
+    number: u64,
+    heard: u64,
+    until: Instant,
+    sum: Duration,
+}
 
 impl Waiting {
-    /// Notes a wait that was given up, over a connection that is as quiet as when it began. Says whether it has been so for as long as
-    /// the budget, and begins anew then.
+    /// Notes a wait that was given up, over a connection that is as quiet as when it began. Says whether waits have taken as long as
+    /// the budget by now, and begins anew then.
     pub(crate) fn note(&self, wait: Wait, budget: Duration) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let goes_on = |first: &Wait| (first.number, first.heard) == (wait.number, wait.heard);
-        let since = waiting.filter(goes_on).unwrap_or(wait).since;
         let now = Instant::now();
-        let in_vain = now.saturating_duration_since(since) >= budget;
-        let since = if in_vain { now } else { since };
-        *waiting = Some(Wait { since, ..wait });
+        let before = waiting.filter(|before| (before.number, before.heard) == (wait.number, wait.heard));
+        let begin = before.map_or(wait.since, |before| before.until.max(wait.since));
+        let sum = before.map_or(Duration::ZERO, |before| before.sum) + now.saturating_duration_since(begin);
+        let in_vain = sum >= budget;
+        *waiting = Some(Waited {
+            number: wait.number,
+            heard: wait.heard,
+            until: now,
+            sum: if in_vain { Duration::ZERO } else { sum },
+        });
         in_vain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const BUDGET: Duration = Duration::from_millis(100);
+
+    fn wait(heard: u64) -> Wait {
+        Wait {
+            number: 1,
+            heard,
+            since: Instant::now(),
+        }
+    }
+
+    /// Waits so long and gives up.
+    async fn waited(waiting: &Waiting, wait: Wait, millis: u64) -> bool {
+        advance(Duration::from_millis(millis)).await;
+        waiting.note(wait, BUDGET)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_one_after_the_other_are_as_long_as_their_sum() {
+        let waiting = Waiting::default();
+        for _ in 0..2 {
+            assert!(!waited(&waiting, wait(0), 40).await);
+            assert!(!waited(&waiting, wait(0), 40).await);
+            assert!(waited(&waiting, wait(0), 40).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_at_the_same_time_count_once() {
+        let waiting = Waiting::default();
+        let (one, other) = (wait(0), wait(0));
+        assert!(!waited(&waiting, one, 60).await);
+        assert!(!waited(&waiting, other, 0).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_nobody_waits_does_not_count() {
+        let waiting = Waiting::default();
+        assert!(!waited(&waiting, wait(0), 0).await);
+        advance(100 * BUDGET).await;
+        assert!(!waited(&waiting, wait(0), 0).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_in_between_ends_what_was_waited_before() {
+        let waiting = Waiting::default();
+        assert!(!waited(&waiting, wait(0), 90).await);
+        assert!(!waited(&waiting, wait(1), 90).await);
     }
 }

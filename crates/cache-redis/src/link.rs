@@ -88,6 +88,15 @@ impl Link {
         }
     }
 
+    /// Looks in the background whether the answers that come are those to what was asked, after one did not come.
+    pub(crate) fn check_step(&self, limit: Duration) {
+        match self {
+            Self::Node(node) => node.check_step(limit),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.check_step(limit),
+        }
+    }
+
     /// Says what a failure of a request means for this connection.
     pub(crate) fn damage(&self, cause: &RedisError) -> Damage {
         match self {

@@ -76,6 +76,11 @@ impl Queue {
         mem::take(&mut state.weight)
     }
 
+    /// Says whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state().waiting.is_empty()
+    }
+
     /// Throws away what waits and refuses what comes.
     pub(crate) fn end(&self) {
         let mut state = self.state();

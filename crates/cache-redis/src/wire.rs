@@ -3,7 +3,7 @@
 //! arrive after one that came later on the next connection.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -46,6 +46,8 @@ struct Shared {
     queue: Queue,
     driver: Mutex<Option<Driver>>,
     task: OnceLock<AbortHandle>,
+    /// Whether somebody looks whether it is in step.
+    is_checked: AtomicBool,
     /// How often something has come.
     heard: Arc<AtomicU64>,
     /// How often it is held when nothing is under way. Each request under way holds it once more.
@@ -67,6 +69,7 @@ impl Wire {
             queue: Queue::default(),
             driver: Mutex::new(Some(Driver::new(stream, Decoder::new(longest)))),
             task: OnceLock::new(),
+            is_checked: AtomicBool::new(false),
             heard,
             at_rest,
         });
@@ -110,12 +113,8 @@ impl Wire {
 
     /// Waits until all that was sent is answered, for so long, and says whether it is.
     pub(crate) async fn settled(&self, limit: Duration) -> bool {
-        let is_at_rest = match &*self.0.driver() {
-            Some(driver) => driver.is_at_rest(),
-            None => true,
-        };
         // Replies come in order.
-        is_at_rest || self.send(command::ping().packed(), limit).await.is_ok()
+        self.is_at_rest() || self.send(command::ping().packed(), limit).await.is_ok()
     }
 
     /// Says whether it owes an answer for so long.
@@ -126,6 +125,33 @@ impl Wire {
                 .owes_since()
                 .is_some_and(|since| since.elapsed() >= patience),
             None => false,
+        }
+    }
+
+    /// Looks in the background whether what comes answers what was asked, and ends the connection if it does not: where a reply has
+    /// been lost each one after it goes to the caller before. A connection of which all is answered has lost none.
+    pub(crate) fn check_step(&self, limit: Duration) {
+        if self.is_at_rest() || self.0.is_checked.swap(true, Relaxed) {
+            return;
+        }
+        let wire = self.clone();
+        tokio::spawn(async move {
+            let token = fastrand::u64(..).to_string();
+            match wire.send(command::ping_with(token.clone()).packed(), limit).await {
+                Ok(Value::BulkString(answer)) if answer == token.as_bytes() => {}
+                // The server is busy, and says so to everybody.
+                Ok(Value::ServerError(_)) | Err(_) => {}
+                Ok(_) => wire.cut(),
+            }
+            wire.0.is_checked.store(false, Relaxed);
+        });
+    }
+
+    /// Says whether all that was sent is answered.
+    fn is_at_rest(&self) -> bool {
+        match &*self.0.driver() {
+            Some(driver) => driver.is_at_rest(&self.0.queue),
+            None => true,
         }
     }
 

@@ -1,5 +1,5 @@
-//! Replies of the nodes of a Cluster that are not what they sent. The connections are those of the client library, which
-//! does not notice a reply too many or too few: the header of a value does.
+//! Replies of the nodes of a Cluster that are not what they sent: a reply too many or too few goes to another caller, and only the
+//! header of a value tells.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
