@@ -1,5 +1,5 @@
-//! Replies of the nodes of a Cluster that are not what they sent. The connections are those of the client library, which
-//! does not notice a reply too many or too few: the header of a value does.
+//! Replies of the nodes of a Cluster that come twice. The connections are those of the client library, which
+//! does not notice a reply too many: the header of a value does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,18 +19,9 @@ use crate::corrupt::{CALLERS, KEYS, SHORT_BUDGET, call_on, key};
 const RECOVERY: Duration = Duration::from_secs(1);
 
 row!(replies_that_come_twice, doubled);
-row!(replies_that_are_lost, lost);
 
 async fn doubled(column: Column) {
-    corrupted(column, Fault::Duplicate).await;
-}
-
-async fn lost(column: Column) {
-    corrupted(column, Fault::Swallow).await;
-}
-
-async fn corrupted(column: Column, fault: Fault) {
-    harmed(fault, |cache, caller| call_on(column, cache, caller)).await;
+    doubling(|cache, caller| call_on(column, cache, caller)).await;
 }
 
 /// Each value names its key, so one of another key would show.
@@ -39,7 +30,7 @@ fn thousands_of_gets_whose_replies_come_twice_find_no_value_of_another_key() {
     const GETS: usize = 1_000;
     crate::cell::run(async {
         let found = Arc::new(AtomicUsize::new(0));
-        let rejected = harmed(Fault::Duplicate, |cache, caller| {
+        let rejected = doubling(|cache, caller| {
             let found = Arc::clone(&found);
             async move {
                 for n in 0..GETS {
@@ -58,9 +49,9 @@ fn thousands_of_gets_whose_replies_come_twice_find_no_value_of_another_key() {
     });
 }
 
-/// Lets callers share the connections to a Cluster whose replies are harmed now and then, and returns how many values were not
+/// Lets callers share the connections to a Cluster whose replies come twice now and then, and returns how many values were not
 /// what they must be.
-async fn harmed<C>(fault: Fault, calls: impl Fn(Cache, usize) -> C) -> u64
+async fn doubling<C>(calls: impl Fn(Cache, usize) -> C) -> u64
 where
     C: Future<Output = ()> + Send + 'static,
 {
@@ -90,7 +81,7 @@ where
     };
     let gone_before = gone();
     for proxy in &proxies {
-        proxy.harm(Direction::Replies, fault, When::OneIn(20));
+        proxy.harm(Direction::Replies, Fault::Duplicate, When::OneIn(20));
     }
     let mut callers: JoinSet<()> = (0..CALLERS).map(|caller| calls(cache.clone(), caller)).collect();
     while let Some(caller) = callers.join_next().await {
