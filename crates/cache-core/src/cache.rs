@@ -110,7 +110,8 @@ impl Cache {
     /// instead, which on a memory hit allocates and copies nothing.
     ///
     /// Where a backend keeps objects, as the memory does, each read as another type than the stored one encodes the object and
-    /// decodes it anew: what it made is not kept. A value that was stored [`encoded`](crate::Value::encoded) spares it the encoding.
+    /// decodes it anew: what it made is not kept. A value that was stored
+    /// [`encoded`](crate::Value::encoded) spares it the encoding.
     ///
     /// # Errors
     /// [`EmptyKey`](crate::ErrorKind::EmptyKey), [`KeyTooLong`](crate::ErrorKind::KeyTooLong);
