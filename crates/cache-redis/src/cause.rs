@@ -6,6 +6,9 @@ use std::fmt;
 
 use deadpool_redis::redis::{self, RedisError};
 
+#[cfg(feature = "cluster")]
+use crate::failure::{TOO_MANY_CLIENTS, is_turned_away};
+
 /// The words of a cause that may be shown.
 pub(crate) struct Cause(String);
 
@@ -28,6 +31,26 @@ impl Cause {
         };
         let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
         Self(text.chars().take(LONGEST_CAUSE).map(printable).collect())
+    }
+}
+
+/// Takes out of a failure to connect to a node of a Cluster what the node says, which may quote a password: the client library logs
+/// the failure, and puts it into the text of its own. The code stays, and what [`failure::of`](crate::failure::of) looks for.
+#[cfg(feature = "cluster")]
+pub(crate) fn without_words(cause: RedisError) -> RedisError {
+    use redis::ErrorKind as Kind;
+
+    const REFUSED: &str = "the node refused the connection";
+    let detail = cause.detail().unwrap_or_default();
+    match cause.kind() {
+        Kind::Io if is_turned_away(&cause) => (Kind::Io, REFUSED, TOO_MANY_CLIENTS.to_owned()).into(),
+        Kind::Server(_) if detail.starts_with("unknown command") && detail.contains("HELLO") => {
+            (Kind::RESP3NotSupported, REFUSED).into()
+        }
+        Kind::Extension => redis::make_extension_error(cause.code().unwrap_or_default().to_owned(), None),
+        kind @ Kind::Server(_) => (kind, REFUSED, cause.code().unwrap_or_default().to_owned()).into(),
+        Kind::Io => cause,
+        kind => (kind, REFUSED).into(),
     }
 }
 

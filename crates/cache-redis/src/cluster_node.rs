@@ -22,7 +22,7 @@ use deadpool_redis::redis::{
 };
 use futures_util::future::join_all;
 
-use crate::failure;
+use crate::cause;
 use crate::link::within;
 use crate::transport::{self, Security};
 use crate::wire::{WeakWire, Wire};
@@ -227,7 +227,7 @@ impl NodeWires {
             .await
         };
         let wire = within(cluster.connect_limit, Box::pin(connect)).await;
-        let wire = wire.map_err(failure::without_words)?;
+        let wire = wire.map_err(cause::without_words)?;
         self.keep(&wire);
         let limit = cluster.limit;
         Ok(NodeConnection { wire, limit })

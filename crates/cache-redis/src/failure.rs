@@ -110,27 +110,8 @@ pub(crate) const TOO_MANY_CLIENTS: &str = "max number of clients";
 const NO_CLIENT_MORE: &str =
     "the server has as many clients as it takes; raise its maxclients or use fewer connections";
 
-/// Takes out of a failure to connect to a node of a Cluster what the node says, which may quote a password: the client library logs
-/// the failure, and puts it into the text of its own. The code stays, and what [`of`] looks for.
-#[cfg(feature = "cluster")]
-pub(crate) fn without_words(cause: RedisError) -> RedisError {
-    use redis::ErrorKind as Kind;
-    const REFUSED: &str = "the node refused the connection";
-    let detail = cause.detail().unwrap_or_default();
-    match cause.kind() {
-        Kind::Io if is_turned_away(&cause) => (Kind::Io, REFUSED, TOO_MANY_CLIENTS.to_owned()).into(),
-        Kind::Server(_) if detail.starts_with("unknown command") && detail.contains("HELLO") => {
-            (Kind::RESP3NotSupported, REFUSED).into()
-        }
-        Kind::Extension => redis::make_extension_error(cause.code().unwrap_or_default().to_owned(), None),
-        kind @ Kind::Server(_) => (kind, REFUSED, cause.code().unwrap_or_default().to_owned()).into(),
-        Kind::Io => cause,
-        kind => (kind, REFUSED).into(),
-    }
-}
-
 /// Says whether the stream of the connection ended with that word of the server.
-fn is_turned_away(cause: &RedisError) -> bool {
+pub(crate) fn is_turned_away(cause: &RedisError) -> bool {
     cause
         .source()
         .is_some_and(|word| word.to_string() == TOO_MANY_CLIENTS)
