@@ -76,13 +76,31 @@ impl Drop for UnderWay<'_, '_> {
 #[derive(Debug, Default)]
 pub(crate) struct Waiting(Mutex<Option<Waited>>);
 
-/// Waits that went on from where others ended.
+/// Waits over a connection that has been quiet since the first of them.
 #[derive(Clone, Copy, Debug)]
 struct Waited {
     number: u64,
     heard: u64,
+    /// How long those took that ended before the latest began.
+    before: Duration,
+    /// Without a pause somebody has waited from here to there.
+    from: Instant,
     until: Instant,
-    sum: Duration,
+    /// What was before this has been told.
+    told: Option<Instant>,
+}
+
+impl Waited {
+    fn first(wait: Wait) -> Self {
+        Self {
+            number: wait.number,
+            heard: wait.heard,
+            before: Duration::ZERO,
+            from: wait.since,
+            until: wait.since,
+            told: None,
+        }
+    }
 }
 
 impl Waiting {
@@ -90,17 +108,24 @@ impl Waiting {
     /// the budget by now, and begins anew then.
     pub(crate) fn note(&self, wait: Wait, budget: Duration) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let before = waiting.filter(|before| (before.number, before.heard) == (wait.number, wait.heard));
-        let begin = before.map_or(wait.since, |before| before.until.max(wait.since));
-        let sum = before.map_or(Duration::ZERO, |before| before.sum) + now.saturating_duration_since(begin);
-        let in_vain = sum >= budget;
-        *waiting = Some(Waited {
-            number: wait.number,
-            heard: wait.heard,
-            until: now,
-            sum: if in_vain { Duration::ZERO } else { sum },
-        });
+        let goes_on = |before: &Waited| (before.number, before.heard) == (wait.number, wait.heard);
+        let mut waited = waiting.filter(goes_on).unwrap_or_else(|| Waited::first(wait));
+        if wait.since > waited.until {
+            waited.before += waited.until.saturating_duration_since(waited.from);
+            waited.from = wait.since;
+        } else {
+            let from = waited.from.min(wait.since);
+            waited.from = waited.told.map_or(from, |told| told.max(from));
+        }
+        waited.until = Instant::now();
+        let took = waited.before + waited.until.saturating_duration_since(waited.from);
+        let in_vain = took >= budget;
+        if in_vain {
+            waited.before = Duration::ZERO;
+            waited.from = waited.until;
+            waited.told = Some(waited.until);
+        }
+        *waiting = Some(waited);
         in_vain
     }
 }
@@ -143,6 +168,25 @@ mod tests {
         let (one, other) = (wait(0), wait(0));
         assert!(!waited(&waiting, one, 60).await);
         assert!(!waited(&waiting, other, 0).await);
+    }
+
+    /// A short one that ends just before does not take the long one's time away.
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_counts_whole_though_a_short_one_ended_during_it() {
+        let waiting = Waiting::default();
+        let long = wait(0);
+        advance(Duration::from_millis(99)).await;
+        assert!(!waited(&waiting, wait(0), 0).await);
+        assert!(waited(&waiting, long, 1).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_that_was_told_is_not_told_again() {
+        let waiting = Waiting::default();
+        let (one, other) = (wait(0), wait(0));
+        assert!(waited(&waiting, one, 100).await);
+        assert!(!waited(&waiting, other, 50).await);
+        assert!(waited(&waiting, wait(0), 50).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -85,7 +85,9 @@ impl Slot {
 
     /// Puts a new connection in the place of what is there.
     pub(crate) fn hold(&mut self, pooled: Pooled) {
-        self.discard();
+        if let Some(silent) = self.take() {
+            silent.give_up();
+        }
         self.number += 1;
         self.ready.store(Some(Arc::new(Leased {
             link: Link::clone(&pooled),
@@ -98,10 +100,15 @@ impl Slot {
     /// Takes the connection out of the pool for good. It ends before there is another one: what a caller has given up does
     /// not arrive behind what comes later.
     pub(crate) fn discard(&mut self) {
-        self.ready.store(None);
-        if let Some(pooled) = self.pooled.take() {
-            Object::take(pooled).give_up();
+        if let Some(pooled) = self.take() {
+            pooled.cut();
         }
+    }
+
+    /// Takes the connection out of the pool for the next one.
+    fn take(&mut self) -> Option<Link> {
+        self.ready.store(None);
+        self.pooled.take().map(Object::take)
     }
 
     /// Begins an attempt to connect and returns its number.

@@ -56,8 +56,8 @@ impl Link {
         }
     }
 
-    /// Ends the connection, which others use too: now, or on a Cluster where a node is silent. Who waits for another node gets its
-    /// answer.
+    /// Ends the connection that did not answer, which others use too. On a Cluster those to the nodes that are silent: who waits for
+    /// another node gets its answer.
     pub(crate) fn give_up(&self) {
         match self {
             Self::Node(node) => node.cut(),

@@ -134,17 +134,30 @@ impl Wire {
         if self.is_at_rest() || self.0.is_checked.swap(true, Relaxed) {
             return;
         }
-        let wire = self.clone();
+        let checked = Checked(Arc::downgrade(&self.0));
+        // Two, since the reply to the last request is the one that is missing: the first of them gets that to the second then.
+        let [(asked, first), (_, second)] = [(); 2].map(|()| self.ping());
         tokio::spawn(async move {
-            let token = fastrand::u64(..).to_string();
-            match wire.send(command::ping_with(token.clone()).packed(), limit).await {
-                Ok(Value::BulkString(answer)) if answer == token.as_bytes() => {}
+            let reply = within(limit, answer(first)).await;
+            drop(second);
+            let is_out_of_step = match reply {
+                Ok(Value::BulkString(answer)) => answer != asked.as_bytes(),
                 // The server is busy, and says so to everybody.
-                Ok(Value::ServerError(_)) | Err(_) => {}
-                Ok(_) => wire.cut(),
+                Ok(Value::ServerError(_)) | Err(_) => false,
+                Ok(_) => true,
+            };
+            if is_out_of_step && let Some(shared) = checked.0.upgrade() {
+                shared.end();
             }
-            wire.0.is_checked.store(false, Relaxed);
         });
+    }
+
+    /// Sends a question that nobody else asks, and returns it with what gets the answer.
+    fn ping(&self) -> (String, oneshot::Receiver<RedisResult<Value>>) {
+        let token = fastrand::u64(..).to_string();
+        let (sender, receiver) = oneshot::channel();
+        self.push(command::ping_with(token.clone()).packed(), Caller::One(sender));
+        (token, receiver)
     }
 
     /// Says whether all that was sent is answered.
@@ -169,6 +182,17 @@ impl Wire {
     /// Ends the connection for all who use it, now: when this returns, nothing that was not sent will be.
     pub(crate) fn cut(&self) {
         self.0.end();
+    }
+}
+
+/// A check under way, which keeps nothing of the connection. However it ends, there may be another one.
+struct Checked(Weak<Shared>);
+
+impl Drop for Checked {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.is_checked.store(false, Relaxed);
+        }
     }
 }
 
