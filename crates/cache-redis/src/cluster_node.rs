@@ -376,7 +376,7 @@ mod tests {
             if let ["PING", len, token] = ping
                 && len.starts_with('$')
             {
-                answers += &format!("{len}\r\n{token}\r\n");
+                answers.extend([len, "\r\n", token, "\r\n"]);
             }
         }
         peer.write_all(answers.as_bytes()).await.unwrap();
