@@ -103,21 +103,15 @@ impl ClusterConnection {
         self.routes.req_packed_commands(commands, 0, count).await
     }
 
-    /// Ends the connections to the nodes for all who use them, now: when this returns, nothing is sent that callers who have gone did
-    /// not see sent. For those who are there the client library tries again, over new ones.
+    /// Ends the connections to the nodes for all who use them, now: when this returns, nothing more is sent over them. For callers that
+    /// are still there the client library tries again, over new ones; for those that have gone it does not.
     pub(crate) fn cut(&self) {
         self.registration.nodes.wires().for_each(|wire| wire.cut());
     }
 
     /// Ends those to the nodes that say nothing. The others may have answers on their way.
     pub(crate) fn cut_silent(&self) {
-        let patience = self.registration.nodes.cluster.patience;
-        let silent = self
-            .registration
-            .nodes
-            .wires()
-            .filter(|wire| wire.is_silent(patience));
-        silent.for_each(|wire| wire.cut());
+        self.registration.nodes.cut_silent();
     }
 
     /// Waits until all that was sent is answered, for so long, and ends the connections to the nodes that do not answer.
@@ -212,6 +206,12 @@ impl NodeWires {
         let mut wires = locked(&self.wires);
         wires.retain(WeakWire::is_there);
         wires.push(wire.downgrade());
+    }
+
+    fn cut_silent(&self) {
+        let patience = self.cluster.patience;
+        let silent = self.wires().filter(|wire| wire.is_silent(patience));
+        silent.for_each(|wire| wire.cut());
     }
 
     async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {
@@ -318,48 +318,40 @@ mod tests {
         assert!(find(None).is_none() && find(Some("user")).is_none());
     }
 
-    /// Makes a connection to a peer that answers what comes first, or nothing.
-    async fn connected(registration: &Registration, answers: bool) -> (NodeConnection, TcpStream) {
+    async fn connected(registration: &Registration) -> (NodeConnection, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let address = ConnectionAddr::Tcp("127.0.0.1".to_owned(), port);
         let node = registration.nodes.connect(&address).await.unwrap();
-        let mut peer = listener.accept().await.unwrap().0;
-        if answers {
-            peer.write_all(b"+PONG\r\n").await.unwrap();
-        }
-        (node, peer)
+        (node, listener.accept().await.unwrap().0)
     }
 
     #[tokio::test]
-    async fn who_waits_for_a_node_that_is_silent_learns_of_its_end_and_who_waits_for_another_gets_its_answer()
-    {
-        let registration = Arc::new(Registration::of(cluster()));
+    async fn who_waits_for_a_node_that_is_silent_learns_of_its_end_and_another_goes_on() {
+        let registration = Registration::of(cluster());
         let command = deadpool_redis::redis::cmd("PING");
-        let (mut silent, _peer) = connected(&registration, false).await;
-        let (mut well, _other) = connected(&registration, true).await;
-        assert_eq!(
-            well.req_packed_command(&command).await.unwrap(),
-            Value::SimpleString("PONG".to_owned())
-        );
-        let waits = silent.req_packed_command(&command);
+        let (mut silent, _peer) = connected(&registration).await;
+        let (mut well, mut other) = connected(&registration).await;
         let cut = async {
             tokio::task::yield_now().await;
-            let silent = registration
-                .nodes
-                .wires()
-                .filter(|wire| wire.is_silent(Duration::ZERO));
-            assert_eq!(silent.map(|wire| wire.cut()).count(), 1);
+            registration.nodes.cut_silent();
         };
-        let (answer, ()) = tokio::join!(waits, cut);
+        let (answer, ()) = tokio::join!(silent.req_packed_command(&command), cut);
         assert!(answer.unwrap_err().is_connection_dropped());
+        let answers = async {
+            let mut said = [0; 512];
+            assert!(other.read(&mut said).await.unwrap() > 0);
+            other.write_all(b"+PONG\r\n").await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(well.req_packed_command(&command), answers);
+        assert_eq!(answer.unwrap(), Value::SimpleString("PONG".to_owned()));
     }
 
     /// Leaves a request without an answer, has it checked what comes, and says whether the connection is used on: the peer says this
     /// before it answers the check.
     async fn goes_on(before: &str) -> bool {
-        let registration = Arc::new(Registration::of(cluster()));
-        let (node, mut peer) = connected(&registration, false).await;
+        let registration = Registration::of(cluster());
+        let (node, mut peer) = connected(&registration).await;
         let ask = || deadpool_redis::redis::cmd("PING").get_packed_command();
         let lost = node.wire.send(ask(), Duration::from_millis(10)).await;
         assert!(lost.unwrap_err().is_timeout());
