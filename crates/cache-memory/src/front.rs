@@ -4,7 +4,7 @@
 //! A thread remembers a value without holding it, and only as long as nobody has changed the entry ([`Changes`]). So a
 //! read from here is as good as one from moka, and what is removed is dropped.
 //!
-//! It takes some 80 KB for each cache that a thread reads often, and the room of up to 512 objects of at most 1 KiB that
+//! It takes some 160 KB for each cache that a thread reads often, and the room of up to 1,024 objects of at most 1 KiB that
 //! were dropped and not yet forgotten. A cache that takes the seat of one that is gone gives both back.
 
 use std::cell::RefCell;
@@ -16,8 +16,10 @@ use crate::changes::{Changes, Moment};
 use crate::name::Sought;
 use crate::stored::{Life, Stored};
 
-/// How many entries a thread remembers of one cache, each in its own place by its hash.
-const PLACES: usize = 512;
+/// How many entries a thread remembers of one cache at most, each in its own place by its hash.
+///
+/// Of a cache that holds fewer it has about as many places as there are entries.
+const MOST_PLACES: u64 = 1_024;
 /// A thread that reads a cache less often than this does not remember anything: it would pay for room that it does not
 /// use.
 const FIRST_READS: u64 = 32;
@@ -33,6 +35,8 @@ pub(crate) struct Fronts {
     id: u64,
     /// Which one of the caches that live now.
     seat: usize,
+    /// How many entries each thread remembers, a power of two.
+    places: usize,
 }
 
 /// What one read learns of the front.
@@ -50,16 +54,20 @@ pub(crate) enum Look {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
     moment: Moment,
+    /// The reads of this thread at that time.
     reads: u64,
-    inserted: u64,
+    /// The uses that the policy had heard of, from this thread or as new entries of all.
+    told: u64,
 }
 
-/// How much of a use may be told late.
+/// How late the policy may hear of a use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lag {
-    /// So many reads of this thread, and as many new entries of all, may come between a use and the last one that the
-    /// policy was told of.
-    pub(crate) most: u64,
+    /// It may hear of so many others first, since so many entries at most come to lie before this one.
+    pub(crate) told: u64,
+    /// So many reads of this thread may come first. This matters where all of them find what the thread remembers, while
+    /// other threads tell the policy of other entries.
+    pub(crate) reads: u64,
     /// How many entries were ever stored.
     pub(crate) inserted: u64,
 }
@@ -68,6 +76,8 @@ pub(crate) struct Lag {
 struct Front {
     id: u64,
     reads: u64,
+    /// How many of the reads told the policy of a use.
+    told: u64,
     places: Box<[Place]>,
 }
 
@@ -106,20 +116,28 @@ struct Seats {
 }
 
 impl Fronts {
-    pub(crate) fn new() -> Self {
+    /// Takes a place for a cache of so many entries.
+    pub(crate) fn new(max_items: Option<u64>) -> Self {
+        let places = max_items.map_or(MOST_PLACES, |items| {
+            items.clamp(1, MOST_PLACES).next_power_of_two()
+        });
         let mut seats = SEATS.lock().unwrap_or_else(PoisonError::into_inner);
         seats.ids += 1;
         let seat = seats.left.pop().unwrap_or_else(|| {
             seats.taken += 1;
             seats.taken - 1
         });
-        Self { id: seats.ids, seat }
+        Self {
+            id: seats.ids,
+            seat,
+            places: usize::try_from(places).unwrap_or(1),
+        }
     }
 
     /// Looks for an entry among what this thread remembers.
     #[inline]
     pub(crate) fn look(&self, sought: Sought<'_>, changes: &Changes, lag: impl FnOnce() -> Lag) -> Look {
-        self.mine(|front| front.look(sought, changes, lag))
+        self.mine(|front| front.look(sought, changes, self.places, lag))
             .unwrap_or(Look::Unknown)
     }
 
@@ -170,50 +188,61 @@ impl Front {
         Self {
             id,
             reads: 0,
+            told: 0,
             places: Box::default(),
         }
     }
 
     #[inline]
-    fn look(&mut self, sought: Sought<'_>, changes: &Changes, lag: impl FnOnce() -> Lag) -> Look {
+    fn look(
+        &mut self,
+        sought: Sought<'_>,
+        changes: &Changes,
+        places: usize,
+        lag: impl FnOnce() -> Lag,
+    ) -> Look {
         self.reads += 1;
         let Some(place) = place(&mut self.places, sought) else {
-            self.begin();
+            self.begin(places);
             return Look::Unknown;
         };
+        self.told += 1;
         if sought.key.len() > LONGEST_KEY {
             return Look::Unknown;
         }
-        match &place.remembered {
+        let told = match &place.remembered {
             Some(remembered) if remembered.is(sought) => {
                 place.next = 0;
                 let lag = lag();
-                if remembered.is_told(self.reads, lag)
+                let told = self.told + lag.inserted;
+                if remembered.asked.is_recent(self.reads, told, lag)
                     && !changes.since(sought.hash, remembered.asked.moment)
                     && let Some(value) = remembered.value.upgrade()
                 {
+                    self.told -= 1;
                     let life = remembered.life;
                     return Look::Found(Stored { value, life });
                 }
-                ask(sought, self.reads, changes, lag)
+                told
             }
-            _ if place.next == sought.hash => ask(sought, self.reads, changes, lag()),
+            _ if place.next == sought.hash => self.told + lag().inserted,
             _ => {
                 place.next = sought.hash;
-                Look::Unknown
+                return Look::Unknown;
             }
-        }
+        };
+        ask(sought, changes, self.reads, told)
     }
 
     /// Makes room once the thread has read often enough.
     #[cold]
-    fn begin(&mut self) {
+    fn begin(&mut self, places: usize) {
         if self.reads >= FIRST_READS {
             let place = || Place {
                 remembered: None,
                 next: 0,
             };
-            self.places = (0..PLACES).map(|_| place()).collect();
+            self.places = (0..places).map(|_| place()).collect();
         }
     }
 
@@ -257,30 +286,28 @@ impl Remembered {
     fn is(&self, sought: Sought<'_>) -> bool {
         self.hash == sought.hash && self.key.get(..usize::from(self.length)) == Some(sought.key.as_bytes())
     }
+}
 
-    /// Says whether the policy has heard of a use of this entry a short while ago.
+impl Asked {
+    /// Says whether it is not too long ago.
     #[inline]
-    fn is_told(&self, reads: u64, lag: Lag) -> bool {
-        reads - self.asked.reads <= lag.most && lag.inserted - self.asked.inserted <= lag.most
+    fn is_recent(&self, reads: u64, told: u64, lag: Lag) -> bool {
+        told - self.told <= lag.told && reads - self.reads <= lag.reads
     }
 }
 
 /// Notes when moka is asked, unless a change is under way.
 #[inline]
-fn ask(sought: Sought<'_>, reads: u64, changes: &Changes, lag: Lag) -> Look {
-    changes.now(sought.hash).map_or(Look::Unknown, |moment| {
-        Look::Asked(Asked {
-            moment,
-            reads,
-            inserted: lag.inserted,
-        })
-    })
+fn ask(sought: Sought<'_>, changes: &Changes, reads: u64, told: u64) -> Look {
+    changes
+        .now(sought.hash)
+        .map_or(Look::Unknown, |moment| Look::Asked(Asked { moment, reads, told }))
 }
 
 #[inline]
 fn place<'a>(places: &'a mut [Place], sought: Sought<'_>) -> Option<&'a mut Place> {
-    // The lower bits choose the cell of the changes, so others choose the place.
-    let at = usize::try_from(sought.hash >> 32).unwrap_or_default() % PLACES;
+    // The lower bits choose the cell of the changes, so others choose the place. Their number is a power of two.
+    let at = usize::try_from(sought.hash >> 32).unwrap_or_default() & places.len().wrapping_sub(1);
     places.get_mut(at)
 }
 
@@ -292,8 +319,10 @@ mod tests {
     use crate::ages::Age;
     use crate::deadlines::Slot;
 
+    const PLACES: usize = 512;
     const LAG: Lag = Lag {
-        most: 1_000,
+        told: 1_000,
+        reads: 1_000,
         inserted: 0,
     };
 
@@ -301,10 +330,10 @@ mod tests {
     fn front() -> (Front, Changes) {
         let mut front = Front::of(1);
         for _ in 0..FIRST_READS {
-            front.begin();
+            front.begin(PLACES);
             front.reads += 1;
         }
-        front.begin();
+        front.begin(PLACES);
         (front, Changes::new(1))
     }
 
@@ -324,14 +353,14 @@ mod tests {
     /// Reads an entry from moka until it is asked for to be remembered.
     fn read(front: &mut Front, changes: &Changes, sought: Sought<'_>, stored: &Stored) {
         for _ in 0..2 {
-            if let Look::Asked(asked) = front.look(sought, changes, || LAG) {
+            if let Look::Asked(asked) = front.look(sought, changes, PLACES, || LAG) {
                 front.remember(sought, asked, stored);
             }
         }
     }
 
     fn is_remembered(front: &mut Front, changes: &Changes, sought: Sought<'_>) -> bool {
-        matches!(front.look(sought, changes, || LAG), Look::Found(_))
+        matches!(front.look(sought, changes, PLACES, || LAG), Look::Found(_))
     }
 
     #[test]
@@ -357,5 +386,12 @@ mod tests {
         read(&mut front, &changes, other, &larger);
         assert!(!is_remembered(&mut front, &changes, other));
         assert!(is_remembered(&mut front, &changes, one));
+    }
+
+    #[test]
+    fn of_a_small_cache_a_thread_has_about_as_many_places_as_there_are_entries() {
+        let places = |max_items| Fronts::new(max_items).places;
+        let counts = [Some(16), Some(100), Some(1_024), Some(u64::MAX), None].map(places);
+        assert_eq!(counts, [16, 128, 1_024, 1_024, 1_024]);
     }
 }

@@ -18,11 +18,12 @@
 //! # What least recently used means here
 //!
 //! - A write that may evict takes effect on the policy before it returns, and so does a read of an entry that the thread
-//!   has not read for a while. Of an entry that a thread reads again and again the policy hears once in a 16th of the
-//!   limit: at a limit of 10,000 entries, after 625 reads of that thread or 625 new entries, whichever comes first.
+//!   has not read for a while. Of an entry that a thread reads again and again the policy hears anew once it has heard of a
+//!   16th of the limit of other uses: at a limit of 10,000 entries, of 625 new entries and reads of that thread that it did
+//!   not answer from [what it remembers](#what-a-thread-remembers).
 //! - So where one thread calls, eviction is exact below a limit of 16, and exact to a 16th of the limit above: at the
-//!   limit a new key evicts a live entry, and one that was used before it stays only if no more than so many reads and so
-//!   many new entries lie between the two uses. With a limit by weight it is exact.
+//!   limit a new key evicts a live entry, and of the entries that were used before it no more than so many stay. None goes
+//!   before fifteen 16ths of the limit of others were used after it. With a limit by weight it is exact.
 //! - If there is no limit, or the limit is 2,048 or more and at least 1,024 places are free, the policy hears of up to 64
 //!   writes at once. The order of use may then be off by as many calls, and a value that was written over is dropped with
 //!   the next of these batches or by the next maintenance, not at once.
@@ -34,8 +35,8 @@
 //!   show the entry, and takes that for one.
 //! - Where many threads call, which entry is the least recently used is approximate: reads reach the policy through a bounded
 //!   queue, and one that finds it full is not recorded; an entry that one thread reads again and again may go when another
-//!   thread reads nearly all others in between. The limit is not approximate: live entries exceed it by at most the number
-//!   of writes that run at the moment.
+//!   thread reads nearly all others in between, unless that one has meanwhile read as often as the limit is high.
+//!   The limit is not approximate: live entries exceed it by at most the number of writes that run at the moment.
 //!
 //! # What TinyLFU means here
 //!
@@ -52,8 +53,8 @@
 //! # What a thread remembers
 //!
 //! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread notes
-//! a cache at its first read, in a few words, and takes some 80 KB for it at the 32nd, once each. It holds no value: a value that
-//! is removed is dropped. But the room of its object (at most 1 KiB each, 512 at most) is given back only when the thread
+//! a cache at its first read, in a few words, and takes some 160 KB for it at the 32nd, once each. It holds no value: a value that
+//! is removed is dropped. But the room of its object (at most 1 KiB each, 1,024 at most) is given back only when the thread
 //! remembers another entry in its place, or when another cache takes the place of this one in the thread.
 //!
 //! [moka]: https://docs.rs/moka

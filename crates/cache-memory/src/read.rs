@@ -84,8 +84,11 @@ impl Store {
     /// Returns how late the policy may be told of a use.
     #[inline]
     fn lag(&self) -> Lag {
-        let most = self.max_items.map_or(u64::MAX, |items| items / LAG);
-        let inserted = self.ledger.inserted();
-        Lag { most, inserted }
+        let reads = self.max_items.unwrap_or(u64::MAX);
+        Lag {
+            told: reads / LAG,
+            reads,
+            inserted: self.ledger.inserted(),
+        }
     }
 }

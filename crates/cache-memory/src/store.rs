@@ -108,7 +108,7 @@ impl Store {
             written: AtomicU64::new(0),
             settled: AtomicU64::new(0),
             changes,
-            fronts: Self::remembers(config).then(Fronts::new),
+            fronts: Self::remembers(config).then(|| Fronts::new(max_items)),
             weigher: config.max_weight.as_ref().map(|(_, weigher)| weigher.clone()),
             hidden_matter: config.policy == EvictionPolicy::TinyLfu && max_items.or(max_weight).is_some(),
             max_items,

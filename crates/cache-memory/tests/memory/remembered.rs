@@ -166,26 +166,71 @@ async fn a_value_that_counts_up_is_never_read_to_count_down() {
     }
 }
 
+/// Reads and writes without a runtime, for tests that say which thread calls.
+#[derive(Clone, Copy)]
+struct OnThread<'a>(&'a Cache);
+
+impl OnThread<'_> {
+    fn set(self, number: u64) {
+        let key = number.to_string();
+        let set = self.0.set(&key, number).into_future();
+        set.into_ready().unwrap().unwrap();
+    }
+
+    fn read(self, number: u64) {
+        let key = number.to_string();
+        let found = self.0.get::<u64>(&key).into_future();
+        assert_eq!(found.into_ready().unwrap().unwrap(), Some(number));
+    }
+
+    /// Reads a key until this thread remembers it.
+    fn read_again_and_again(self, number: u64) {
+        (0..100).for_each(|_| self.read(number));
+    }
+}
+
 /// A use by one thread counts although others store without end.
 #[test]
 fn an_entry_that_one_thread_reads_is_not_evicted_by_the_entries_of_another() {
     let cache = setup_without_thread(|builder| builder.max_items(640)).cache;
-    let wait = |future: cache_core::CacheFuture<'_, Option<u64>>| future.into_ready().unwrap().unwrap();
-    let get = |key| wait(std::future::IntoFuture::into_future(cache.get::<u64>(key)));
-    let set = |key: &str, value: u64| {
-        let set = std::future::IntoFuture::into_future(cache.set(key, value));
-        set.into_ready().unwrap().unwrap();
-    };
-    set("hot", 7);
-    for _ in 0..100 {
-        assert_eq!(get("hot"), Some(7));
-    }
-    for round in 0..100_u64 {
+    let cache = OnThread(&cache);
+    cache.set(0);
+    cache.read_again_and_again(0);
+    for round in 0..100 {
         std::thread::scope(|scope| {
-            scope.spawn(|| (0..300).for_each(|n| set(&format!("{round}-{n}"), n)));
+            scope.spawn(|| (1..=300).for_each(|n| cache.set(round * 300 + n)));
         });
-        assert_eq!(get("hot"), Some(7), "round {round}");
+        cache.read(0);
     }
+}
+
+/// A use of what the thread remembers does not count at once, but counts after a 16th of the limit of others.
+#[test]
+fn the_policy_hears_of_an_entry_anew_once_it_has_heard_of_a_16th_of_the_limit_of_others() {
+    let cache = setup_without_thread(|builder| builder.max_items(64)).cache;
+    let cache = OnThread(&cache);
+    (0..64).for_each(|n| cache.set(n));
+    cache.read_again_and_again(0);
+    (1..=4).for_each(|n| cache.read(n));
+    cache.read(0);
+    (5..64).for_each(|n| cache.read(n));
+    cache.set(64);
+    cache.read(0);
+}
+
+/// What another thread reads this one does not know of, so it tells its own uses after so many of them at the latest.
+#[test]
+fn an_entry_that_one_thread_reads_as_often_as_the_limit_stays_though_another_reads_all_others() {
+    let cache = setup_without_thread(|builder| builder.max_items(64)).cache;
+    let cache = OnThread(&cache);
+    (0..64).for_each(|n| cache.set(n));
+    cache.read_again_and_again(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| (1..64).for_each(|n| cache.read(n)));
+    });
+    (0..=64).for_each(|_| cache.read(0));
+    cache.set(64);
+    cache.read(0);
 }
 
 /// The policy that counts uses hears of each.
