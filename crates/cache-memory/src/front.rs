@@ -8,12 +8,12 @@
 //! were dropped and not yet forgotten. A cache that takes the seat of one that is gone gives both back.
 
 use std::cell::RefCell;
-use std::sync::{Mutex, PoisonError};
 
 use cache_core::WeakValue;
 
 use crate::changes::{Changes, Moment};
 use crate::name::Sought;
+use crate::seat::Seat;
 use crate::stored::{Life, Stored};
 
 /// How many entries a thread remembers of one cache at most, each in its own place by its hash.
@@ -31,10 +31,7 @@ const LARGEST_OBJECT: usize = 1_024;
 /// The place of one cache in what each thread remembers.
 #[derive(Debug)]
 pub(crate) struct Fronts {
-    /// No two caches of a process ever have the same.
-    id: u64,
-    /// Which one of the caches that live now.
-    seat: usize,
+    seat: Seat,
     /// How many entries each thread remembers, a power of two.
     places: usize,
 }
@@ -103,33 +100,14 @@ thread_local! {
     static FRONTS: RefCell<Vec<Front>> = const { RefCell::new(Vec::new()) };
 }
 
-static SEATS: Mutex<Seats> = Mutex::new(Seats {
-    left: Vec::new(),
-    taken: 0,
-    ids: 0,
-});
-
-struct Seats {
-    left: Vec<usize>,
-    taken: usize,
-    ids: u64,
-}
-
 impl Fronts {
     /// Takes a place for a cache of so many entries.
     pub(crate) fn new(max_items: Option<u64>) -> Self {
         let places = max_items.map_or(MOST_PLACES, |items| {
             items.clamp(1, MOST_PLACES).next_power_of_two()
         });
-        let mut seats = SEATS.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.ids += 1;
-        let seat = seats.left.pop().unwrap_or_else(|| {
-            seats.taken += 1;
-            seats.taken - 1
-        });
         Self {
-            id: seats.ids,
-            seat,
+            seat: Seat::take(),
             places: usize::try_from(places).unwrap_or(1),
         }
     }
@@ -154,8 +132,8 @@ impl Fronts {
         FRONTS
             .try_with(|fronts| {
                 let mut fronts = fronts.try_borrow_mut().ok()?;
-                match fronts.get_mut(self.seat) {
-                    Some(front) if front.id == self.id => Some(run(front)),
+                match fronts.get_mut(self.seat.at) {
+                    Some(front) if front.id == self.seat.id => Some(run(front)),
                     _ => {
                         self.sit_down(&mut fronts);
                         None
@@ -169,17 +147,10 @@ impl Fronts {
     /// Takes the seat of this cache among what this thread remembers; a cache that had it before is gone.
     #[cold]
     fn sit_down(&self, fronts: &mut Vec<Front>) {
-        while fronts.len() <= self.seat {
+        while fronts.len() <= self.seat.at {
             fronts.push(Front::of(0));
         }
-        fronts[self.seat] = Front::of(self.id);
-    }
-}
-
-impl Drop for Fronts {
-    fn drop(&mut self) {
-        let mut seats = SEATS.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.left.push(self.seat);
+        fronts[self.seat.at] = Front::of(self.seat.id);
     }
 }
 

@@ -76,6 +76,7 @@ mod order;
 mod policy;
 pub mod presets;
 mod read;
+mod seat;
 mod store;
 mod stored;
 mod sync;

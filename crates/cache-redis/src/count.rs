@@ -218,6 +218,10 @@ impl Counter {
         scanned.map_err(|cause| failure::of(&cause))
     }
 
+    #[cfg_attr(
+        not(feature = "cluster"),
+        expect(clippy::unused_async, reason = "only a Cluster has to be asked")
+    )]
     async fn servers(&self, link: &mut Link) -> RedisResult<Vec<Server>> {
         match link {
             Link::Node(_) => Ok(vec![Server::Only]),
