@@ -60,7 +60,7 @@ fmt:
 lint:
     cargo clippy --workspace --all-targets --all-features -- -D warnings
 
-# Runs one benchmark: hit, set, memory, flood, many, load, redis. `traces` needs CACHE_TRACES to name a folder of traces.
+# Runs one benchmark: hit, set, memory, expire, flood, many, load, redis. `traces` needs CACHE_TRACES to name a folder of traces.
 bench name:
     cargo bench -p cache-bench --bench {{ name }}
 

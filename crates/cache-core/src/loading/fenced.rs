@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use super::error;
 use super::event::LoadEvent;
 use super::flight::Flight;
 use super::loads::Loads;
-use super::patience;
+use super::patience::{self, GRACE};
 use crate::cache::Cache;
 use crate::error::{CacheError, Result};
 use crate::future::CacheFuture;
@@ -32,7 +35,8 @@ impl Cache {
         self.context(Operation::GetOrLoad, Key::new(key).ok(), error)
     }
 
-    /// Runs a write of one key. It waits only for a load of the same key that stores at this moment.
+    /// Runs a write of one key. It waits only for a load of the same key that stores at this moment. If the backend failed
+    /// that store it has taken its time already, and the write does not take it once more.
     pub(crate) fn fenced<'a, T: Send + 'a>(
         &'a self,
         operation: Operation,
@@ -47,7 +51,7 @@ impl Cache {
         match storing {
             None => write().map(finish),
             Some(flight) => CacheFuture::boxed(async move {
-                match self.wait_for_stores(operation, &[flight]).await {
+                match self.wait_for_store(operation, &flight).await {
                     Ok(()) => finish(write().await),
                     Err(error) => finish(Err(error)),
                 }
@@ -111,10 +115,24 @@ impl Cache {
         })
     }
 
-    /// Waits for the flights that a write has to come after. If it may not, the observers hear of it here, since no layer
-    /// does.
+    /// Waits for the flight that a write of one key has to come after.
+    async fn wait_for_store(&self, operation: Operation, flight: &Arc<Flight>) -> Result<()> {
+        let start = Instant::now();
+        self.wait_for_stores(operation, std::slice::from_ref(flight))
+            .await?;
+        if flight.is_unstored() && start.elapsed() > GRACE {
+            return self.refused(operation, Err(error::store_failed()));
+        }
+        Ok(())
+    }
+
+    /// Waits for the flights that a write has to come after.
     async fn wait_for_stores(&self, operation: Operation, storing: &[Arc<Flight>]) -> Result<()> {
-        let waited = patience::wait_for_stores(storing).await;
+        self.refused(operation, patience::wait_for_stores(storing).await)
+    }
+
+    /// Tells the observers of a write that is not done, since no layer hears of it.
+    fn refused(&self, operation: Operation, waited: Result<()>) -> Result<()> {
         if let Err(error) = &waited {
             let told = error.clone().with_context(operation, &self.shared().name, None);
             for observer in &self.shared().observers {

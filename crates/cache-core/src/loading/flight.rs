@@ -43,6 +43,8 @@ pub(crate) struct Flight {
     brought: OnceLock<Landed>,
     /// Whether all callers get what was loaded without waiting for the store.
     handed_out: AtomicBool,
+    /// Whether the backend failed its store.
+    unstored: AtomicBool,
     landed: OnceLock<Landed>,
     landing: Notify,
     /// The alarm of those that joined it, unless there are no timers.
@@ -73,6 +75,7 @@ impl Flight {
             joined: AtomicBool::new(false),
             brought: OnceLock::new(),
             handed_out: AtomicBool::new(false),
+            unstored: AtomicBool::new(false),
             landed: OnceLock::new(),
             landing: Notify::new(),
             bell: OnceLock::new(),
@@ -145,6 +148,16 @@ impl Flight {
         self.keep_going();
         self.handed_out.store(true, Ordering::Release);
         self.landing.notify_waiters();
+    }
+
+    /// Notes that the backend failed the store, before the flight lands.
+    pub(crate) fn note_unstored(&self) {
+        self.unstored.store(true, Ordering::Release);
+    }
+
+    /// Says whether the backend failed the store.
+    pub(crate) fn is_unstored(&self) -> bool {
+        self.unstored.load(Ordering::Acquire)
     }
 
     /// Tells all callers how it ended. The first end counts.

@@ -73,6 +73,10 @@ pub(crate) async fn publish(
     if stored && went {
         let tags = publish::of_call(terms.generations);
         join_all(landings.iter().map(|(flight, _)| flight.confirm(cache, &tags))).await;
+    } else {
+        for (flight, _) in &landings {
+            flight.note_unstored();
+        }
     }
     for (flight, landed) in landings {
         flight.land(landed);

@@ -143,8 +143,9 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
             if failed || generations.as_ref().is_err_and(CacheError::is_transient) {
                 flight.hand_out();
             }
-            if let Some(tags) = publish::store(cache, flight, &generations, kept.change).await {
-                flight.confirm(cache, &tags).await;
+            match publish::store(cache, flight, &generations, kept.change).await {
+                Some(tags) => flight.confirm(cache, &tags).await,
+                None => flight.note_unstored(),
             }
             flight.land(landed);
         }

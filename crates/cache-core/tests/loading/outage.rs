@@ -5,11 +5,13 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, LoadResult, Loaded, Operation};
 use cache_testkit::{CountingBackend, FailingBackend, MapBackend, SlowBackend};
 use tokio::runtime::Builder;
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
+use tokio::time::{advance, timeout};
 
 use crate::support::{Bench, Down, Gate, SECOND, settle};
 
@@ -139,6 +141,69 @@ async fn a_write_still_comes_after_the_store() {
     outage.slow.open();
     assert!(deletes.await.unwrap().unwrap());
     assert_eq!(outage.stored().await, None);
+}
+
+/// Lets a write wait for the store of a load, which then fails. Returns the write.
+async fn write_after_a_failed_store(waits: Duration) -> (Outage, JoinHandle<cache_core::Result<()>>) {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    load(&outage.bench.cache, 7).await.unwrap();
+    outage.slow.arrived(1).await;
+    let cache = outage.bench.cache.clone();
+    let write = tokio::spawn(async move { cache.set("key", 9).await });
+    settle().await;
+    advance(waits).await;
+    outage.failing.fail(Operation::Set, ErrorKind::Timeout);
+    outage.slow.release(1);
+    settle().await;
+    outage.failing.heal();
+    (outage, write)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waited_for_a_store_that_failed_does_not_wait_once_more() {
+    let (outage, write) = write_after_a_failed_store(Duration::from_millis(60)).await;
+    let error = at_once(write).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("set on cache"), "{error}");
+    assert_eq!(outage.bench.ear.failed(), [Operation::Set]);
+    assert_eq!(outage.stored().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waited_for_it_no_longer_than_a_moment_is_done() {
+    let (outage, write) = write_after_a_failed_store(Duration::from_millis(40)).await;
+    outage.slow.open();
+    at_once(write).await.unwrap().unwrap();
+    assert_eq!(outage.stored().await, Some(9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waited_for_a_store_that_succeeded_is_done() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    load(&outage.bench.cache, 7).await.unwrap();
+    outage.slow.arrived(1).await;
+    let cache = outage.bench.cache.clone();
+    let write = tokio::spawn(async move { cache.set("key", 9).await });
+    settle().await;
+    advance(Duration::from_millis(60)).await;
+    outage.slow.open();
+    at_once(write).await.unwrap().unwrap();
+    assert_eq!(outage.stored().await, Some(9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waited_for_the_store_of_a_batch_that_failed_does_not_wait_once_more() {
+    let outage = Outage::new(Operation::GetMany, Operation::SetMany);
+    at_once(outage.bench.cache.get_or_load_many(&["a", "b"], ones)).await;
+    outage.slow.arrived(1).await;
+    let cache = outage.bench.cache.clone();
+    let write = tokio::spawn(async move { cache.delete("b").await });
+    settle().await;
+    advance(Duration::from_millis(60)).await;
+    outage.failing.fail(Operation::SetMany, ErrorKind::Timeout);
+    outage.slow.open();
+    let error = at_once(write).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
 /// What is there is too large, which is an answer: who has the new value finds it in the cache.

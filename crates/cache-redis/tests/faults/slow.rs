@@ -7,6 +7,7 @@ use cache_testkit::proxy::Fault;
 
 use crate::bench::Bench;
 use crate::call::{BUDGET, Call, Column, KEYS};
+use crate::cell;
 
 row!(a_black_hole, black_hole);
 row!(a_network_that_holds_everything_back_for_a_while, held);
@@ -33,6 +34,18 @@ async fn black_hole(column: Column) {
         );
         bench.ends_clean().await;
     }
+}
+
+/// The write comes after the store of the load, which the server does not answer either.
+#[test]
+fn a_write_of_what_a_load_stores_in_vain_takes_one_budget_with_it() {
+    cell::run(async {
+        let bench = Bench::proxied().await;
+        bench.proxy().requests(Fault::BlackHole);
+        bench.proxy().replies(Fault::BlackHole);
+        bench.ask(Call::GetOrLoad).await.is_well();
+        bench.ask(Call::Set).await.fails_with(&LATE);
+    });
 }
 
 async fn held(column: Column) {
