@@ -28,12 +28,16 @@ impl Store {
         let Some(clears) = self.ledger.ages().unfreed() else {
             return;
         };
-        for (done, (name, _)) in self.moka.iter().enumerate() {
+        for (done, (name, stored)) in self.moka.iter().enumerate() {
             if done.is_multiple_of(SLICE) {
                 self.settle();
                 if stopped() {
                     return;
                 }
+            }
+            if stored.life.age() == self.ledger.ages().current() {
+                // To ask moka for it would count as a use.
+                continue;
             }
             let sought = name.sought();
             let _in_order = self.in_order(sought);
@@ -239,6 +243,19 @@ mod tests {
             freed: 0,
         };
         assert_eq!(store.sweep(SLICE, LOOKS), left);
+    }
+
+    #[test]
+    fn freeing_what_a_clear_has_hidden_is_no_use_of_what_lives() {
+        let store = Store::new(&MemoryBackend::builder().max_items(20).clock(ManualClock::new()));
+        (0..10).for_each(|n| set(&store, &format!("old-{n}")));
+        store.ledger.ages().begin();
+        (0..10).for_each(|n| set(&store, &format!("new-{n}")));
+        store.free_hidden(|| false);
+        (10..25).for_each(|n| set(&store, &format!("new-{n}")));
+        let held = |n: &usize| store.exists(Key::new(&format!("new-{n}")).unwrap()).unwrap();
+        let held: Vec<_> = (0..25).filter(held).collect();
+        assert_eq!(held, (5..25).collect::<Vec<_>>());
     }
 
     /// Writers that store as many entries as are freed, all the time: new ones are not looked at for ever.

@@ -4,7 +4,7 @@
 //! A thread remembers a value without holding it, and only as long as nobody has changed the entry ([`Changes`]). So a
 //! read from here is as good as one from moka, and what is removed is dropped.
 //!
-//! It takes some 160 KB for each cache that a thread reads often, and the room of up to 1,024 objects of at most 1 KiB that
+//! It takes 160 KB at most for each cache that a thread reads often, and the room of up to 1,024 objects of at most 1 KiB that
 //! were dropped and not yet forgotten. A cache that takes the seat of one that is gone gives both back.
 
 use std::cell::RefCell;
@@ -53,19 +53,19 @@ pub(crate) struct Asked {
     moment: Moment,
     /// The reads of this thread at that time.
     reads: u64,
-    /// The uses that the policy had heard of, from this thread or as new entries of all.
+    /// What the policy had heard of: reads of this thread, and entries that anybody stored.
     told: u64,
 }
 
 /// How late the policy may hear of a use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lag {
-    /// It may hear of so many others first, since so many entries at most come to lie before this one.
+    /// It may hear of fewer others first, since no more entries than that come to lie before this one.
     pub(crate) told: u64,
     /// So many reads of this thread may come first. This matters where all of them find what the thread remembers, while
     /// other threads tell the policy of other entries.
     pub(crate) reads: u64,
-    /// How many entries were ever stored.
+    /// How many entries were ever stored, those over older ones included.
     pub(crate) inserted: u64,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Lag {
 struct Front {
     id: u64,
     reads: u64,
-    /// How many of the reads told the policy of a use.
+    /// How many of the reads asked moka, which tells the policy of a use.
     told: u64,
     places: Box<[Place]>,
 }
@@ -290,7 +290,7 @@ mod tests {
     use crate::ages::Age;
     use crate::deadlines::Slot;
 
-    const PLACES: usize = 512;
+    const PLACES: usize = 16;
     const LAG: Lag = Lag {
         told: 1_000,
         reads: 1_000,

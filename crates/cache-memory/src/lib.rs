@@ -12,15 +12,15 @@
 //! ```
 //!
 //! A hit is answered at once, without an allocation or a lock of ours: the future is ready when it is made. No async
-//! runtime is needed. Only the first and the 32nd read of a cache by a thread allocate, for [what it
+//! runtime is needed. Only the first and the 33rd read of a cache by a thread allocate, for [what it
 //! remembers](#what-a-thread-remembers).
 //!
 //! # What least recently used means here
 //!
-//! - A write that may evict takes effect on the policy before it returns, and so does a read of an entry that the thread
-//!   has not read for a while. Of an entry that a thread reads again and again the policy hears anew once it has heard of a
-//!   16th of the limit of other uses: at a limit of 10,000 entries, of 625 new entries and reads of that thread that it did
-//!   not answer from [what it remembers](#what-a-thread-remembers).
+//! - A write that may evict takes effect on the policy before it returns, and so does a read that the thread does not answer
+//!   from [what it remembers](#what-a-thread-remembers). Of an entry that it remembers the policy hears anew at its next
+//!   read once a 16th of the limit of others were told, as such reads of that thread or as entries that anybody stored (625 at a
+//!   limit of 10,000), and once that thread has read as often as the limit is high.
 //! - So where one thread calls, eviction is exact below a limit of 16, and exact to a 16th of the limit above: at the
 //!   limit a new key evicts a live entry, and of the entries that were used before it no more than so many stay. None goes
 //!   before fifteen 16ths of the limit of others were used after it. With a limit by weight it is exact.
@@ -35,7 +35,8 @@
 //!   show the entry, and takes that for one.
 //! - Where many threads call, which entry is the least recently used is approximate: reads reach the policy through a bounded
 //!   queue, and one that finds it full is not recorded; an entry that one thread reads again and again may go when another
-//!   thread reads nearly all others in between, unless that one has meanwhile read as often as the limit is high.
+//!   thread reads nearly all others in between, unless it is read once more by the first, which has meanwhile read as often
+//!   as the limit is high.
 //!   The limit is not approximate: live entries exceed it by at most the number of writes that run at the moment.
 //!
 //! # What TinyLFU means here
@@ -53,7 +54,7 @@
 //! # What a thread remembers
 //!
 //! With least recently used, without a limit by weight, and with no limit or one of 16 entries or more, a thread notes
-//! a cache at its first read, in a few words, and takes some 160 KB for it at the 32nd, once each. It holds no value: a value that
+//! a cache at its first read, in a few words, and takes room for it at the 33rd, once each: 160 KB, or less where the limit is below 1,024. It holds no value: a value that
 //! is removed is dropped. But the room of its object (at most 1 KiB each, 1,024 at most) is given back only when the thread
 //! remembers another entry in its place, or when another cache takes the place of this one in the thread.
 //!

@@ -20,10 +20,7 @@ impl Store {
             return Ok(self.ask(sought).and_then(|stored| self.live(stored)));
         };
         let asked = match fronts.look(sought, &self.changes, || self.lag()) {
-            Look::Found(stored) => match self.live(stored) {
-                Some(entry) => return Ok(Some(entry)),
-                None => None,
-            },
+            Look::Found(stored) => return Ok(self.live(stored)),
             Look::Unknown => None,
             Look::Asked(asked) => Some(asked),
         };
@@ -84,10 +81,10 @@ impl Store {
     /// Returns how late the policy may be told of a use.
     #[inline]
     fn lag(&self) -> Lag {
-        let reads = self.max_items.unwrap_or(u64::MAX);
+        let limit = self.max_items.unwrap_or(u64::MAX);
         Lag {
-            told: reads / LAG,
-            reads,
+            told: limit / LAG,
+            reads: limit,
             inserted: self.ledger.inserted(),
         }
     }

@@ -1,4 +1,4 @@
-//! Who goes when room is needed: under one caller exactly the least recently used live entry.
+//! Who goes when room is needed: under one caller the least recently used live entry, in a large cache to a 16th.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -287,7 +287,7 @@ proptest! {
                 for key in gone {
                     let used = uses.remove(&key).unwrap();
                     let older = uses.values().filter(|kept| **kept < used).count();
-                    assert!(older <= most, "{key} went and {older} stayed that were used before it");
+                    assert!(older < most, "{key} went and {older} stayed that were used before it");
                 }
             }
         });

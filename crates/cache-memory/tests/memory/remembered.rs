@@ -204,18 +204,30 @@ fn an_entry_that_one_thread_reads_is_not_evicted_by_the_entries_of_another() {
     }
 }
 
-/// A use of what the thread remembers does not count at once, but counts after a 16th of the limit of others.
+/// Says whether a use counts of an entry that the thread remembers, after it has read so many others.
+fn counts_after_others(others: u64) -> bool {
+    let cache = setup_without_thread(|builder| builder.max_items(64)).cache;
+    let on_thread = OnThread(&cache);
+    (0..64).for_each(|n| on_thread.set(n));
+    on_thread.read_again_and_again(0);
+    // So that the last read of it that was told is a known one.
+    on_thread.set(0);
+    (0..2).for_each(|_| on_thread.read(0));
+    (1..=others).for_each(|n| on_thread.read(n));
+    on_thread.read(0);
+    (others + 1..64).for_each(|n| on_thread.read(n));
+    on_thread.set(64);
+    cache.exists("0").into_ready().unwrap().unwrap()
+}
+
 #[test]
 fn the_policy_hears_of_an_entry_anew_once_it_has_heard_of_a_16th_of_the_limit_of_others() {
-    let cache = setup_without_thread(|builder| builder.max_items(64)).cache;
-    let cache = OnThread(&cache);
-    (0..64).for_each(|n| cache.set(n));
-    cache.read_again_and_again(0);
-    (1..=4).for_each(|n| cache.read(n));
-    cache.read(0);
-    (5..64).for_each(|n| cache.read(n));
-    cache.set(64);
-    cache.read(0);
+    assert!(counts_after_others(4));
+}
+
+#[test]
+fn until_then_it_does_not_hear_of_what_the_thread_remembers() {
+    assert!(!counts_after_others(3));
 }
 
 /// What another thread reads this one does not know of, so it tells its own uses after so many of them at the latest.
@@ -225,6 +237,9 @@ fn an_entry_that_one_thread_reads_as_often_as_the_limit_stays_though_another_rea
     let cache = OnThread(&cache);
     (0..64).for_each(|n| cache.set(n));
     cache.read_again_and_again(0);
+    // It is told anew when the thread has read it again, so that the next time is a known one.
+    cache.set(0);
+    cache.read(0);
     std::thread::scope(|scope| {
         scope.spawn(|| (1..64).for_each(|n| cache.read(n)));
     });
