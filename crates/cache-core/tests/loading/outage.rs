@@ -143,25 +143,43 @@ async fn a_write_still_comes_after_the_store() {
     assert_eq!(outage.stored().await, None);
 }
 
-/// Lets a write wait for the store of a load, which then fails. Returns the write.
-async fn write_after_a_failed_store(waits: Duration) -> (Outage, JoinHandle<cache_core::Result<()>>) {
+/// So long a write waits for a store and is done all the same if that fails, and so long it is not.
+const SHORT: Duration = Duration::from_millis(40);
+const LONG: Duration = Duration::from_millis(60);
+
+/// Lets a write wait so long for the store of a load. Returns the write.
+async fn write_during_a_store(waits: Duration) -> (Outage, JoinHandle<cache_core::Result<()>>) {
     let outage = Outage::new(Operation::Get, Operation::Set);
     load(&outage.bench.cache, 7).await.unwrap();
+    let write = set_during_the_store(&outage, "key", waits).await;
+    (outage, write)
+}
+
+async fn set_during_the_store(
+    outage: &Outage,
+    key: &'static str,
+    waits: Duration,
+) -> JoinHandle<cache_core::Result<()>> {
     outage.slow.arrived(1).await;
     let cache = outage.bench.cache.clone();
-    let write = tokio::spawn(async move { cache.set("key", 9).await });
+    let write = tokio::spawn(async move { cache.set(key, 9).await });
     settle().await;
     advance(waits).await;
+    write
+}
+
+/// Lets the store fail, and nothing after it.
+async fn fail_the_store(outage: &Outage) {
     outage.failing.fail(Operation::Set, ErrorKind::Timeout);
     outage.slow.release(1);
     settle().await;
     outage.failing.heal();
-    (outage, write)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_waited_for_a_store_that_failed_does_not_wait_once_more() {
-    let (outage, write) = write_after_a_failed_store(Duration::from_millis(60)).await;
+    let (outage, write) = write_during_a_store(LONG).await;
+    fail_the_store(&outage).await;
     let error = at_once(write).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains("set on cache"), "{error}");
@@ -171,7 +189,8 @@ async fn a_write_that_waited_for_a_store_that_failed_does_not_wait_once_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_waited_for_it_no_longer_than_a_moment_is_done() {
-    let (outage, write) = write_after_a_failed_store(Duration::from_millis(40)).await;
+    let (outage, write) = write_during_a_store(SHORT).await;
+    fail_the_store(&outage).await;
     outage.slow.open();
     at_once(write).await.unwrap().unwrap();
     assert_eq!(outage.stored().await, Some(9));
@@ -179,31 +198,34 @@ async fn a_write_that_waited_for_it_no_longer_than_a_moment_is_done() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_waited_for_a_store_that_succeeded_is_done() {
-    let outage = Outage::new(Operation::Get, Operation::Set);
-    load(&outage.bench.cache, 7).await.unwrap();
-    outage.slow.arrived(1).await;
-    let cache = outage.bench.cache.clone();
-    let write = tokio::spawn(async move { cache.set("key", 9).await });
-    settle().await;
-    advance(Duration::from_millis(60)).await;
+    let (outage, write) = write_during_a_store(LONG).await;
     outage.slow.open();
     at_once(write).await.unwrap().unwrap();
     assert_eq!(outage.stored().await, Some(9));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_write_that_waited_for_the_store_of_a_batch_that_failed_does_not_wait_once_more() {
+/// The store of a batch fails for one of its keys. Returns what became of a write of that key, or of the other one.
+async fn write_during_the_store_of_a_batch(key: &'static str) -> cache_core::Result<()> {
     let outage = Outage::new(Operation::GetMany, Operation::SetMany);
-    at_once(outage.bench.cache.get_or_load_many(&["a", "b"], ones)).await;
-    outage.slow.arrived(1).await;
-    let cache = outage.bench.cache.clone();
-    let write = tokio::spawn(async move { cache.delete("b").await });
+    at_once(outage.bench.cache.get_or_load_many(&["failed", "stored"], ones)).await;
+    let write = set_during_the_store(&outage, key, LONG).await;
+    outage.failing.fail_key("failed", ErrorKind::Timeout);
+    outage.slow.release(1);
     settle().await;
-    advance(Duration::from_millis(60)).await;
-    outage.failing.fail(Operation::SetMany, ErrorKind::Timeout);
-    outage.slow.open();
-    let error = at_once(write).await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
+    outage.failing.heal();
+    at_once(write).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_does_one_whose_key_failed_in_the_store_of_a_batch() {
+    let error = write_during_the_store_of_a_batch("failed").await.unwrap_err();
+    // The backend would refuse it too, in other words.
+    assert!(error.to_string().contains("the write was not done"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_of_another_key_of_that_batch_is_done() {
+    write_during_the_store_of_a_batch("stored").await.unwrap();
 }
 
 /// What is there is too large, which is an answer: who has the new value finds it in the cache.
