@@ -18,6 +18,9 @@ use crate::stats::BackendStats;
 ///
 /// Keys are checked before they come here, and an entry was not over when it was made.
 ///
+/// With tags on, a call may ask the backend several times. One that limits how long its operations take learns from
+/// [`EnclosingOperation`](crate::EnclosingOperation) which requests share a limit.
+///
 /// # Behaviour of every method
 /// - A failure that concerns no single key, such as a closed cache, fails an operation on many keys as a whole.
 /// - After [`close`](Self::close) it fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed).

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::cache::Cache;
+use crate::enclosing::EnclosingOperation;
 use crate::error::{CacheError, Result};
 use crate::future::CacheFuture;
 use crate::loading::{Ended, Within, patience};
@@ -64,13 +65,14 @@ impl Cache {
         let scope = follower.and_then(|follower| follower.call(Operation::InvalidateTags, None, names.len()));
         let tags = names.len();
         let work = async move {
-            let done = tagged.invalidate(&names).await;
-            // Who found a stale value before has to look again before it is given. What is just being stored is out of date
-            // already; it is waited for so that it is not in the way of what is loaded from now on.
+            let done = EnclosingOperation::of(Operation::InvalidateTags, tagged.invalidate(&names)).await;
+            // Who found a stale value before has to look again before it is given.
             let storing = self.loads().registry.note_invalidation(&names);
-            let _ = patience::wait_for_stores(&storing).await;
             // No layer sees this operation.
             done.map_err(|error| self.report(Operation::InvalidateTags, None, error))?;
+            // What is just being stored is out of date already; it is waited for so that it is not in the way of what is loaded
+            // from now on.
+            let _ = patience::wait_for_stores(&storing).await;
             for observer in &self.shared().observers {
                 observer.invalidated(names.len());
             }

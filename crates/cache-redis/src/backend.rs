@@ -10,9 +10,10 @@ use cache_core::{
 };
 use deadpool_redis::redis::Value;
 
+use crate::budget::Budgets;
 use crate::call::{Caller, Way};
 use crate::command;
-use crate::config::{Budgets, RedisBuilder};
+use crate::config::RedisBuilder;
 use crate::count::Counting;
 use crate::link::Once;
 use crate::origin::{Doubt, Origin, settle};
@@ -97,7 +98,7 @@ impl RedisBackend {
         let ask = command::get(self.form.key(key));
         match self
             .caller
-            .call(Way::Read, self.group(key), &ask, self.budgets.read)
+            .call(Way::Read, self.group(key), &ask, self.budgets.reading())
             .await
         {
             Ok(answer) => {
@@ -154,7 +155,7 @@ impl RedisBackend {
         };
         let len = sealed.bytes.len();
         let ask = command::set(self.form.key(key), sealed.bytes, sealed.millis);
-        let (group, budget) = (self.group(key), self.budgets.write);
+        let (group, budget) = (self.group(key), self.budgets.writing());
         let answer = if sealed.once {
             self.caller.call(Way::Write, group, &Once(ask), budget).await?
         } else {
@@ -172,7 +173,7 @@ impl RedisBackend {
         let ask = command::unlink(self.form.key(key));
         let answer = self
             .caller
-            .call(Way::Write, self.group(key), &ask, self.budgets.write)
+            .call(Way::Write, self.group(key), &ask, self.budgets.writing())
             .await?;
         went(answer.reply, &answer.origin)
     }
@@ -187,7 +188,7 @@ impl RedisBackend {
         };
         let answer = self
             .caller
-            .call(Way::Read, self.group(key), &ask, self.budgets.read)
+            .call(Way::Read, self.group(key), &ask, self.budgets.reading())
             .await;
         let answer = match answer {
             Ok(answer) => answer,

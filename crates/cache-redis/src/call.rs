@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::breaker::Admission;
+use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::error;
 use crate::failure::{self, Damage};
@@ -94,7 +95,7 @@ impl Caller {
         [&self.reading, &self.writing].into_iter()
     }
 
-    /// Asks the server and returns its answer, at the latest when `budget` has passed.
+    /// Asks the server and returns its answer, at the latest when what is left of the budget has passed.
     ///
     /// The request may be sent twice, so it must be one that can be, or [say](Ask::is_sent_once) that it is not.
     pub(crate) async fn call<A: Ask>(
@@ -102,9 +103,10 @@ impl Caller {
         way: Way,
         group: usize,
         ask: &A,
-        budget: Duration,
+        budget: impl Into<Budget>,
     ) -> Result<Answer<'_, A::Reply>> {
-        let turn = self.begin(way, group)?;
+        let budget = budget.into();
+        let turn = self.begin(way, group, budget)?;
         let outcome = self.ask(&turn, ask, budget).await;
         turn.admission.end();
         outcome
@@ -113,8 +115,11 @@ impl Caller {
     /// Begins an operation, of one request or of many.
     ///
     /// # Errors
-    /// If the breaker is open, or there is no runtime.
-    pub(crate) fn begin(&self, way: Way, group: usize) -> Result<Turn<'_>> {
+    /// If the breaker is open, there is no runtime, or nothing is left of the budget, of which the breaker does not learn.
+    pub(crate) fn begin(&self, way: Way, group: usize, budget: Budget) -> Result<Turn<'_>> {
+        if budget.left.is_zero() {
+            return Err(failure::too_late());
+        }
         // Timers panic without one.
         Handle::try_current().map_err(|_| error::no_runtime())?;
         let side = match way {
@@ -134,7 +139,7 @@ impl Caller {
         &'a self,
         turn: &Turn<'a>,
         ask: &A,
-        budget: Duration,
+        budget: Budget,
     ) -> Result<Answer<'a, A::Reply>> {
         let lane = turn.side.lane();
         let outcome = self
@@ -148,7 +153,7 @@ impl Caller {
                 ..
             }) = lane.ready()
             {
-                self.shards.learn_again(cluster, budget);
+                self.shards.learn_again(cluster, budget.whole);
             }
         }
         outcome
@@ -160,10 +165,10 @@ impl Caller {
         admission: &Admission<'_>,
         group: usize,
         ask: &A,
-        budget: Duration,
+        budget: Budget,
     ) -> Result<Answer<'a, A::Reply>> {
-        let deadline = Instant::now() + budget;
-        let mut limit = budget;
+        let deadline = Instant::now() + budget.left;
+        let mut limit = budget.left;
         let mut retried = false;
         loop {
             let old = match lane.ready() {
@@ -187,9 +192,9 @@ impl Caller {
                     }
                 }
             };
-            let under_way = UnderWay::new(lane, admission, group, budget, &leased, deadline - limit);
+            let under_way = UnderWay::new(lane, admission, group, budget.whole, &leased, deadline - limit);
             let sent = ask.send(&mut leased.link, limit).await;
-            under_way.over();
+            let wait = under_way.over();
             let cause = match sent {
                 Ok(reply) => {
                     lane.note_answer(group);
@@ -211,9 +216,11 @@ impl Caller {
                     return Err(failure::of(&cause));
                 }
                 Damage::Silent => {
-                    lane.note_silence(group, leased.number);
-                    leased.link.check_step(budget);
-                    self.counters.note_up(false);
+                    if budget.is_enough_to_tell() || lane.has_waited_in_vain(wait, budget.whole) {
+                        lane.note_silence(group, leased.number);
+                        self.counters.note_up(false);
+                    }
+                    leased.link.check_step(budget.whole);
                     return Err(failure::of(&cause));
                 }
                 #[cfg(feature = "cluster")]

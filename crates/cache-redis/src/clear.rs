@@ -131,7 +131,7 @@ impl Drop for Lent {
 
 impl RedisBackend {
     pub(crate) async fn clear_all(&self) -> Result<()> {
-        let turn = self.caller.begin(Way::Write, WHOLE)?;
+        let turn = self.caller.begin(Way::Write, WHOLE, self.budgets.clear.into())?;
         let outcome = self.clear_in(&turn).await;
         if let Err(failure) = &outcome
             && failure.of_server

@@ -9,6 +9,7 @@ use cache_core::{CacheBackend, Clock, Codec, Namespace, Result, SystemClock};
 use crate::address;
 use crate::backend::RedisBackend;
 use crate::breaker::BreakerSettings;
+use crate::budget::Budgets;
 use crate::call::Caller;
 use crate::count::Counting;
 use crate::pool::{self, Connector};
@@ -53,14 +54,6 @@ pub struct RedisBuilder {
     #[cfg(feature = "compression")]
     compress_from: Option<usize>,
     clock: Arc<dyn Clock>,
-}
-
-/// How long operations may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Budgets {
-    pub(crate) read: Duration,
-    pub(crate) write: Duration,
-    pub(crate) clear: Duration,
 }
 
 impl Default for RedisBuilder {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cache_core::Result;
 
 use crate::backend::RedisBackend;
+use crate::budget::Budget;
 use crate::call::Way;
 use crate::command;
 use crate::shards::WHOLE;
@@ -21,8 +22,8 @@ impl RedisBackend {
     }
 
     /// Waits for a sign of life on one of them.
-    pub(crate) async fn alive(&self, way: Way, limit: Duration) -> Result<()> {
+    pub(crate) async fn alive(&self, way: Way, budget: impl Into<Budget>) -> Result<()> {
         let ask = command::ping();
-        self.caller.call(way, WHOLE, &ask, limit).await.map(drop)
+        self.caller.call(way, WHOLE, &ask, budget).await.map(drop)
     }
 }

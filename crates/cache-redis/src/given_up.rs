@@ -55,10 +55,11 @@ impl<'u, 'a> UnderWay<'u, 'a> {
         }
     }
 
-    /// Notes that somebody was there to the end.
+    /// Notes that somebody was there to the end, and returns what was waited for.
     #[inline]
-    pub(crate) fn over(mut self) {
+    pub(crate) fn over(mut self) -> Wait {
         self.is_over = true;
+        self.wait
     }
 }
 

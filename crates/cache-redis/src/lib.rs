@@ -36,6 +36,7 @@ mod address;
 mod attempt;
 mod backend;
 mod breaker;
+mod budget;
 mod call;
 mod cause;
 mod check;

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::backend::RedisBackend;
+use crate::budget::Budget;
 use crate::call::{Answer, Turn, Way};
 use crate::command::{self, Command, Commands};
 use crate::failure;
@@ -47,7 +48,8 @@ impl RedisBackend {
     /// Reads what one breaker watches over, for which this is one operation: a slow one fails once, however many slots it
     /// asks for.
     async fn get_group(&self, group: usize, requests: Vec<Request<'_, ()>>) -> Answers<Option<Entry>> {
-        let turn = match self.caller.begin(Way::Read, group) {
+        let budget = self.budgets.reading();
+        let turn = match self.caller.begin(Way::Read, group, budget) {
             Ok(turn) => turn,
             Err(error) => {
                 return requests
@@ -56,14 +58,21 @@ impl RedisBackend {
                     .collect();
             }
         };
-        let sent = requests.iter().map(|request| self.get_together(&turn, request));
+        let sent = requests
+            .iter()
+            .map(|request| self.get_together(&turn, request, budget));
         let answers = join_all(sent).await;
         turn.admission.end();
         answers.into_iter().flatten().collect()
     }
 
-    async fn get_together(&self, turn: &Turn<'_>, request: &[Placed<'_, ()>]) -> Answers<Option<Entry>> {
-        match self.mget(turn, request).await {
+    async fn get_together(
+        &self,
+        turn: &Turn<'_>,
+        request: &[Placed<'_, ()>],
+        budget: Budget,
+    ) -> Answers<Option<Entry>> {
+        match self.mget(turn, request, budget).await {
             Ok((replies, origin)) => {
                 let mut doubt = None;
                 let answers = request.iter().zip(replies);
@@ -81,9 +90,10 @@ impl RedisBackend {
         &'a self,
         turn: &Turn<'a>,
         request: &[Placed<'_, ()>],
+        budget: Budget,
     ) -> Result<(Vec<Value>, Origin<'a>)> {
         let ask = command::mget(request.iter().map(|one| self.form.key(one.key)));
-        let Answer { reply, origin } = self.caller.ask(turn, &ask, self.budgets.read).await?;
+        let Answer { reply, origin } = self.caller.ask(turn, &ask, budget).await?;
         match reply {
             Value::Array(replies) if replies.len() == request.len() => Ok((replies, origin)),
             other => Err(out_of_step(other, &origin)),
@@ -142,9 +152,10 @@ impl RedisBackend {
         commands: Vec<Placed<'_, Command<'_>>>,
         read: impl Fn(Value, &Origin<'_>) -> Result<T> + Sync,
     ) -> Answers<T> {
-        let deadline = Instant::now() + self.budgets.write;
+        let budget = self.budgets.writing();
+        let deadline = Instant::now() + budget.left;
         let groups = self.by_group(commands.into_iter()).into_iter();
-        let sent = groups.map(|(group, requests)| self.write_group(group, requests, deadline, &read));
+        let sent = groups.map(|(group, requests)| self.write_group(group, requests, budget, deadline, &read));
         join_all(sent).await.into_iter().flatten().collect()
     }
 
@@ -153,10 +164,11 @@ impl RedisBackend {
         &self,
         group: usize,
         requests: Vec<Request<'_, Command<'_>>>,
+        budget: Budget,
         deadline: Instant,
         read: &(impl Fn(Value, &Origin<'_>) -> Result<T> + Sync),
     ) -> Answers<T> {
-        let turn = match self.caller.begin(Way::Write, group) {
+        let turn = match self.caller.begin(Way::Write, group, budget) {
             Ok(turn) => turn,
             Err(error) => {
                 let all = requests.into_iter().flatten();
@@ -168,11 +180,11 @@ impl RedisBackend {
             // One key is in one request, so they may overtake each other.
             let sent = requests
                 .into_iter()
-                .map(|request| self.write_together(&turn, request, deadline, read));
+                .map(|request| self.write_together(&turn, request, budget, deadline, read));
             answers.extend(join_all(sent).await.into_iter().flatten());
         } else {
             for request in requests {
-                answers.extend(self.write_together(&turn, request, deadline, read).await);
+                answers.extend(self.write_together(&turn, request, budget, deadline, read).await);
             }
         }
         turn.admission.end();
@@ -183,14 +195,15 @@ impl RedisBackend {
         &self,
         turn: &Turn<'_>,
         request: Request<'_, Command<'_>>,
+        budget: Budget,
         deadline: Instant,
         read: &(impl Fn(Value, &Origin<'_>) -> Result<T> + Sync),
     ) -> Answers<T> {
         let (places, ask): (Vec<usize>, Commands<'_>) =
             request.into_iter().map(|one| (one.place, one.what)).unzip();
         let failed = |error: CacheError| places.iter().map(|place| (*place, Err(error.clone()))).collect();
-        let budget = deadline.saturating_duration_since(Instant::now());
-        if budget.is_zero() {
+        let budget = budget.with_left(deadline.saturating_duration_since(Instant::now()));
+        if budget.left.is_zero() {
             return failed(failure::too_late());
         }
         match self.caller.ask(turn, &ask, budget).await {

@@ -10,10 +10,12 @@ use super::loader::{Brought, Outcome};
 use super::options::LoadOptions;
 use super::stamp::{Draft, Generations, stamp};
 use crate::cache::Cache;
+use crate::enclosing::EnclosingOperation;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::expiration::Expiration;
 use crate::key::Key;
+use crate::operation::Operation;
 use crate::tags::Tag;
 use crate::value::Value;
 
@@ -144,11 +146,15 @@ pub(crate) async fn store(
     let stored = match change {
         Change::Store(entry) => {
             let draft = Draft::new(entry, flight);
-            match stamp(cache, generations, vec![(&**flight, draft)]).await {
+            let set = EnclosingOperation::begin(Operation::Set);
+            match set
+                .enclose(stamp(cache, generations, vec![(&**flight, draft)]))
+                .await
+            {
                 Ok(stamped) => match stamped.into_iter().next().flatten() {
                     Some(entry) => {
                         tags = entry.tags().to_vec();
-                        backend.set(key, entry).await
+                        set.enclose(backend.set(key, entry)).await
                     }
                     // A tag was invalidated in between.
                     None => Ok(()),

@@ -17,9 +17,11 @@ use super::run::fail;
 use super::run_many::Part;
 use super::stamp::{self, Draft, Generations};
 use crate::cache::Cache;
+use crate::enclosing::EnclosingOperation;
 use crate::error::{CacheError, Result};
 use crate::expiration::Expiration;
 use crate::key::Key;
+use crate::operation::Operation;
 
 /// What holds for all keys of a batch.
 #[derive(Clone, Copy)]
@@ -106,7 +108,8 @@ async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Ge
             allowed.push((&**flight, draft.clone()));
         }
     }
-    let stamped = match stamp::stamp(cache, generations, allowed).await {
+    let set = EnclosingOperation::begin(Operation::SetMany);
+    let stamped = match set.enclose(stamp::stamp(cache, generations, allowed)).await {
         Ok(stamped) => stamped,
         Err(error) => return tell_failures::<()>(cache, &begun, &Err(error)),
     };
@@ -119,7 +122,7 @@ async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Ge
     if allowed.is_empty() {
         return true;
     }
-    let stored = cache.shared().backend.set_many(allowed).await;
+    let stored = set.enclose(cache.shared().backend.set_many(allowed)).await;
     drop(storing);
     tell_failures(cache, &begun, &stored)
 }

@@ -25,10 +25,12 @@ use super::scope::{Scope, Within};
 use super::stamp;
 use super::waits;
 use crate::cache::Cache;
+use crate::enclosing::EnclosingOperation;
 use crate::entry::Entry;
 use crate::error::{CacheError, Result};
 use crate::expiration::Expiration;
 use crate::key::Key;
+use crate::operation::Operation;
 
 /// A loader that runs, whatever its type.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Result<Brought, BoxError>> + Send>>;
@@ -97,6 +99,8 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
             return fail(cache, flight, &options, Fault::Refused, error);
         }
     };
+    // Before its loader a load may make markers, so it has as long as a set for what it asks.
+    let asking = EnclosingOperation::begin(Operation::Set);
     if look_again {
         flight.crew().look();
         (older, failed) = match look(cache, flight, older.as_ref(), options.strict, unread).await {
@@ -112,7 +116,7 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
             Looked::Failed(error) => return refuse(cache, flight, error),
         };
     }
-    let generations = stamp::generations(cache, flight, &options, ttl, failed).await;
+    let generations = stamp::generations(cache, flight, &options, ttl, failed, asking).await;
     flight.runs(cache);
     let loader = work(cache, &flight.key, older.clone());
     let (brought, elapsed, run) = match run(cache, flight, refresh, &options, loader).await {

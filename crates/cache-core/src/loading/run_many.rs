@@ -20,10 +20,12 @@ use super::run::{catch, fail, refuse, run, scope};
 use super::scope::{Scope, Within};
 use super::stamp;
 use crate::cache::Cache;
+use crate::enclosing::EnclosingOperation;
 use crate::entry::Entry;
 use crate::error::CacheError;
 use crate::expiration::Expiration;
 use crate::key::Key;
+use crate::operation::Operation;
 
 /// One key of a batch.
 pub(crate) struct Part {
@@ -87,12 +89,14 @@ async fn load_many(cache: &Cache, first: &Arc<Flight>, plan: PlanMany) {
             return fail_all(&parts, Fault::Refused, &error);
         }
     };
+    // Before its loader a load may make markers, so it has as long as a set for what it asks.
+    let asking = EnclosingOperation::begin(Operation::Set);
     failed |= look_at(cache, &mut parts, options.strict, unread).await;
     if parts.is_empty() {
         return;
     }
     // The call gave all keys the same tags.
-    let generations = stamp::generations(cache, first, &options, ttl, failed).await;
+    let generations = stamp::generations(cache, first, &options, ttl, failed, asking).await;
     for part in &parts {
         part.flight.runs(cache);
     }

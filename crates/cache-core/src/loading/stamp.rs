@@ -10,6 +10,7 @@ use super::flight::Flight;
 use super::options::LoadOptions;
 use crate::cache::Cache;
 use crate::clock::Timestamp;
+use crate::enclosing::EnclosingOperation;
 use crate::entry::Entry;
 use crate::error::{CacheError, ErrorKind, Result};
 use crate::expiration::Expiration;
@@ -29,13 +30,14 @@ pub(crate) struct Draft {
 }
 
 /// Reads the generations of the tags of the call. If the backend `failed` a look before the load, it is not asked for them, and
-/// what is loaded cannot be stored with them.
+/// what is loaded cannot be stored with them. What is asked is part of `asking`, which began when the load did.
 pub(crate) async fn generations(
     cache: &Cache,
     flight: &Flight,
     options: &LoadOptions,
     ttl: Expiration,
     failed: bool,
+    asking: EnclosingOperation,
 ) -> Generations {
     let (Some(tagged), Some(carried)) = (&cache.shared().tagged, flight.carried()) else {
         return Ok(Vec::new());
@@ -51,7 +53,7 @@ pub(crate) async fn generations(
     let life = options.longest_life(ttl, cache.shared().expiration);
     let load = options.hard_timeout.unwrap_or_default();
     let until = life.map_or(Timestamp::MAX, |life| cache.now() + life.saturating_add(load));
-    let held = tagged.hold(&names, until).await;
+    let held = asking.enclose(tagged.hold(&names, until)).await;
     held.map_err(|error| cache.report(Operation::GetOrLoad, Key::new(&flight.key).ok(), error))
 }
 

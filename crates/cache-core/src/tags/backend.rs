@@ -9,10 +9,12 @@ use super::invalidations::Invalidations;
 use super::makers::Makers;
 use crate::backend::CacheBackend;
 use crate::clock::Clock;
+use crate::enclosing::EnclosingOperation;
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::future::CacheFuture;
 use crate::key::Key;
+use crate::operation::Operation;
 use crate::stats::BackendStats;
 
 /// A backend that gives no entry of which a tag was invalidated.
@@ -59,8 +61,9 @@ impl CacheBackend for TaggedBackend {
             Ok(Ok(Some(entry))) if !entry.tags().is_empty() => self.compare(entry),
             Ok(answer) => CacheFuture::ready(answer),
             Err(later) => CacheFuture::boxed(async move {
+                let get = EnclosingOperation::begin(Operation::Get);
                 match later.await? {
-                    Some(entry) if !entry.tags().is_empty() => self.compare(entry).await,
+                    Some(entry) if !entry.tags().is_empty() => get.enclose(self.compare(entry)).await,
                     found => Ok(found),
                 }
             }),
@@ -71,10 +74,10 @@ impl CacheBackend for TaggedBackend {
         if !is_unresolved(&entry) {
             return self.inner.set(key, entry);
         }
-        CacheFuture::boxed(async move {
+        CacheFuture::boxed(EnclosingOperation::of(Operation::Set, async move {
             let entry = self.resolve(entry).await?;
             self.inner.set(key, entry).await
-        })
+        }))
     }
 
     /// An entry whose tag was invalidated is taken for one that went: to know better, it would have to be read first.
@@ -94,9 +97,10 @@ impl CacheBackend for TaggedBackend {
             }
             Ok(answer) => CacheFuture::ready(answer),
             Err(later) => CacheFuture::boxed(async move {
+                let get = EnclosingOperation::begin(Operation::GetMany);
                 let found = later.await?;
                 if carries_tags(&found) {
-                    self.compare_many(found).await
+                    get.enclose(self.compare_many(found)).await
                 } else {
                     Ok(found)
                 }
@@ -108,10 +112,10 @@ impl CacheBackend for TaggedBackend {
         if !entries.iter().any(|(_, entry)| is_unresolved(entry)) {
             return self.inner.set_many(entries);
         }
-        CacheFuture::boxed(async move {
+        CacheFuture::boxed(EnclosingOperation::of(Operation::SetMany, async move {
             let entries = self.resolve_many(entries).await?;
             self.inner.set_many(entries).await
-        })
+        }))
     }
 
     fn delete_many<'a>(&'a self, keys: Vec<Key<'a>>) -> CacheFuture<'a, Vec<Result<bool>>> {

@@ -6,6 +6,7 @@
 )]
 
 mod conformance;
+mod enclosing;
 mod handle;
 mod history;
 mod loading;

@@ -114,15 +114,12 @@ impl Call {
         !matches!(self, Self::Ping | Self::TaggedSet | Self::InvalidateTag)
     }
 
-    /// Returns how many budgets it may take of a server whose answers all come, and late: each of its requests has one. A load
-    /// looks again if something changed since its first look. With tags it may read the markers of what it found, read those of
-    /// the call twice and make them, which is tried twice.
-    fn requests(self) -> u32 {
+    /// Returns how many budgets it may take of a server whose answers all come, and late. A load has one for its look, one for
+    /// what it asks before its loader, where it looks again if something changed since, and one to store. With tags those who
+    /// joined it wait until the markers were asked once more.
+    fn budgets(self) -> u32 {
         match self {
-            Self::TaggedGetOrLoad | Self::TaggedLoad => 7,
-            Self::TaggedSet => 5,
-            // An invalidation removes twice.
-            Self::InvalidateTag => 2,
+            Self::TaggedGetOrLoad | Self::TaggedLoad => 4,
             Self::GetOrLoad
             | Self::Load
             | Self::GetOrLoadMany
@@ -145,9 +142,9 @@ impl Call {
 
     /// Runs the call on a cache with such budgets, whose server's answers come late, but come.
     pub(crate) async fn run_slowly(self, budget: Duration, cache: &Cache, keys: &[&str]) -> Outcome {
-        let requests = self.requests();
-        let before_loader = requests.saturating_sub(1).max(1);
-        self.timed(requests * budget, before_loader * budget, cache, keys)
+        let budgets = self.budgets();
+        let before_loader = budgets.min(2);
+        self.timed(budgets * budget, before_loader * budget, cache, keys)
             .await
     }
 

@@ -6,7 +6,7 @@ use cache_core::ErrorKind;
 use cache_testkit::proxy::Fault;
 
 use crate::bench::Bench;
-use crate::call::{BUDGET, Call, Column, KEYS};
+use crate::call::{BUDGET, Call, Column, KEYS, in_time, tagged_key};
 use crate::cell;
 
 row!(a_black_hole, black_hole);
@@ -107,6 +107,25 @@ fn the_wait_for_a_connection_and_that_for_the_answer_share_one_budget() {
         bench.proxy().cut();
         bench.proxy().replies(Fault::Delay(BUDGET * 19 / 20));
         bench.ask(Call::Get).await.fails_with(&[ErrorKind::Timeout]);
+        bench.proxy().heal();
+        bench.recovers().await;
+        bench.ends_clean().await;
+    });
+}
+
+/// Each of their requests is answered in time, and there is no time for a second one.
+#[test]
+fn a_call_with_tags_has_one_budget_for_all_that_it_asks() {
+    crate::cell::run(async {
+        let bench = Bench::proxied().await;
+        bench.proxy().replies(Fault::Delay(BUDGET * 3 / 5));
+        let read = in_time(BUDGET, bench.cache.get::<String>(&tagged_key(KEYS[0]))).await;
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::Timeout);
+        for call in [Call::TaggedSet, Call::InvalidateTag] {
+            bench.ask(call).await.fails_with(&[ErrorKind::Timeout]);
+        }
+        // A request that had less time than others is no sign of a server that does not answer.
+        assert_eq!(bench.cache.stats().up, Some(true));
         bench.proxy().heal();
         bench.recovers().await;
         bench.ends_clean().await;

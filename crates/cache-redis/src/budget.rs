@@ -1,0 +1,69 @@
+//! How long the requests of an operation may take. One that is part of a larger operation has what that one has left.
+
+use std::time::Duration;
+
+use cache_core::{EnclosingOperation, Operation};
+
+/// How long operations may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budgets {
+    pub(crate) read: Duration,
+    pub(crate) write: Duration,
+    pub(crate) clear: Duration,
+}
+
+/// The budget of an operation, and what is left of it when a request begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub(crate) whole: Duration,
+    pub(crate) left: Duration,
+}
+
+impl Budget {
+    /// Says whether a request that was not answered in what was left is as silent as one that had all of it.
+    pub(crate) fn is_enough_to_tell(self) -> bool {
+        self.left >= self.whole / 2
+    }
+
+    /// Returns what is left at a later time.
+    pub(crate) fn with_left(self, left: Duration) -> Self {
+        Self { left, ..self }
+    }
+}
+
+impl From<Duration> for Budget {
+    fn from(whole: Duration) -> Self {
+        Self { whole, left: whole }
+    }
+}
+
+impl Budgets {
+    /// Returns the budget of a request that reads.
+    #[inline]
+    pub(crate) fn reading(&self) -> Budget {
+        self.of_current(self.read)
+    }
+
+    /// Returns the budget of a request that writes.
+    #[inline]
+    pub(crate) fn writing(&self) -> Budget {
+        self.of_current(self.write)
+    }
+
+    #[inline]
+    fn of_current(&self, own: Duration) -> Budget {
+        EnclosingOperation::current().map_or(own.into(), |whole| self.of_part(whole))
+    }
+
+    #[cold]
+    fn of_part(&self, enclosing: EnclosingOperation) -> Budget {
+        let whole = match enclosing.operation() {
+            Operation::Get | Operation::GetMany | Operation::Exists | Operation::Ping => self.read,
+            _ => self.write,
+        };
+        Budget {
+            whole,
+            left: whole.saturating_sub(enclosing.elapsed()),
+        }
+    }
+}
