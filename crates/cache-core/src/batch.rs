@@ -113,22 +113,27 @@ impl<'a> Checked<'a> {
             operation,
             keys,
         } = self;
-        let (mut answers, missing) = match answers {
-            Ok(answers) => (answers.into_iter(), short(cache.shared().backend.kind())),
-            Err(error) => (Vec::new().into_iter(), error),
-        };
+        let mut next = each(cache.shared().backend.kind(), answers);
         keys.into_iter()
             .map(|key| {
                 let key = key?;
-                let answer = answers.next().unwrap_or_else(|| Err(missing.clone()));
                 finish(
                     cache,
                     key,
-                    answer.map_err(|error| cache.context(operation, Some(key), error)),
+                    next().map_err(|error| cache.context(operation, Some(key), error)),
                 )
             })
             .collect()
     }
+}
+
+/// Returns the answers of a backend one by one, for each key one: that there is none, or what failed all of them.
+pub(crate) fn each<A>(kind: &str, answers: Result<Vec<Result<A>>>) -> impl FnMut() -> Result<A> + use<A> {
+    let (mut answers, missing) = match answers {
+        Ok(answers) => (answers.into_iter(), short(kind)),
+        Err(error) => (Vec::new().into_iter(), error),
+    };
+    move || answers.next().unwrap_or_else(|| Err(missing.clone()))
 }
 
 /// Makes the error of a backend that gave fewer answers than it was asked for.

@@ -26,8 +26,10 @@ impl<'a> IntoFuture for DeleteMany<'a> {
     fn into_future(self) -> Self::IntoFuture {
         self.batch.check().ask(
             |cache, keys| {
-                cache.fenced_many(Operation::DeleteMany, keys, |keys| {
-                    cache.shared().backend.delete_many(keys)
+                let keys = keys.into_iter().map(|key| (key, ()));
+                cache.fenced_many(Operation::DeleteMany, keys.collect(), |keys| {
+                    let keys = keys.into_iter().map(|(key, ())| key);
+                    cache.shared().backend.delete_many(keys.collect())
                 })
             },
             |_, _, answer| answer,

@@ -74,15 +74,18 @@ impl<'a> IntoFuture for SetMany<'a> {
         batch.ask(
             move |cache, keys| {
                 let backend = &cache.shared().backend;
-                cache.fenced_many(Operation::SetMany, keys, move |keys| {
+                let all = keys.into_iter().zip(values).collect();
+                cache.fenced_many(Operation::SetMany, all, move |all| {
                     let Life::Until(end) = life else {
                         let forget = |went: Result<bool>| went.map(|_| ());
+                        let keys = all.into_iter().map(|(key, _)| key).collect();
                         return backend.delete_many(keys).map(move |answers| {
                             answers.map(|answers| answers.into_iter().map(forget).collect())
                         });
                     };
                     let entry = |value| tagged(Entry::new(value, now).with_expires_at(end), tags.clone());
-                    backend.set_many(keys.into_iter().zip(values.into_iter().map(entry)).collect())
+                    let entries = all.into_iter().map(|(key, value)| (key, entry(value)));
+                    backend.set_many(entries.collect())
                 })
             },
             |_, _, answer| answer,

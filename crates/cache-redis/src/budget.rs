@@ -50,6 +50,11 @@ impl Budgets {
         self.of_current(self.write)
     }
 
+    /// Returns the budget of a clear.
+    pub(crate) fn clearing(&self) -> Budget {
+        self.of_current(self.clear)
+    }
+
     #[inline]
     fn of_current(&self, own: Duration) -> Budget {
         EnclosingOperation::current().map_or(own.into(), |whole| self.of_part(whole))
@@ -59,6 +64,7 @@ impl Budgets {
     fn of_part(&self, enclosing: EnclosingOperation) -> Budget {
         let whole = match enclosing.operation() {
             Operation::Get | Operation::GetMany | Operation::Exists | Operation::Ping => self.read,
+            Operation::Clear => self.clear,
             _ => self.write,
         };
         Budget {

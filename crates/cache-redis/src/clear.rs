@@ -8,6 +8,7 @@ use deadpool_redis::redis::{FromRedisValue, RedisError, RedisResult, Value};
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
+use crate::budget::Budget;
 use crate::call::{Turn, Way, is_failure};
 use crate::command::{self, Commands};
 use crate::failure::{self, Damage};
@@ -131,8 +132,9 @@ impl Drop for Lent {
 
 impl RedisBackend {
     pub(crate) async fn clear_all(&self) -> Result<()> {
-        let turn = self.caller.begin(Way::Write, WHOLE, self.budgets.clear.into())?;
-        let outcome = self.clear_in(&turn).await;
+        let budget = self.budgets.clearing();
+        let turn = self.caller.begin(Way::Write, WHOLE, budget)?;
+        let outcome = self.clear_in(&turn, budget).await;
         if let Err(failure) = &outcome
             && failure.of_server
             && is_failure(&failure.error)
@@ -143,8 +145,8 @@ impl RedisBackend {
         outcome.map_err(|failure| failure.error)
     }
 
-    async fn clear_in(&self, turn: &Turn<'_>) -> std::result::Result<(), Failure> {
-        let deadline = Instant::now() + self.budgets.clear;
+    async fn clear_in(&self, turn: &Turn<'_>, budget: Budget) -> std::result::Result<(), Failure> {
+        let deadline = Instant::now() + budget.left;
         self.settle_writes(turn).await;
         let mut retried = false;
         loop {

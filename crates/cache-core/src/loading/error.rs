@@ -64,14 +64,6 @@ pub(crate) fn store_stands_still(limit: Duration) -> CacheError {
     CacheError::new(ErrorKind::Timeout, message)
 }
 
-pub(crate) fn store_failed() -> CacheError {
-    CacheError::new(
-        ErrorKind::Timeout,
-        "the write was not done: the backend failed to store what a load of this key had brought, which the write waited \
-         for; see whether the backend is slow or away",
-    )
-}
-
 pub(crate) fn refused(limit: usize, waited: Duration) -> CacheError {
     let message = format!(
         "{limit} loads run already and none ended within {waited:?}; raise max_concurrent_loads or load_wait, or allow \

@@ -1,16 +1,18 @@
 //! The writes of the handle, each between its fences: what loads of the same keys have under way neither overwrites
 //! them nor outlives them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use futures_util::future::join;
 
-use super::error;
 use super::event::LoadEvent;
 use super::flight::Flight;
 use super::loads::Loads;
-use super::patience::{self, GRACE};
+use super::patience;
+use crate::batch;
 use crate::cache::Cache;
+use crate::enclosing::EnclosingOperation;
 use crate::error::{CacheError, Result};
 use crate::future::CacheFuture;
 use crate::key::Key;
@@ -35,8 +37,8 @@ impl Cache {
         self.context(Operation::GetOrLoad, Key::new(key).ok(), error)
     }
 
-    /// Runs a write of one key. It waits only for a load of the same key that stores at this moment. If the backend failed
-    /// that store it has taken its time already, and the write does not take it once more.
+    /// Runs a write of one key. It waits only for a load of the same key that stores at this moment, and has no more time in all
+    /// than one that does not wait.
     pub(crate) fn fenced<'a, T: Send + 'a>(
         &'a self,
         operation: Operation,
@@ -51,38 +53,60 @@ impl Cache {
         match storing {
             None => write().map(finish),
             Some(flight) => CacheFuture::boxed(async move {
-                match self.wait_for_store(operation, &flight).await {
-                    Ok(()) => finish(write().await),
+                let whole = EnclosingOperation::begin(operation);
+                match self.wait_for_stores(operation, &[flight]).await {
+                    Ok(()) => finish(whole.enclose(write()).await),
                     Err(error) => finish(Err(error)),
                 }
             }),
         }
     }
 
-    /// Runs a write of several keys.
-    pub(crate) fn fenced_many<'a, T: Send + 'a>(
+    /// Runs a write of several keys, each with what belongs to it. Those that loads are storing are written after the others, so that
+    /// a store that takes long keeps no other key waiting. What comes for one key twice stays in its order.
+    pub(crate) fn fenced_many<'a, V: Send + 'a, T: Send + 'a>(
         &'a self,
         operation: Operation,
-        keys: Vec<Key<'a>>,
-        write: impl FnOnce(Vec<Key<'a>>) -> CacheFuture<'a, Vec<T>> + Send + 'a,
-    ) -> CacheFuture<'a, Vec<T>> {
+        all: Vec<(Key<'a>, V)>,
+        write: impl Fn(Vec<(Key<'a>, V)>) -> CacheFuture<'a, Vec<Result<T>>> + Send + Sync + 'a,
+    ) -> CacheFuture<'a, Vec<Result<T>>> {
         let registry = &self.loads().registry;
-        let (mut tickets, mut storing) = (Vec::with_capacity(keys.len()), Vec::new());
-        for key in &keys {
+        let (mut tickets, mut storing) = (Vec::with_capacity(all.len()), Vec::new());
+        for (key, _) in &all {
             let (ticket, flight) = registry.begin_write(key.as_str());
             tickets.push(ticket);
             storing.extend(flight);
         }
         if storing.is_empty() {
-            return write(keys).map(move |answer| {
+            return write(all).map(move |answer| {
                 drop(tickets);
                 answer
             });
         }
+        let stored: HashSet<&str> = storing.iter().map(|flight| &*flight.key).collect();
+        let waits: Vec<bool> = all.iter().map(|(key, _)| stored.contains(key.as_str())).collect();
+        let (behind, free): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|(key, _)| stored.contains(key.as_str()));
         CacheFuture::boxed(async move {
             let _tickets = tickets;
-            self.wait_for_stores(operation, &storing).await?;
-            write(keys).await
+            let whole = EnclosingOperation::begin(operation);
+            let later = async {
+                self.wait_for_stores(operation, &storing).await?;
+                whole.enclose(write(behind)).await
+            };
+            let (free, behind) = if free.is_empty() {
+                (Ok(Vec::new()), later.await)
+            } else {
+                join(write(free), later).await
+            };
+            let kind = self.shared().backend.kind();
+            let (mut free, mut behind) = (batch::each(kind, free), batch::each(kind, behind));
+            let answers = waits.into_iter().map(|waited| {
+                let next = if waited { &mut behind } else { &mut free };
+                next()
+            });
+            Ok(answers.collect())
         })
     }
 
@@ -96,8 +120,9 @@ impl Cache {
         }
         CacheFuture::boxed(async move {
             let _ticket = ticket;
+            let whole = EnclosingOperation::begin(Operation::Clear);
             self.wait_for_stores(Operation::Clear, &storing).await?;
-            self.shared().backend.clear().await
+            whole.enclose(self.shared().backend.clear()).await
         })
     }
 
@@ -110,20 +135,9 @@ impl Cache {
         let backend = Arc::clone(&self.shared().backend);
         CacheFuture::boxed(async move {
             // What stands still must not keep the backend open.
-            let _ = patience::wait_for_stores(&storing).await;
+            patience::wait_for_ends(&storing).await;
             backend.close().await
         })
-    }
-
-    /// Waits for the flight that a write of one key has to come after.
-    async fn wait_for_store(&self, operation: Operation, flight: &Arc<Flight>) -> Result<()> {
-        let start = Instant::now();
-        self.wait_for_stores(operation, std::slice::from_ref(flight))
-            .await?;
-        if flight.is_unstored() && start.elapsed() > GRACE {
-            return self.refused(operation, Err(error::store_failed()));
-        }
-        Ok(())
     }
 
     /// Waits for the flights that a write has to come after.

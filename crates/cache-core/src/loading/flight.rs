@@ -43,8 +43,9 @@ pub(crate) struct Flight {
     brought: OnceLock<Landed>,
     /// Whether all callers get what was loaded without waiting for the store.
     handed_out: AtomicBool,
-    /// Whether the backend failed its store.
-    unstored: AtomicBool,
+    /// Whether it stores no more, and who waits for that.
+    store_is_over: AtomicBool,
+    store_ends: Notify,
     landed: OnceLock<Landed>,
     landing: Notify,
     /// The alarm of those that joined it, unless there are no timers.
@@ -75,7 +76,8 @@ impl Flight {
             joined: AtomicBool::new(false),
             brought: OnceLock::new(),
             handed_out: AtomicBool::new(false),
-            unstored: AtomicBool::new(false),
+            store_is_over: AtomicBool::new(false),
+            store_ends: Notify::new(),
             landed: OnceLock::new(),
             landing: Notify::new(),
             bell: OnceLock::new(),
@@ -150,14 +152,21 @@ impl Flight {
         self.landing.notify_waiters();
     }
 
-    /// Notes that the backend failed the store, before the flight lands.
-    pub(crate) fn note_unstored(&self) {
-        self.unstored.store(true, Ordering::Release);
+    /// Tells the writes that come after its store that this has ended.
+    pub(crate) fn end_store(&self) {
+        self.store_is_over.store(true, Ordering::Release);
+        self.store_ends.notify_waiters();
     }
 
-    /// Says whether the backend failed the store.
-    pub(crate) fn is_unstored(&self) -> bool {
-        self.unstored.load(Ordering::Acquire)
+    /// Waits for the end of its store. It may not have landed then.
+    pub(crate) async fn wait_for_store(&self) {
+        loop {
+            let end = self.store_ends.notified();
+            if self.store_is_over.load(Ordering::Acquire) {
+                return;
+            }
+            end.await;
+        }
     }
 
     /// Tells all callers how it ended. The first end counts.

@@ -70,13 +70,23 @@ fn poll_timer(mut timer: Pin<&mut Option<Sleep>>, until: Instant, context: &mut 
     Poll::Pending
 }
 
-/// Waits for flights that store.
+/// Waits for the stores of flights.
 pub(crate) async fn wait_for_stores(storing: &[Arc<Flight>]) -> Result<()> {
     let until = after(Instant::now(), LONGEST_ASKED);
     for flight in storing {
-        if wait_until(until, flight.wait_for_end()).await.is_none() {
+        if wait_until(until, flight.wait_for_store()).await.is_none() {
             return Err(error::store_stands_still(LONGEST_ASKED));
         }
     }
     Ok(())
+}
+
+/// Waits for flights that store until they have landed.
+pub(crate) async fn wait_for_ends(storing: &[Arc<Flight>]) {
+    let until = after(Instant::now(), LONGEST_ASKED);
+    for flight in storing {
+        if wait_until(until, flight.wait_for_end()).await.is_none() {
+            return;
+        }
+    }
 }

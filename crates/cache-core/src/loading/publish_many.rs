@@ -18,7 +18,7 @@ use super::run_many::Part;
 use super::stamp::{self, Draft, Generations};
 use crate::cache::Cache;
 use crate::enclosing::EnclosingOperation;
-use crate::error::{CacheError, Result};
+use crate::error::Result;
 use crate::expiration::Expiration;
 use crate::key::Key;
 use crate::operation::Operation;
@@ -100,61 +100,56 @@ fn keep(
 /// Stores the entries whose keys nobody wrote meanwhile, and takes all flights off the table. Says whether the backend answered.
 async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Generations) -> bool {
     let (registry, now) = (&cache.loads().registry, cache.now());
-    let (mut allowed, mut begun, mut storing) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut allowed, mut keys, mut storing) = (Vec::new(), Vec::new(), Vec::new());
     for (flight, draft) in entries {
-        if let (Some(stores), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
-            storing.push(stores);
-            begun.push((flight, key));
+        if let (Some(begun), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
+            storing.push(begun);
+            keys.push(key);
             allowed.push((&**flight, draft.clone()));
         }
     }
     let set = EnclosingOperation::begin(Operation::SetMany);
     let stamped = match set.enclose(stamp::stamp(cache, generations, allowed)).await {
         Ok(stamped) => stamped,
-        Err(error) => return tell_failures::<()>(cache, &begun, &Err(error)),
+        Err(error) => return tell_failures::<()>(cache, &keys, &Err(error)),
     };
     // One of which a tag was invalidated in between is not stored.
-    let (begun, allowed): (Vec<_>, Vec<_>) = begun
+    let (keys, allowed): (Vec<_>, Vec<_>) = keys
         .into_iter()
         .zip(stamped)
-        .filter_map(|((flight, key), entry)| Some(((flight, key), (key, entry?))))
+        .filter_map(|(key, entry)| Some((key, (key, entry?))))
         .unzip();
     if allowed.is_empty() {
         return true;
     }
     let stored = set.enclose(cache.shared().backend.set_many(allowed)).await;
     drop(storing);
-    tell_failures(cache, &begun, &stored)
+    tell_failures(cache, &keys, &stored)
 }
 
 /// Removes what is no longer true, unless somebody wrote it meanwhile, and takes all flights off the table. Says whether the
 /// backend answered.
 async fn remove(cache: &Cache, removed: &[Arc<Flight>]) -> bool {
     let (registry, now) = (&cache.loads().registry, cache.now());
-    let (mut begun, mut storing) = (Vec::new(), Vec::new());
+    let (mut keys, mut storing) = (Vec::new(), Vec::new());
     for flight in removed {
-        if let (Some(stores), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
-            storing.push(stores);
-            begun.push((flight, key));
+        if let (Some(begun), Ok(key)) = (registry.begin_store(flight, now), Key::new(&flight.key)) {
+            storing.push(begun);
+            keys.push(key);
         }
     }
-    if begun.is_empty() {
+    if keys.is_empty() {
         return true;
     }
-    let keys = begun.iter().map(|(_, key)| *key).collect();
-    let went = cache.shared().backend.delete_many(keys).await;
+    let went = cache.shared().backend.delete_many(keys.clone()).await;
     drop(storing);
-    tell_failures(cache, &begun, &went)
+    tell_failures(cache, &keys, &went)
 }
 
-/// Tells of each key that was not changed, and its flight if the backend failed it. Says whether the backend answered for any.
-fn tell_failures<T>(
-    cache: &Cache,
-    begun: &[(&Arc<Flight>, Key<'_>)],
-    answers: &Result<Vec<Result<T>>>,
-) -> bool {
+/// Tells of each key that was not changed. Says whether the backend answered for any.
+fn tell_failures<T>(cache: &Cache, keys: &[Key<'_>], answers: &Result<Vec<Result<T>>>) -> bool {
     let mut answered = false;
-    for (at, (flight, key)) in begun.iter().enumerate() {
+    for (at, key) in keys.iter().enumerate() {
         let failed = match answers {
             Ok(all) => all.get(at).and_then(|one| one.as_ref().err()),
             Err(error) => Some(error),
@@ -163,11 +158,7 @@ fn tell_failures<T>(
         if failed.is_some() || is_missing {
             cache.tell(key.as_str(), LoadEvent::StoreFailed);
         }
-        if is_missing || failed.is_some_and(CacheError::is_transient) {
-            flight.note_unstored();
-        } else {
-            answered = true;
-        }
+        answered |= !is_missing && failed.is_none_or(|error| !error.is_transient());
     }
     answered
 }

@@ -249,6 +249,7 @@ impl Drop for Storing<'_> {
         self.registry.with(place(self.flight), |shard| {
             shard.fences.end_store(&self.flight.key, self.flight.id());
         });
+        self.flight.end_store();
     }
 }
 

@@ -147,9 +147,8 @@ async fn load(cache: &Cache, flight: &Arc<Flight>, plan: Plan) {
             if failed || generations.as_ref().is_err_and(CacheError::is_transient) {
                 flight.hand_out();
             }
-            match publish::store(cache, flight, &generations, kept.change).await {
-                Some(tags) => flight.confirm(cache, &tags).await,
-                None => flight.note_unstored(),
+            if let Some(tags) = publish::store(cache, flight, &generations, kept.change).await {
+                flight.confirm(cache, &tags).await;
             }
             flight.land(landed);
         }

@@ -5,13 +5,12 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Duration;
 
 use cache_core::{Cache, ErrorKind, LoadContext, LoadOptions, LoadResult, Loaded, Operation};
 use cache_testkit::{CountingBackend, FailingBackend, MapBackend, SlowBackend};
 use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
-use tokio::time::{advance, timeout};
+use tokio::time::timeout;
 
 use crate::support::{Bench, Down, Gate, SECOND, settle};
 
@@ -143,89 +142,55 @@ async fn a_write_still_comes_after_the_store() {
     assert_eq!(outage.stored().await, None);
 }
 
-/// So long a write waits for a store and is done all the same if that fails, and so long it is not.
-const SHORT: Duration = Duration::from_millis(40);
-const LONG: Duration = Duration::from_millis(60);
-
-/// Lets a write wait so long for the store of a load. Returns the write.
-async fn write_during_a_store(waits: Duration) -> (Outage, JoinHandle<cache_core::Result<()>>) {
+#[tokio::test(start_paused = true)]
+async fn a_write_is_done_though_the_store_that_it_waited_for_failed() {
     let outage = Outage::new(Operation::Get, Operation::Set);
     load(&outage.bench.cache, 7).await.unwrap();
-    let write = set_during_the_store(&outage, "key", waits).await;
-    (outage, write)
-}
-
-async fn set_during_the_store(
-    outage: &Outage,
-    key: &'static str,
-    waits: Duration,
-) -> JoinHandle<cache_core::Result<()>> {
     outage.slow.arrived(1).await;
     let cache = outage.bench.cache.clone();
-    let write = tokio::spawn(async move { cache.set(key, 9).await });
+    let write = tokio::spawn(async move { cache.set("key", 9).await });
     settle().await;
-    advance(waits).await;
-    write
-}
-
-/// Lets the store fail, and nothing after it.
-async fn fail_the_store(outage: &Outage) {
     outage.failing.fail(Operation::Set, ErrorKind::Timeout);
     outage.slow.release(1);
     settle().await;
     outage.failing.heal();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_write_that_waited_for_a_store_that_failed_does_not_wait_once_more() {
-    let (outage, write) = write_during_a_store(LONG).await;
-    fail_the_store(&outage).await;
-    let error = at_once(write).await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Timeout);
-    assert!(error.to_string().contains("set on cache"), "{error}");
-    assert_eq!(outage.bench.ear.failed(), [Operation::Set]);
-    assert_eq!(outage.stored().await, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_write_that_waited_for_it_no_longer_than_a_moment_is_done() {
-    let (outage, write) = write_during_a_store(SHORT).await;
-    fail_the_store(&outage).await;
     outage.slow.open();
     at_once(write).await.unwrap().unwrap();
     assert_eq!(outage.stored().await, Some(9));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_write_that_waited_for_a_store_that_succeeded_is_done() {
-    let (outage, write) = write_during_a_store(LONG).await;
-    outage.slow.open();
-    at_once(write).await.unwrap().unwrap();
-    assert_eq!(outage.stored().await, Some(9));
-}
-
-/// The store of a batch fails for one of its keys. Returns what became of a write of that key, or of the other one.
-async fn write_during_the_store_of_a_batch(key: &'static str) -> cache_core::Result<()> {
-    let outage = Outage::new(Operation::GetMany, Operation::SetMany);
-    at_once(outage.bench.cache.get_or_load_many(&["failed", "stored"], ones)).await;
-    let write = set_during_the_store(&outage, key, LONG).await;
-    outage.failing.fail_key("failed", ErrorKind::Timeout);
-    outage.slow.release(1);
-    settle().await;
+/// Several keys are written while a load stores the second of them. Returns the write.
+async fn write_several(outage: &Outage) -> JoinHandle<Vec<cache_core::Result<()>>> {
+    load(&outage.bench.cache, 7).await.unwrap();
+    outage.slow.arrived(1).await;
     outage.failing.heal();
-    at_once(write).await.unwrap()
+    outage.failing.fail_key("bad", ErrorKind::ValueTooLarge);
+    let cache = outage.bench.cache.clone();
+    let write = tokio::spawn(async move {
+        let entries = [("bad", 1_i64), ("key", 2), ("other", 3), ("key", 4)];
+        cache.set_many(entries).await
+    });
+    settle().await;
+    write
 }
 
 #[tokio::test(start_paused = true)]
-async fn neither_does_one_whose_key_failed_in_the_store_of_a_batch() {
-    let error = write_during_the_store_of_a_batch("failed").await.unwrap_err();
-    // The backend would refuse it too, in other words.
-    assert!(error.to_string().contains("the write was not done"), "{error}");
+async fn other_keys_of_a_write_do_not_wait_for_the_store() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    let write = write_several(&outage).await;
+    assert!(!write.is_finished());
+    assert_eq!(outage.bench.cache.get("other").await.unwrap(), Some(3_i64));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_of_another_key_of_that_batch_is_done() {
-    write_during_the_store_of_a_batch("stored").await.unwrap();
+async fn each_answer_is_in_its_place_and_the_later_of_two_stays_behind_the_store() {
+    let outage = Outage::new(Operation::Get, Operation::Set);
+    let write = write_several(&outage).await;
+    outage.slow.open();
+    let answers = at_once(write).await.unwrap();
+    let failed: Vec<_> = answers.iter().map(Result::is_err).collect();
+    assert_eq!(failed, [true, false, false, false]);
+    assert_eq!(outage.stored().await, Some(4));
 }
 
 /// What is there is too large, which is an answer: who has the new value finds it in the cache.

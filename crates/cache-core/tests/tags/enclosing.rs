@@ -1,5 +1,5 @@
-//! Every request of a call with tags knows which operation it is part of and since when, so that a backend can give them one
-//! budget together.
+//! Every request of a call with tags, or of a write that waits for a load, knows which operation it is part of and since when, so
+//! that a backend can give all of it one budget.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -196,5 +196,48 @@ async fn the_markers_that_only_a_loader_names_are_asked_as_parts_of_the_store() 
             "get_many in set_many of 0 ms ago",
             "set_many in set_many of 10 ms ago",
         ]
+    );
+}
+
+/// Begins a write while a load stores `key`, which it has done for half of its time. Returns what the write asked.
+async fn asked_while_storing<F: Future>(write: impl FnOnce(Cache) -> F) -> Vec<String> {
+    let (parts, cache) = Parts::cache();
+    let loads = cache.clone();
+    let loads = tokio::spawn(async move { load(&loads, &[], 1).await });
+    sleep(LATE + LATE / 2).await;
+    assert_eq!(parts.asked(), ["get", "set in set of 0 ms ago"]);
+    write(cache).await;
+    assert_eq!(loads.await.unwrap().unwrap(), 1);
+    parts.asked()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_store_is_part_of_the_write() {
+    let set = |cache: Cache| async move { cache.set("key", 2_u64).await.unwrap() };
+    assert_eq!(asked_while_storing(set).await, ["set in set of 5 ms ago"]);
+    let delete = |cache: Cache| async move { assert!(cache.delete("key").await.unwrap()) };
+    assert_eq!(
+        asked_while_storing(delete).await,
+        ["delete in delete of 5 ms ago"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_all_stores_is_part_of_the_clear() {
+    let clear = |cache: Cache| async move { cache.clear().await.unwrap() };
+    assert_eq!(asked_while_storing(clear).await, ["clear in clear of 5 ms ago"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_store_is_part_of_a_write_of_several_keys() {
+    let set = |cache: Cache| async move { cache.set_many([("key", 2_u64), ("other", 2)]).await };
+    assert_eq!(
+        asked_while_storing(set).await,
+        ["set_many", "set_many in set_many of 5 ms ago"]
+    );
+    let delete = |cache: Cache| async move { cache.delete_many(["key"]).await };
+    assert_eq!(
+        asked_while_storing(delete).await,
+        ["delete_many in delete_many of 5 ms ago"]
     );
 }

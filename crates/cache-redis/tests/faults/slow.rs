@@ -40,11 +40,20 @@ async fn black_hole(column: Column) {
 #[test]
 fn a_write_of_what_a_load_stores_in_vain_takes_one_budget_with_it() {
     cell::run(async {
-        let bench = Bench::proxied().await;
-        bench.proxy().requests(Fault::BlackHole);
-        bench.proxy().replies(Fault::BlackHole);
-        bench.ask(Call::GetOrLoad).await.is_well();
-        bench.ask(Call::Set).await.fails_with(&LATE);
+        let writes = [
+            Call::Set,
+            Call::Delete,
+            Call::SetMany,
+            Call::DeleteMany,
+            Call::Clear,
+        ];
+        for write in writes {
+            let bench = Bench::proxied().await;
+            bench.proxy().requests(Fault::BlackHole);
+            bench.proxy().replies(Fault::BlackHole);
+            bench.ask(Call::GetOrLoad).await.is_well();
+            bench.ask(write).await.fails_with(&LATE);
+        }
     });
 }
 
