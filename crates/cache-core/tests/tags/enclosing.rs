@@ -241,3 +241,22 @@ async fn the_wait_for_a_store_is_part_of_a_write_of_several_keys() {
         ["delete_many in delete_many of 5 ms ago"]
     );
 }
+
+/// Those who joined wait until the markers were asked once more, and a write does not.
+#[tokio::test(start_paused = true)]
+async fn a_write_waits_for_the_store_and_no_longer() {
+    let (parts, cache) = Parts::cache();
+    cache.set("other", 1_u64).tags(&["a"]).await.unwrap();
+    let [one, other] = [(); 2].map(|()| {
+        let cache = cache.clone();
+        tokio::spawn(async move { load(&cache, &["a"], 1).await })
+    });
+    // Two looks, the markers, and half of the store.
+    sleep(2 * LATE + LATE / 2).await;
+    parts.asked();
+    cache.set("key", 2_u64).await.unwrap();
+    assert_eq!(parts.asked(), ["get", "set in set of 5 ms ago"]);
+    for load in [one, other] {
+        assert_eq!(load.await.unwrap().unwrap(), 1);
+    }
+}
