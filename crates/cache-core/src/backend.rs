@@ -18,7 +18,7 @@ use crate::stats::BackendStats;
 ///
 /// Keys are checked before they come here, and an entry was not over when it was made.
 ///
-/// With tags on, a call may ask the backend several times. One that limits how long its operations take learns from
+/// A call may ask the backend several times, with tags, or have waited for a load before it asks. One that limits how long its operations take learns from
 /// [`EnclosingOperation`](crate::EnclosingOperation) which requests share a limit.
 ///
 /// # Behaviour of every method

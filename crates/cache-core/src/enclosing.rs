@@ -19,8 +19,8 @@ thread_local! {
 
 /// The operation that a request to a backend is part of.
 ///
-/// A backend that limits how long its operations take asks for it when an operation begins, and if there is one, takes the limit
-/// of that operation from its begin.
+/// A backend that limits how long its operations take asks for it when it is called, or when its future is polled, and if there is
+/// one, takes the limit of that operation from its begin.
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,7 +48,7 @@ impl EnclosingOperation {
         }
     }
 
-    /// Returns the one that the future which is being polled is part of. `None` for a request that is an operation by itself.
+    /// Returns the one that the request which is being made is part of. `None` for one that is an operation by itself.
     pub fn current() -> Option<Self> {
         CURRENT.get()
     }
@@ -63,13 +63,17 @@ impl EnclosingOperation {
         self.began.elapsed()
     }
 
-    /// Makes what a future asks of backends one operation, which begins when the future is first polled.
-    pub(crate) async fn of<F: Future>(operation: Operation, future: F) -> F::Output {
-        Self::begin(operation).enclose(future).await
+    /// Makes what is asked of backends one operation, which begins when this future is first polled.
+    pub(crate) async fn of<F: Future>(operation: Operation, ask: impl FnOnce() -> F) -> F::Output {
+        Self::begin(operation).enclose(ask).await
     }
 
-    /// Makes what a future asks of backends a part of this operation, unless it is part of another one that encloses both.
-    pub(crate) async fn enclose<F: Future>(self, future: F) -> F::Output {
+    /// Makes what is asked of backends a part of this operation, unless it is part of another one that encloses both.
+    pub(crate) async fn enclose<F: Future>(self, ask: impl FnOnce() -> F) -> F::Output {
+        let future = {
+            let _until_asked = Entered::new(self);
+            ask()
+        };
         let mut future = pin!(future);
         poll_fn(|context| {
             let _until_polled = Entered::new(self);
@@ -124,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_enclosed_knows_it_whenever_it_is_polled_and_nothing_else_does() {
         let set = EnclosingOperation::begin(Operation::Set);
-        let (enclosed, beside) = join(set.enclose(twice()), twice()).await;
+        let (enclosed, beside) = join(set.enclose(twice), twice()).await;
         assert_eq!(enclosed, [Some(Operation::Set); 2]);
         assert_eq!(beside, [None; 2]);
         assert_eq!(current(), None);
@@ -136,12 +140,15 @@ mod tests {
             EnclosingOperation::begin(Operation::Set),
             EnclosingOperation::begin(Operation::Get),
         );
-        assert_eq!(set.enclose(get.enclose(twice())).await, [Some(Operation::Set); 2]);
+        assert_eq!(
+            set.enclose(|| get.enclose(twice)).await,
+            [Some(Operation::Set); 2]
+        );
     }
 
     #[test]
     fn a_panic_leaves_it() {
-        let panics = EnclosingOperation::begin(Operation::Set).enclose(async {
+        let panics = EnclosingOperation::begin(Operation::Set).enclose(|| async {
             assert_eq!(current(), None, "this is on purpose");
         });
         let ended = catch_unwind(AssertUnwindSafe(|| panics.now_or_never()));
@@ -151,7 +158,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_begins_when_it_is_first_polled() {
-        let old = EnclosingOperation::of(Operation::Set, async {
+        let old = EnclosingOperation::of(Operation::Set, || async {
             advance(Duration::from_secs(1)).await;
             EnclosingOperation::current().unwrap().elapsed()
         });

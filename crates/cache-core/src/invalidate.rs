@@ -65,7 +65,7 @@ impl Cache {
         let scope = follower.and_then(|follower| follower.call(Operation::InvalidateTags, None, names.len()));
         let tags = names.len();
         let work = async move {
-            let done = EnclosingOperation::of(Operation::InvalidateTags, tagged.invalidate(&names)).await;
+            let done = EnclosingOperation::of(Operation::InvalidateTags, || tagged.invalidate(&names)).await;
             // Who found a stale value before has to look again before it is given.
             let storing = self.loads().registry.note_invalidation(&names);
             // No layer sees this operation.

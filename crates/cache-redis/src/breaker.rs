@@ -17,7 +17,7 @@ use crate::jitter::jittered;
 /// It opens after some failures in a row, or when half of enough calls within a second failed. While it is open, calls
 /// fail within a microsecond, and one call per interval asks the server; if that one succeeds, the breaker closes.
 /// Failures are answers that do not come and servers that say they are not ready; a refused command or a full server is
-/// an answer. Reads and writes have a breaker each, and on a Cluster each shard has both: one that is down, or a server that
+/// an answer, and a request for which less than half of its budget was left says nothing by being late. Reads and writes have a breaker each, and on a Cluster each shard has both: one that is down, or a server that
 /// takes no writes, does not fail what would succeed. A call on many keys counts once with each.
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until they are given to a builder"]
@@ -231,6 +231,7 @@ pub(crate) struct Admission<'a> {
     counters: &'a Counters,
     is_probe: bool,
     has_failed: AtomicBool,
+    is_unsure: AtomicBool,
 }
 
 impl<'a> Admission<'a> {
@@ -240,6 +241,7 @@ impl<'a> Admission<'a> {
             counters,
             is_probe,
             has_failed: AtomicBool::new(false),
+            is_unsure: AtomicBool::new(false),
         }
     }
 
@@ -254,6 +256,12 @@ impl<'a> Admission<'a> {
         self.has_failed.store(true, Relaxed);
     }
 
+    /// Notes that a request of the call was not answered in a time too short to speak against the server, nor for it.
+    #[cold]
+    pub(crate) fn note_unsure(&self) {
+        self.is_unsure.store(true, Relaxed);
+    }
+
     /// Notes that nothing was heard for as long as a call may take, and that nobody is there to end this one.
     #[cold]
     pub(crate) fn fail_unheard(&self) {
@@ -266,7 +274,7 @@ impl<'a> Admission<'a> {
     pub(crate) fn end(self) {
         if self.has_failed.load(Relaxed) {
             self.breaker.fail(self.is_probe, self.counters);
-        } else {
+        } else if !self.is_unsure.load(Relaxed) {
             self.breaker.succeed(self.is_probe);
         }
     }
@@ -313,6 +321,33 @@ mod tests {
             call(&breaker, &counters, false);
         }
         assert!(breaker.is_open() && breaker.admit(&counters).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_had_too_little_time_does_not_close_it() {
+        let (breaker, counters) = breaker();
+        for _ in 0..5 {
+            call(&breaker, &counters, false);
+        }
+        tokio::time::advance(breaker.settings.probe_interval).await;
+        let probe = breaker.admit(&counters).unwrap();
+        probe.note_unsure();
+        probe.end();
+        assert!(breaker.is_open());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_had_too_little_time_counts_as_neither() {
+        let (breaker, counters) = breaker();
+        for _ in 0..4 {
+            call(&breaker, &counters, false);
+            let admission = breaker.admit(&counters).unwrap();
+            admission.note_unsure();
+            admission.end();
+        }
+        assert!(!breaker.is_open());
+        call(&breaker, &counters, false);
+        assert!(breaker.is_open());
     }
 
     #[tokio::test(start_paused = true)]

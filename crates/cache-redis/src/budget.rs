@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{EnclosingOperation, Operation};
+use cache_core::{CacheError, EnclosingOperation, ErrorKind, Operation};
 
 /// How long operations may take.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,11 @@ impl Budget {
     /// Says whether a request that was not answered in what was left is as silent as one that had all of it.
     pub(crate) fn is_enough_to_tell(self) -> bool {
         self.left >= self.whole / 2
+    }
+
+    /// Says whether an error tells something of the server: that it was late does not where little time was left.
+    pub(crate) fn is_told_of(self, error: &CacheError) -> bool {
+        error.kind() != ErrorKind::Timeout || self.is_enough_to_tell()
     }
 
     /// Returns what is left at a later time.
@@ -57,19 +62,20 @@ impl Budgets {
 
     #[inline]
     fn of_current(&self, own: Duration) -> Budget {
-        EnclosingOperation::current().map_or(own.into(), |whole| self.of_part(whole))
+        EnclosingOperation::current().map_or(own.into(), |whole| self.of_part(own, whole))
     }
 
+    /// No request has more time than one that is an operation by itself: its breaker is judged by that.
     #[cold]
-    fn of_part(&self, enclosing: EnclosingOperation) -> Budget {
-        let whole = match enclosing.operation() {
+    fn of_part(&self, own: Duration, enclosing: EnclosingOperation) -> Budget {
+        let all = match enclosing.operation() {
             Operation::Get | Operation::GetMany | Operation::Exists | Operation::Ping => self.read,
             Operation::Clear => self.clear,
             _ => self.write,
         };
         Budget {
-            whole,
-            left: whole.saturating_sub(enclosing.elapsed()),
+            whole: own.min(all),
+            left: own.min(all.saturating_sub(enclosing.elapsed())),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The path of a request: breaker, lane, one deadline over everything, one retry if the connection broke.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, RejectReason, Result};
@@ -23,11 +22,12 @@ use crate::link::Link;
 use crate::origin::Origin;
 use crate::pool::Pool;
 use crate::shards::Shards;
+use crate::side::Side;
 
 /// How long a close waits for an attempt to connect that was told to end, which takes no time where its runtime is run.
 const STOP_LIMIT: Duration = Duration::from_secs(1);
 
-/// What a request does, which decides its budget and its breaker.
+/// What a request does, which decides its connection and its breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Read,
@@ -42,14 +42,6 @@ pub(crate) struct Caller {
     pub(crate) shards: Arc<Shards>,
     reading: Side,
     writing: Side,
-}
-
-/// The lanes of one way. Reads and writes keep apart: a server that holds back a write (`CLIENT PAUSE
-/// WRITE`) holds back all that comes behind it on the connection.
-#[derive(Debug)]
-struct Side {
-    lanes: Box<[Arc<Lane>]>,
-    next: AtomicUsize,
 }
 
 /// An operation that a breaker let through.
@@ -77,14 +69,9 @@ impl Caller {
     /// they were sent.
     pub(crate) fn new(pool: Pool, readers: usize) -> Self {
         let shards = pool.manager().shards();
-        let groups = shards.groups();
-        let side = |lanes: usize| Side {
-            lanes: (0..lanes).map(|_| Lane::new(pool.clone(), groups)).collect(),
-            next: AtomicUsize::new(0),
-        };
         Self {
-            reading: side(readers),
-            writing: side(1),
+            reading: Side::new(&pool, shards.groups(), readers),
+            writing: Side::new(&pool, shards.groups(), 1),
             counters: pool.manager().counters(),
             shards,
             pool,
@@ -145,8 +132,14 @@ impl Caller {
         let outcome = self
             .attempts(lane, &turn.admission, turn.group, ask, budget)
             .await;
-        if outcome.as_ref().is_err_and(is_failure) {
-            turn.admission.note_failure();
+        if let Err(error) = &outcome
+            && is_failure(error)
+        {
+            if budget.is_told_of(error) {
+                turn.admission.note_failure();
+            } else {
+                turn.admission.note_unsure();
+            }
             #[cfg(feature = "cluster")]
             if let Some(Leased {
                 link: Link::Cluster(cluster),
@@ -180,7 +173,9 @@ impl Caller {
             let mut leased = match old {
                 Ok(leased) => leased,
                 Err(old) => {
-                    let connected = self.connected(lane, admission.is_probe(), old, deadline).await;
+                    let connected = self
+                        .connected(lane, admission.is_probe(), old, deadline, budget)
+                        .await;
                     limit = deadline.saturating_duration_since(Instant::now());
                     match connected {
                         Ok(leased) => leased,
@@ -216,8 +211,10 @@ impl Caller {
                     return Err(failure::of(&cause));
                 }
                 Damage::Silent => {
-                    if budget.is_enough_to_tell() || lane.has_waited_in_vain(wait, budget.whole) {
+                    let in_vain = || lane.has_waited_in_vain(wait, budget.whole);
+                    if budget.is_enough_to_tell() || in_vain() {
                         lane.note_silence(group, leased.number);
+                        admission.note_failure();
                         self.counters.note_up(false);
                     }
                     leased.link.check_step(budget.whole);
@@ -244,7 +241,14 @@ impl Caller {
 
     /// Waits for a connection of a lane newer than number `old` until the deadline.
     #[cold]
-    async fn connected(&self, lane: &Arc<Lane>, urgent: bool, old: u64, deadline: Instant) -> Result<Leased> {
+    async fn connected(
+        &self,
+        lane: &Arc<Lane>,
+        urgent: bool,
+        old: u64,
+        deadline: Instant,
+        budget: Budget,
+    ) -> Result<Leased> {
         let _waiting = self.counters.wait();
         let leased = timeout_at(deadline, lane.connected(urgent, old)).await;
         let leased = leased.unwrap_or_else(|_| {
@@ -253,6 +257,7 @@ impl Caller {
         });
         if let Err(error) = &leased
             && (is_failure(error) || error.kind() == ErrorKind::Denied)
+            && budget.is_told_of(error)
         {
             self.counters.note_up(false);
         }
@@ -274,20 +279,9 @@ impl Caller {
 
     /// Ends the connections and tells the attempts to make some to end.
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
-        let lanes = self.sides().flat_map(|side| &side.lanes);
+        let lanes = self.sides().flat_map(Side::lanes);
         let tasks = lanes.filter_map(|lane| lane.close());
         tasks.chain(self.shards.close()).collect()
-    }
-}
-
-impl Side {
-    /// Returns the lanes in turn.
-    #[inline]
-    fn lane(&self) -> &Arc<Lane> {
-        match &*self.lanes {
-            [only] => only,
-            lanes => &lanes[self.next.fetch_add(1, Relaxed) % lanes.len()],
-        }
     }
 }
 

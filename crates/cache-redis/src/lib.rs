@@ -75,6 +75,7 @@ mod scalar;
 mod secret;
 mod sent;
 mod shards;
+mod side;
 mod slot;
 mod stored;
 #[cfg(feature = "tls")]

@@ -55,7 +55,7 @@ impl Cache {
             Some(flight) => CacheFuture::boxed(async move {
                 let whole = EnclosingOperation::begin(operation);
                 match self.wait_for_stores(operation, &[flight]).await {
-                    Ok(()) => finish(whole.enclose(write()).await),
+                    Ok(()) => finish(whole.enclose(write).await),
                     Err(error) => finish(Err(error)),
                 }
             }),
@@ -93,7 +93,7 @@ impl Cache {
             let whole = EnclosingOperation::begin(operation);
             let later = async {
                 self.wait_for_stores(operation, &storing).await?;
-                whole.enclose(write(behind)).await
+                whole.enclose(|| write(behind)).await
             };
             let (free, behind) = if free.is_empty() {
                 (Ok(Vec::new()), later.await)
@@ -122,7 +122,7 @@ impl Cache {
             let _ticket = ticket;
             let whole = EnclosingOperation::begin(Operation::Clear);
             self.wait_for_stores(Operation::Clear, &storing).await?;
-            whole.enclose(self.shared().backend.clear()).await
+            whole.enclose(|| self.shared().backend.clear()).await
         })
     }
 

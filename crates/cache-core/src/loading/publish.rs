@@ -148,13 +148,13 @@ pub(crate) async fn store(
             let draft = Draft::new(entry, flight);
             let set = EnclosingOperation::begin(Operation::Set);
             match set
-                .enclose(stamp(cache, generations, vec![(&**flight, draft)]))
+                .enclose(|| stamp(cache, generations, vec![(&**flight, draft)]))
                 .await
             {
                 Ok(stamped) => match stamped.into_iter().next().flatten() {
                     Some(entry) => {
                         tags = entry.tags().to_vec();
-                        set.enclose(backend.set(key, entry)).await
+                        set.enclose(|| backend.set(key, entry)).await
                     }
                     // A tag was invalidated in between.
                     None => Ok(()),

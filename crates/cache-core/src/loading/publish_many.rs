@@ -109,7 +109,7 @@ async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Ge
         }
     }
     let set = EnclosingOperation::begin(Operation::SetMany);
-    let stamped = match set.enclose(stamp::stamp(cache, generations, allowed)).await {
+    let stamped = match set.enclose(|| stamp::stamp(cache, generations, allowed)).await {
         Ok(stamped) => stamped,
         Err(error) => return tell_failures::<()>(cache, &keys, &Err(error)),
     };
@@ -122,7 +122,7 @@ async fn store(cache: &Cache, entries: &[(Arc<Flight>, Draft)], generations: &Ge
     if allowed.is_empty() {
         return true;
     }
-    let stored = set.enclose(cache.shared().backend.set_many(allowed)).await;
+    let stored = set.enclose(|| cache.shared().backend.set_many(allowed)).await;
     drop(storing);
     tell_failures(cache, &keys, &stored)
 }

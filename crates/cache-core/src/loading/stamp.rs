@@ -30,7 +30,8 @@ pub(crate) struct Draft {
 }
 
 /// Reads the generations of the tags of the call. If the backend `failed` a look before the load, it is not asked for them, and
-/// what is loaded cannot be stored with them. What is asked is part of `asking`, which began when the load did.
+/// what is loaded cannot be stored with them. What is asked is part of `asking`, which began when the load first
+/// asked the backend.
 pub(crate) async fn generations(
     cache: &Cache,
     flight: &Flight,
@@ -53,7 +54,7 @@ pub(crate) async fn generations(
     let life = options.longest_life(ttl, cache.shared().expiration);
     let load = options.hard_timeout.unwrap_or_default();
     let until = life.map_or(Timestamp::MAX, |life| cache.now() + life.saturating_add(load));
-    let held = asking.enclose(tagged.hold(&names, until)).await;
+    let held = asking.enclose(|| tagged.hold(&names, until)).await;
     held.map_err(|error| cache.report(Operation::GetOrLoad, Key::new(&flight.key).ok(), error))
 }
 

@@ -63,7 +63,7 @@ impl CacheBackend for TaggedBackend {
             Err(later) => CacheFuture::boxed(async move {
                 let get = EnclosingOperation::begin(Operation::Get);
                 match later.await? {
-                    Some(entry) if !entry.tags().is_empty() => get.enclose(self.compare(entry)).await,
+                    Some(entry) if !entry.tags().is_empty() => get.enclose(|| self.compare(entry)).await,
                     found => Ok(found),
                 }
             }),
@@ -74,7 +74,7 @@ impl CacheBackend for TaggedBackend {
         if !is_unresolved(&entry) {
             return self.inner.set(key, entry);
         }
-        CacheFuture::boxed(EnclosingOperation::of(Operation::Set, async move {
+        CacheFuture::boxed(EnclosingOperation::of(Operation::Set, move || async move {
             let entry = self.resolve(entry).await?;
             self.inner.set(key, entry).await
         }))
@@ -100,7 +100,7 @@ impl CacheBackend for TaggedBackend {
                 let get = EnclosingOperation::begin(Operation::GetMany);
                 let found = later.await?;
                 if carries_tags(&found) {
-                    get.enclose(self.compare_many(found)).await
+                    get.enclose(|| self.compare_many(found)).await
                 } else {
                     Ok(found)
                 }
@@ -112,7 +112,7 @@ impl CacheBackend for TaggedBackend {
         if !entries.iter().any(|(_, entry)| is_unresolved(entry)) {
             return self.inner.set_many(entries);
         }
-        CacheFuture::boxed(EnclosingOperation::of(Operation::SetMany, async move {
+        CacheFuture::boxed(EnclosingOperation::of(Operation::SetMany, move || async move {
             let entries = self.resolve_many(entries).await?;
             self.inner.set_many(entries).await
         }))

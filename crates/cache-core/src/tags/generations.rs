@@ -8,6 +8,7 @@
 use futures_util::future::join_all;
 
 use super::backend::TaggedBackend;
+use super::makers::Whose;
 use super::marker::Marker;
 use super::tag::Tag;
 use crate::backend::CacheBackend;
@@ -59,11 +60,13 @@ impl TaggedBackend {
             if !lacking(&slots) {
                 break;
             }
-            let turn = self.makers().turn(names).await;
+            let whose = self.makers().turn(names).await;
             // Another caller may have made them.
             slots = self.slots(names).await?;
-            if turn.is_some() {
-                self.make(names, &mut slots, until).await?;
+            match whose {
+                Whose::Ours(_turn) => self.make(names, &mut slots, until).await?,
+                Whose::Ended => {}
+                Whose::StandsStill => break,
             }
         }
         if lacking(&slots) {

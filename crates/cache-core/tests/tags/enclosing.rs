@@ -37,16 +37,23 @@ impl Parts {
     }
 
     fn late<'a, T: Send + 'a>(&'a self, what: Operation, answer: CacheFuture<'a, T>) -> CacheFuture<'a, T> {
+        let called = part();
         CacheFuture::boxed(async move {
-            let part = EnclosingOperation::current().map_or(String::new(), |whole| {
-                let ago = whole.elapsed().as_millis();
-                format!(" in {} of {ago} ms ago", whole.operation())
-            });
+            let part = part();
+            assert_eq!(part, called, "a backend may ask when it is called as well");
             self.asked.lock().unwrap().push(format!("{what}{part}"));
             sleep(LATE).await;
             answer.await
         })
     }
+}
+
+/// Says what the request that is being made is part of.
+fn part() -> String {
+    EnclosingOperation::current().map_or(String::new(), |whole| {
+        let ago = whole.elapsed().as_millis();
+        format!(" in {} of {ago} ms ago", whole.operation())
+    })
 }
 
 #[deny(clippy::missing_trait_methods)]
