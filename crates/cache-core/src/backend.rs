@@ -18,8 +18,8 @@ use crate::stats::BackendStats;
 ///
 /// Keys are checked before they come here, and an entry was not over when it was made.
 ///
-/// A call may ask the backend several times, with tags, or have waited for a load before it asks. One that limits how long its operations take learns from
-/// [`EnclosingOperation`](crate::EnclosingOperation) which requests share a limit.
+/// A call may ask the backend several times, with tags, or have waited for a load before it asks. A backend that limits how long
+/// its operations take learns from [`EnclosingOperation`](crate::EnclosingOperation) which requests share a limit.
 ///
 /// # Behaviour of every method
 /// - A failure that concerns no single key, such as a closed cache, fails an operation on many keys as a whole.

@@ -150,12 +150,13 @@ impl RedisBackend {
     }
 
     async fn set_one(&self, key: Key<'_>, entry: &Entry) -> Result<()> {
+        // The time that it takes to make bytes of a value is not the server's.
+        let (group, budget) = (self.group(key), self.budgets.writing());
         let Some(sealed) = self.form.seal(key, entry)? else {
             return self.delete_one(key).await.map(drop);
         };
         let len = sealed.bytes.len();
         let ask = command::set(self.form.key(key), sealed.bytes, sealed.millis);
-        let (group, budget) = (self.group(key), self.budgets.writing());
         let answer = if sealed.once {
             self.caller.call(Way::Write, group, &Once(ask), budget).await?
         } else {

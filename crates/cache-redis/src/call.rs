@@ -135,6 +135,10 @@ impl Caller {
         if let Err(error) = &outcome
             && is_failure(error)
         {
+            // On a Cluster the client library tries again over connections that have ended, until it is too late.
+            if lane.is_closed() {
+                return Err(CacheError::closed());
+            }
             if budget.is_told_of(error) {
                 turn.admission.note_failure();
             } else {

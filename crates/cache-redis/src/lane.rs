@@ -270,6 +270,11 @@ impl Lane {
         give_up
     }
 
+    /// Says whether there will never be a connection again.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.slot().closed
+    }
+
     /// Gives up the connection and the attempt to make one, and refuses to make others.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
         let mut slot = self.slot();

@@ -101,6 +101,8 @@ impl RedisBackend {
     }
 
     pub(crate) async fn set_all(&self, entries: &[(Key<'_>, Entry)]) -> Vec<Result<()>> {
+        // The time that it takes to make bytes of values is not the server's.
+        let budget = self.budgets.writing();
         let mut commands = Vec::with_capacity(entries.len());
         let mut failed = Vec::new();
         let mut lens = vec![None; entries.len()];
@@ -124,7 +126,7 @@ impl RedisBackend {
             });
         }
         let done = self
-            .write_all(commands, |reply, origin| match reply {
+            .write_all(commands, budget, |reply, origin| match reply {
                 // The answer to the removal that stands for an entry which is over.
                 Value::Int(0 | 1) => Ok(()),
                 reply => stored(reply, origin),
@@ -142,7 +144,8 @@ impl RedisBackend {
             key: *key,
             what: command::unlink(self.form.key(*key)),
         });
-        let done = self.write_all(commands.collect(), went).await;
+        let budget = self.budgets.writing();
+        let done = self.write_all(commands.collect(), budget, went).await;
         in_order(keys.len(), done)
     }
 
@@ -150,9 +153,9 @@ impl RedisBackend {
     async fn write_all<T>(
         &self,
         commands: Vec<Placed<'_, Command<'_>>>,
+        budget: Budget,
         read: impl Fn(Value, &Origin<'_>) -> Result<T> + Sync,
     ) -> Answers<T> {
-        let budget = self.budgets.writing();
         let deadline = Instant::now() + budget.left;
         let groups = self.by_group(commands.into_iter()).into_iter();
         let sent = groups.map(|(group, requests)| self.write_group(group, requests, budget, deadline, &read));

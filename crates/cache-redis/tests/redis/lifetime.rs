@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, CacheBackend, ErrorKind};
+use cache_redis::{RedisBackend, RedisBuilder};
 use cache_testkit::eventually;
 use cache_testkit::proxy::SilentAddress;
-use cache_testkit::servers::RedisServer;
+use cache_testkit::servers::{RedisCluster, RedisServer};
 
 use crate::support::patient;
 
@@ -75,6 +76,38 @@ async fn a_close_ends_an_attempt_to_connect() {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(waiting.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
     eventually("the tasks have ended", || tasks() == before).await;
+}
+
+#[tokio::test]
+async fn a_close_ends_a_request_that_is_under_way() {
+    let server = RedisServer::builder().start();
+    let backend = patient().url(server.url());
+    ends_what_is_under_way(backend, std::slice::from_ref(&server)).await;
+}
+
+#[tokio::test]
+async fn a_close_ends_one_to_a_cluster() {
+    let cluster = RedisCluster::start();
+    let budget = Duration::from_secs(2);
+    let backend = RedisBackend::builder()
+        .cluster(cluster.urls())
+        .read_budget(budget);
+    ends_what_is_under_way(backend, cluster.nodes()).await;
+}
+
+async fn ends_what_is_under_way(backend: RedisBuilder, nodes: &[RedisServer]) {
+    let cache = Cache::builder(backend.connect().await.unwrap()).build().unwrap();
+    cache.get::<i64>("key").await.unwrap();
+    for node in nodes {
+        node.freeze();
+    }
+    let get = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get::<i64>("key").await }
+    });
+    tokio::task::yield_now().await;
+    cache.close().await.unwrap();
+    assert_eq!(get.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
 }
 
 #[tokio::test]
