@@ -17,8 +17,9 @@ use crate::jitter::jittered;
 /// It opens after some failures in a row, or when half of enough calls within a second failed. While it is open, calls
 /// fail within a microsecond, and one call per interval asks the server; if that one succeeds, the breaker closes.
 /// Failures are answers that do not come and servers that say they are not ready; a refused command or a full server is
-/// an answer, and a request for which less than half of its budget was left says nothing by being late. Reads and writes have a breaker each, and on a Cluster each shard has both: one that is down, or a server that
-/// takes no writes, does not fail what would succeed. A call on many keys counts once with each.
+/// an answer, and a request for which less than half of its budget was left says nothing by being late. Reads and writes
+/// have a breaker each, and on a Cluster each shard has both, as have slots that nobody serves: one that is down, or a server
+/// that takes no writes, does not fail what would succeed. A call on many keys counts once with each.
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing until they are given to a builder"]
 pub struct BreakerSettings {

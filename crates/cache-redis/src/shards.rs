@@ -34,12 +34,16 @@ use crate::link::within;
 use crate::slot::SLOTS;
 
 /// The group of what concerns no shard more than another: a ping, a clear, all of a single server, and the slots of a
-/// Cluster as long as nobody knows who serves them.
+/// Cluster as long as nothing is known of it.
 pub(crate) const WHOLE: usize = 0;
 
-/// How many groups a Cluster has, the one of the whole included. Beyond as many shards some share one.
+/// How many groups a Cluster has, the one of the whole and the last included. Beyond as many shards some share one.
 #[cfg(feature = "cluster")]
 const GROUPS: usize = 256;
+
+/// The group of slots that nobody serves: their calls fail, and a ping or a clear does not.
+#[cfg(feature = "cluster")]
+const UNSERVED: u8 = u8::MAX;
 
 /// A Cluster whose calls fail is asked who serves what once in so long.
 #[cfg(feature = "cluster")]
@@ -184,7 +188,7 @@ impl Shards {
         let mut known = self.known();
         let is_there = |id: &Vec<u8>| ranges.iter().any(|(.., primary)| primary == id);
         let first = known.primaries.is_empty();
-        known.primaries.resize(GROUPS, None);
+        known.primaries.resize(usize::from(UNSERVED), None);
         for (group, primary) in known.primaries.iter_mut().enumerate() {
             if primary.as_ref().is_some_and(|id| !is_there(id)) {
                 *primary = None;
@@ -195,18 +199,21 @@ impl Shards {
             // What was said of all is said of each now.
             self.forget(WHOLE);
         }
-        let mut groups = vec![0; usize::from(SLOTS)];
+        let mut groups = vec![UNSERVED; usize::from(SLOTS)];
         for (nth, (from, to, id)) in ranges.into_iter().enumerate() {
             let primaries = &mut known.primaries;
             let is_own = |primary: &Option<Vec<u8>>| primary.as_ref() == Some(&id);
             let free = || primaries.iter().skip(1).position(Option::is_none);
             let own = primaries.iter().skip(1).position(is_own).or_else(free);
-            let group = 1 + own.unwrap_or(nth % (GROUPS - 1));
+            let group = 1 + own.unwrap_or(nth % usize::from(UNSERVED - 1));
             primaries[group].get_or_insert(id);
             let slots = usize::from(from)..=usize::from(to);
             if let (Some(slots), Ok(group)) = (groups.get_mut(slots), u8::try_from(group)) {
                 slots.fill(group);
             }
+        }
+        if !groups.contains(&UNSERVED) {
+            self.forget(usize::from(UNSERVED));
         }
         self.groups.store(Some(Arc::new(groups)));
     }
@@ -285,11 +292,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn slots_that_nobody_serves_or_knows_belong_to_the_whole() {
-        let shards = shards(&[]);
-        assert_eq!(shards.group(0), WHOLE);
-        tell(&shards, &[(0, 9, "a")]);
-        assert_eq!((shards.group(9), shards.group(10)), (1, WHOLE));
+    async fn slots_of_which_nothing_is_known_belong_to_the_whole() {
+        assert_eq!(shards(&[]).group(0), WHOLE);
+    }
+
+    #[tokio::test]
+    async fn slots_that_nobody_serves_have_a_group_for_themselves() {
+        let shards = shards(&[(0, 9, "a")]);
+        let unserved = usize::from(UNSERVED);
+        assert_eq!(
+            [9, 10, SLOTS - 1].map(|slot| shards.group(slot)),
+            [1, unserved, unserved]
+        );
+    }
+
+    #[tokio::test]
+    async fn no_breaker_stays_open_for_slots_that_are_served_again() {
+        let shards = shards(&[(0, SLOTS - 2, "a")]);
+        open(&shards, SLOTS - 1);
+        assert!(shards.is_open());
+        tell(&shards, &[(0, SLOTS - 1, "a")]);
+        assert!(!shards.is_open());
     }
 
     #[tokio::test]
@@ -322,6 +345,7 @@ mod tests {
         let ids: Vec<_> = (0..300).map(|n| n.to_string()).collect();
         let ranges: Vec<_> = (0..300).map(|n| (n, n, ids[usize::from(n)].as_str())).collect();
         let shards = shards(&ranges);
-        assert!((0..300).all(|slot| (1..GROUPS).contains(&shards.group(slot))));
+        let groups = 1..usize::from(UNSERVED);
+        assert!((0..300).all(|slot| groups.contains(&shards.group(slot))));
     }
 }

@@ -333,6 +333,36 @@ async fn cluster_down(column: Column, bench: ClusterBench<'_>) {
     bench.ends().await;
 }
 
+/// A probe of the whole must not ask for the right to call from slots that cannot succeed.
+#[test]
+fn a_slot_that_nobody_serves_fails_neither_pings_nor_clears_nor_other_slots() {
+    let turn = turn();
+    crate::cell::run(async {
+        let bench = ClusterBench::new(&turn).await;
+        let key = bench.other_key_of_the_first().await;
+        bench.cache.delete(&key).await.unwrap();
+        let slot = bench.cluster.slot(&stored(&key));
+        let home = bench.cluster.primary(slot);
+        for node in bench.cluster.nodes() {
+            node.command(["CLUSTER", "DELSLOTS", &slot.to_string()]);
+        }
+        for call in [Call::Get, Call::Set] {
+            // The first says so for its shard, which it belongs to no more once the cache has learned that.
+            for _ in 0..30 {
+                call.run_on(&bench.cache, &[&key]).await.fails_with(&UNREADY);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        assert!(bench.cache.stats().connections.unwrap().breaker_open);
+        for call in [Call::Ping, Call::GetMany, Call::SetMany, Call::Clear] {
+            bench.ask(call).await.is_well();
+        }
+        home.command(["CLUSTER", "ADDSLOTS", &slot.to_string()]);
+        bench.cluster.wait_until_well();
+        bench.ends().await;
+    });
+}
+
 /// The primary of the first key stands still. Its replica takes its place after a while, or it goes on before.
 async fn shard_frozen(column: Column, bench: ClusterBench<'_>) {
     let (old, new) = (
