@@ -75,7 +75,6 @@ impl Ledger {
 
     /// Notes an entry that moka removed, and why.
     pub(crate) fn close(&self, life: &Life, cause: RemovalCause) {
-        self.removed.fetch_add(1, Ordering::Relaxed);
         if life.age() != self.ages.current() {
             // A clear took it, neither time nor want of room.
         } else if self.has_ended(life, || self.clock.now()) {
@@ -83,6 +82,8 @@ impl Ledger {
         } else if cause == RemovalCause::Size {
             self.evictions.fetch_add(1, Ordering::Relaxed);
         }
+        // After the cause: who sees that an entry has gone sees why.
+        self.removed.fetch_add(1, Ordering::Release);
         if life.slot != Slot::NONE {
             self.deadlines().remove(life.slot);
         }

@@ -226,6 +226,7 @@ impl Store {
 
     pub(crate) fn stats(&self) -> BackendStats {
         let mut stats = BackendStats::default();
+        // Before the causes, so that each entry that has gone is told of.
         stats.items = Some(self.ledger.items());
         stats.max_items = self.max_items;
         stats.weight = self.max_weight.map(|_| self.moka.weighted_size());

@@ -28,6 +28,32 @@ async fn entries_that_are_over_are_freed_without_traffic() {
     );
 }
 
+/// Whoever reads while entries are freed: a chart of what a scrape says has no gap.
+#[tokio::test]
+async fn an_entry_that_is_not_counted_any_more_is_counted_as_over() {
+    const ENTRIES: u64 = 20_000;
+    let setup = setup(|builder| builder);
+    for n in 0..ENTRIES {
+        let key = n.to_string();
+        let set = setup.cache.set(&key, n).ttl(Duration::from_millis(100));
+        set.await.unwrap();
+    }
+    setup.clock.advance(Duration::from_secs(1));
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        assert!(Instant::now() < patience, "they are not freed");
+        let stats = setup.cache.stats();
+        let (items, expirations) = (stats.items.unwrap(), stats.expirations.unwrap());
+        assert!(
+            items + expirations >= ENTRIES,
+            "{items} are there and {expirations} were over"
+        );
+        if items == 0 {
+            break;
+        }
+    }
+}
+
 /// At the defaults, and by the clock of the machine: the promise is one of time.
 #[tokio::test]
 async fn entries_that_are_over_are_freed_within_two_seconds() {
