@@ -7,8 +7,8 @@
 
 use std::env;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cache_core::{Cache, Expiration, Value};
@@ -200,8 +200,10 @@ struct Growth {
     living: u64,
 }
 
-/// Runs a flood in a process of its own.
+/// Runs a flood in a process of its own, and no other at the same time: each would stop the threads of the other.
 fn growth(flood: &str) -> Growth {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let child = Command::new(env::current_exe().unwrap())
         .args(["flood_of_a_child", "--exact", "--nocapture"])
         .env(FLOOD, flood)

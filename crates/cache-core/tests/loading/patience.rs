@@ -227,9 +227,13 @@ async fn a_slow_look_before_the_load_is_not_counted_against_the_hard_timeout() {
 
 /// Waits for the flight of another runtime, polled once within one that ends then.
 fn polled_in_one_that_ends<F: Future>(call: F) -> std::pin::Pin<Box<F>> {
-    let ending = still();
+    polled_in(&still(), call)
+}
+
+/// Waits for the flight of another runtime, polled once within this one, which is not driven for that.
+fn polled_in<F: Future>(runtime: &Runtime, call: F) -> std::pin::Pin<Box<F>> {
     let mut call = Box::pin(call);
-    let _entered = ending.enter();
+    let _entered = runtime.enter();
     let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(polled.is_pending());
     call
@@ -263,11 +267,10 @@ fn a_caller_does_not_share_the_alarm_of_a_runtime_that_stands_still() {
     let bench = bench(LoadOptions::new().hard_timeout(HARD));
     let (stands, goes) = (still(), still());
     leads(&stands, &bench.cache, &Gate::shut());
-    let cache = bench.cache.clone();
-    let _first = stands.spawn(async move { load(&cache, 7).await });
-    stands.block_on(settle());
+    let first = polled_in(&stands, load(&bench.cache, 7));
     let second = goes.block_on(async { tokio::time::timeout(5 * SECOND, load(&bench.cache, 7)).await });
     assert_eq!(second.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+    drop(first);
 }
 
 /// The leader is polled on in another runtime than that of its load, which ends.

@@ -4,7 +4,7 @@ use cache_core::{ErrorKind, Value};
 use cache_testkit::servers::RedisServer;
 use serde::{Deserialize, Serialize};
 
-use crate::support::{build, draft, errors, factory};
+use crate::support::{PATIENT, build, draft, errors, factory};
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct User {
@@ -24,9 +24,6 @@ fn ada() -> User {
         name: "Ada".to_owned(),
     }
 }
-
-/// Budgets for a machine that is busy with other tests.
-const PATIENT: &str = "read_budget = '1m', write_budget = '1m', connect_timeout = '1m'";
 
 const CODECS: [(&str, &[u8]); 3] = [
     ("json", b"{\"name\":\"Ada\"}"),

@@ -5,20 +5,14 @@ use std::time::{Duration, Instant};
 
 use cache_core::ErrorKind;
 use cache_factory::{Health, Registry};
-use cache_testkit::proxy::SilentAddress;
+use cache_testkit::proxy::{RefusingAddress, SilentAddress};
 use cache_testkit::servers::RedisServer;
 
 use crate::spans::Spans;
-use crate::support::{draft, factory};
+use crate::support::{PATIENT, draft, factory, patient};
 
 async fn open(text: &str) -> cache_core::Result<Registry> {
     factory().open(&factory().read(&draft(text))?).await
-}
-
-/// An address where nobody listens.
-fn nobody() -> String {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    taken.local_addr().unwrap().to_string()
 }
 
 #[tokio::test]
@@ -26,6 +20,7 @@ async fn a_cache_on_a_server_takes_a_line() {
     let server = RedisServer::builder().start();
     let users = cache_factory::redis("users")
         .address(server.address().to_string())
+        .configure(patient)
         .ttl(Duration::from_secs(60))
         .build()
         .unwrap();
@@ -39,7 +34,7 @@ async fn a_password_given_in_code_opens_the_server_and_is_never_shown() {
     let server = RedisServer::builder().password("canary").start();
     let setup = || {
         let setup = cache_factory::redis("users").address(server.address().to_string());
-        setup.required(true)
+        setup.configure(patient).required(true)
     };
     let shown = format!("{:?}", setup().password("canary"));
     assert!(!shown.contains("canary"), "{shown}");
@@ -62,7 +57,8 @@ async fn a_database_given_in_code_is_the_one_that_is_used() {
         .db(3);
     let by_url = cache_factory::redis("two").url(format!("redis://{}/5", server.address()));
     for setup in [by_number, by_url] {
-        setup.build().unwrap().set("key", 1).await.unwrap();
+        let cache = setup.configure(patient).build().unwrap();
+        cache.set("key", 1).await.unwrap();
     }
     let databases = server.command(["INFO", "keyspace"]).text();
     for database in ["db3:keys=1", "db5:keys=1"] {
@@ -81,7 +77,8 @@ async fn a_url_given_in_code_is_never_shown() {
 
 #[tokio::test]
 async fn opening_a_required_cache_without_its_server_fails_and_of_another_does_not() {
-    let setup = || cache_factory::redis("users").address(nobody());
+    let nobody = RefusingAddress::new();
+    let setup = || cache_factory::redis("users").address(nobody.address().to_string());
     let refused = setup().required(true).open().await.unwrap_err();
     assert_eq!(
         (refused.kind(), refused.cache()),
@@ -110,6 +107,7 @@ async fn a_span_says_that_the_backend_is_redis_and_that_it_is_asked_as_a_client(
     let server = RedisServer::builder().start();
     let users = cache_factory::redis("users")
         .address(server.address().to_string())
+        .configure(patient)
         .build()
         .unwrap();
     let (spans, guard) = Spans::listen();
@@ -127,7 +125,7 @@ async fn a_span_says_that_the_backend_is_redis_and_that_it_is_asked_as_a_client(
 async fn two_caches_of_one_server_do_not_see_each_others_keys() {
     let server = RedisServer::builder().start();
     let text = format!(
-        "defaults = {{ backend = 'redis', redis.address = '{}' }}\ncaches = {{ a = {{}}, b = {{}} }}",
+        "defaults = {{ backend = 'redis', redis = {{ address = '{}', {PATIENT} }} }}\ncaches = {{ a = {{}}, b = {{}} }}",
         server.address()
     );
     let caches = open(&text).await.unwrap();
@@ -142,7 +140,7 @@ async fn one_word_changes_the_backend() {
     let server = RedisServer::builder().start();
     for backend in ["memory", "redis"] {
         let text = format!(
-            "defaults = {{ backend = '{backend}', memory.max_items = 9, redis.address = '{}' }}\ncaches.users = {{}}",
+            "defaults = {{ backend = '{backend}', memory.max_items = 9, redis = {{ address = '{}', {PATIENT} }} }}\ncaches.users = {{}}",
             server.address()
         );
         let users = open(&text).await.unwrap().get("users").unwrap();
@@ -164,7 +162,7 @@ async fn a_password_comes_out_of_a_file_or_a_variable_and_is_never_shown() {
         "password = '${SECRET}'".to_owned(),
     ] {
         let text = format!(
-            "caches.users = {{ backend = 'redis', required = true, redis = {{ address = '{}', {password} }} }}",
+            "caches.users = {{ backend = 'redis', required = true, redis = {{ address = '{}', {password}, {PATIENT} }} }}",
             server.address()
         );
         let config = factory().read(&draft(&text)).unwrap();
@@ -180,7 +178,7 @@ async fn a_password_comes_out_of_a_file_or_a_variable_and_is_never_shown() {
 async fn a_wrong_password_is_a_clear_line_without_it() {
     let server = RedisServer::builder().password("another").start();
     let text = format!(
-        "caches.users = {{ backend = 'redis', required = true, redis = {{ address = '{}', password = '${{SECRET}}' }} }}",
+        "caches.users = {{ backend = 'redis', required = true, redis = {{ address = '{}', password = '${{SECRET}}', {PATIENT} }} }}",
         server.address()
     );
     let refused = open(&text).await.unwrap_err();
@@ -197,14 +195,15 @@ async fn without_its_server_a_required_cache_does_not_start_and_another_does() {
     let text = |required: bool, address: &str| {
         format!("caches.users = {{ backend = 'redis', required = {required}, redis.address = '{address}' }}")
     };
-    let refused = open(&text(true, &nobody())).await.unwrap_err();
+    let nobody = RefusingAddress::new();
+    let address = nobody.address().to_string();
+    let refused = open(&text(true, &address)).await.unwrap_err();
     assert_eq!(
         (refused.kind(), refused.cache()),
         (ErrorKind::Unavailable, Some("users")),
         "{refused}"
     );
 
-    let address = nobody();
     let caches = open(&text(false, &address)).await.unwrap();
     let health = Health::new(caches).max_age(Duration::ZERO);
     let report = health.check().await;

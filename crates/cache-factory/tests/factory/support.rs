@@ -1,14 +1,27 @@
 //! Drafts out of TOML, and a factory whose environment is the test's own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_core::Cache;
-use cache_factory::{Config, ConfigErrors, Draft, Factory, Registry};
+use cache_factory::{CacheConfig, Config, ConfigErrors, Draft, Factory, Registry, Span};
 use cache_memory::MemoryBackend;
 use cache_testkit::FailingBackend;
 
 /// The variables that `${NAME}` finds.
 pub(crate) const VARIABLES: [(&str, &str); 2] = [("SECRET", "canary"), ("ITEMS", "7")];
+
+/// Budgets for a machine that is busy with other tests.
+pub(crate) const PATIENT: &str = "read_budget = '1m', write_budget = '1m', connect_timeout = '1m'";
+
+/// The same for a cache that is set up in code.
+pub(crate) fn patient(config: &mut CacheConfig) {
+    let minute = Some(Span(Duration::from_secs(60)));
+    let redis = config.redis.get_or_insert_default();
+    redis.read_budget = minute;
+    redis.write_budget = minute;
+    redis.connect_timeout = minute;
+}
 
 pub(crate) fn factory() -> Factory {
     Factory::new().variables(|name| {

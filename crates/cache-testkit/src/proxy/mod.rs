@@ -19,16 +19,18 @@
 //! It understands where a message of the Redis protocol ends, so that one reply can be lost or come twice while the
 //! connection goes on. Of other protocols, TLS for one, it takes what comes at once for a message.
 //!
-//! A [`SilentAddress`] is where connections are not even refused.
+//! A [`RefusingAddress`] is where nobody listens, a [`SilentAddress`] where connections are not even refused.
 
 mod connection;
 mod fault;
 mod frame;
 mod plan;
 mod pump;
+mod refusal;
 mod server;
 mod silence;
 
 pub use self::fault::{Direction, Fault, When};
+pub use self::refusal::RefusingAddress;
 pub use self::server::FaultProxy;
 pub use self::silence::SilentAddress;

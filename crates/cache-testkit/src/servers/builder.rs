@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::servers::certificates::Certificates;
-use crate::servers::port;
+use crate::servers::port::free_port;
 use crate::servers::server::{Places, RedisServer};
 
 /// How often to try with another port when somebody was quicker.
@@ -119,7 +119,7 @@ impl RedisServerBuilder {
     fn try_start(self) -> io::Result<RedisServer> {
         let mut last = None;
         for _ in 0..ATTEMPTS {
-            match self.start_on(port::free()) {
+            match self.start_on(free_port()) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => last = Some(error),
                 other => return other,
             }

@@ -44,6 +44,7 @@ mod shared_tls;
 pub use self::builder::RedisServerBuilder;
 pub use self::certificates::Certificates;
 pub use self::cluster::RedisCluster;
+pub use self::port::free_port;
 pub use self::reply::{Pending, Reply};
 pub use self::sentinel::RedisSentinel;
 pub use self::server::RedisServer;

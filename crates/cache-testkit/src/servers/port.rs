@@ -15,13 +15,14 @@ const BUS: u16 = 10_000;
 /// What this process has handed out, so that two servers which start at once do not get the same.
 static TAKEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
 
-/// Returns a port that nobody listens on, whose cluster bus port is free too. Another process may be quicker, so a
-/// server that finds it taken has to try again with another.
-pub(super) fn free() -> u16 {
+/// Returns a loopback port that nobody listens on, and that neither an outgoing connection nor another call of this process
+/// gets. Another process may be quicker, so a server that finds it taken has to try again with another.
+pub fn free_port() -> u16 {
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
     let taken = taken.get_or_insert_default();
     loop {
         let port = fastrand::u16(RANGE);
+        // Of a node of a Cluster the bus needs one too.
         if !taken.contains(&port) && is_free(port) && is_free(port + BUS) {
             taken.insert(port);
             return port;

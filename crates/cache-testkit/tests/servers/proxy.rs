@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::Location;
 use std::time::Duration;
 
 use cache_testkit::eventually;
-use cache_testkit::proxy::{Direction, Fault, FaultProxy, SilentAddress, When};
+use cache_testkit::proxy::{Direction, Fault, FaultProxy, RefusingAddress, SilentAddress, When};
 use cache_testkit::servers::RedisServer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,6 +15,8 @@ use tokio::time::{Instant, timeout};
 /// Longer than anything that comes at once, shorter than what is made to come late.
 const SHORT: Duration = Duration::from_millis(150);
 const LATE: Duration = Duration::from_millis(400);
+/// How long something that has to come may take, on a machine that does something else.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Starts a server that sends back what it gets.
 async fn echo() -> SocketAddr {
@@ -43,24 +46,41 @@ impl Client {
         self.0.write_all(bytes.as_bytes()).await.unwrap();
     }
 
-    /// Returns what comes until nothing comes for a short time, or the connection ends.
-    async fn receive(&mut self) -> String {
-        let mut all = Vec::new();
-        while let Ok(Ok(1..)) = timeout(SHORT, self.0.read_buf(&mut all)).await {}
+    /// Returns what comes until it is enough and nothing comes for a short time, or the connection ends.
+    async fn receive_until(&mut self, is_enough: impl Fn(&str) -> bool) -> String {
+        let (mut all, start) = (Vec::new(), Instant::now());
+        loop {
+            match timeout(SHORT, self.0.read_buf(&mut all)).await {
+                Ok(Ok(1..)) => {}
+                Ok(_) => break,
+                Err(_) if is_enough(&String::from_utf8_lossy(&all)) || start.elapsed() > PATIENCE => break,
+                Err(_) => {}
+            }
+        }
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    async fn ask(&mut self, bytes: &str) -> String {
-        self.send(bytes).await;
-        self.receive().await
+    /// Checks that this comes and nothing else does.
+    #[track_caller]
+    fn receives(&mut self, expected: &str) -> impl Future<Output = ()> {
+        self.is_told("", expected)
+    }
+
+    /// Sends this and checks that only that comes.
+    #[track_caller]
+    fn is_told(&mut self, sent: &str, expected: &str) -> impl Future<Output = ()> {
+        let caller = Location::caller();
+        async move {
+            self.send(sent).await;
+            let came = self.receive_until(|came| came.len() >= expected.len()).await;
+            assert_eq!(came, expected, "at {caller}");
+        }
     }
 
     /// Waits for the end of the connection and returns what came before it, and how it ended.
     async fn end(&mut self) -> (String, Result<(), ErrorKind>) {
         let mut all = Vec::new();
-        let end = timeout(Duration::from_secs(5), self.0.read_to_end(&mut all))
-            .await
-            .unwrap();
+        let end = timeout(PATIENCE, self.0.read_to_end(&mut all)).await.unwrap();
         (
             String::from_utf8(all).unwrap(),
             end.map(drop).map_err(|error| error.kind()),
@@ -77,18 +97,17 @@ async fn proxied() -> (FaultProxy, Client) {
 #[tokio::test]
 async fn without_harm_everything_passes_both_ways() {
     let (proxy, mut client) = proxied().await;
-    assert_eq!(client.ask("+a\r\n").await, "+a\r\n");
-    assert_eq!(client.ask("+b\r\n$3\r\nxyz\r\n").await, "+b\r\n$3\r\nxyz\r\n");
+    client.is_told("+a\r\n", "+a\r\n").await;
+    client.is_told("+b\r\n$3\r\nxyz\r\n", "+b\r\n$3\r\nxyz\r\n").await;
     assert_eq!((proxy.accepted(), proxy.open(), proxy.harmed()), (1, 1, 0));
 }
 
 #[tokio::test]
 async fn what_is_not_redis_passes_too() {
     let (_proxy, mut client) = proxied().await;
-    assert_eq!(
-        client.ask("\u{16}\u{3}no end of line").await,
-        "\u{16}\u{3}no end of line"
-    );
+    client
+        .is_told("\u{16}\u{3}no end of line", "\u{16}\u{3}no end of line")
+        .await;
 }
 
 #[tokio::test]
@@ -96,24 +115,25 @@ async fn a_delay_delays_messages_that_were_sent_at_once_together() {
     let (proxy, mut client) = proxied().await;
     proxy.replies(Fault::Delay(LATE));
     let start = Instant::now();
-    client.send("+a\r\n+b\r\n+c\r\n").await;
-    let mut bytes = [0; 12];
+    client.send(&"+a\r\n".repeat(20)).await;
+    let mut bytes = [0; 80];
     client.0.read_exact(&mut bytes).await.unwrap();
+    // One after the other they would take twice as long as the longest that is allowed.
     assert!(
-        start.elapsed() >= LATE && start.elapsed() < 2 * LATE,
+        start.elapsed() >= LATE && start.elapsed() < 10 * LATE,
         "{:?}",
         start.elapsed()
     );
-    assert_eq!(proxy.harmed(), 3);
+    assert_eq!(proxy.harmed(), 20);
 }
 
 #[tokio::test]
 async fn requests_are_delayed_as_replies_are() {
     let (proxy, mut client) = proxied().await;
     proxy.requests(Fault::Delay(LATE));
-    assert_eq!(client.ask("+a\r\n").await, "");
+    client.is_told("+a\r\n", "").await;
     tokio::time::sleep(LATE).await;
-    assert_eq!(client.receive().await, "+a\r\n");
+    client.receives("+a\r\n").await;
 }
 
 #[tokio::test]
@@ -154,10 +174,10 @@ async fn a_narrow_band_takes_the_time_that_its_rate_says() {
 async fn what_is_held_back_comes_when_the_proxy_is_healed() {
     let (proxy, mut client) = proxied().await;
     proxy.replies(Fault::Hold);
-    assert_eq!(client.ask("+a\r\n").await, "");
+    client.is_told("+a\r\n", "").await;
     proxy.heal();
-    assert_eq!(client.receive().await, "+a\r\n");
-    assert_eq!(client.ask("+b\r\n").await, "+b\r\n");
+    client.receives("+a\r\n").await;
+    client.is_told("+b\r\n", "+b\r\n").await;
 }
 
 #[tokio::test]
@@ -165,25 +185,25 @@ async fn a_connection_in_a_black_hole_stays_dead_and_a_new_one_is_well_once_it_i
     let (proxy, mut client) = proxied().await;
     proxy.requests(Fault::BlackHole);
     proxy.replies(Fault::BlackHole);
-    assert_eq!(client.ask("+a\r\n").await, "");
+    client.is_told("+a\r\n", "").await;
     proxy.heal();
-    assert_eq!(client.ask("+b\r\n").await, "");
+    client.is_told("+b\r\n", "").await;
     assert_eq!(proxy.open(), 1, "nobody was told");
-    assert_eq!(Client::new(&proxy).await.ask("+c\r\n").await, "+c\r\n");
+    Client::new(&proxy).await.is_told("+c\r\n", "+c\r\n").await;
 }
 
 #[tokio::test]
 async fn a_duplicated_message_comes_twice() {
     let (proxy, mut client) = proxied().await;
     proxy.harm(Direction::Replies, Fault::Duplicate, When::Next(1));
-    assert_eq!(client.ask("+a\r\n+b\r\n").await, "+a\r\n+a\r\n+b\r\n");
+    client.is_told("+a\r\n+b\r\n", "+a\r\n+a\r\n+b\r\n").await;
 }
 
 #[tokio::test]
 async fn a_swallowed_message_is_lost_and_the_next_one_comes() {
     let (proxy, mut client) = proxied().await;
     proxy.harm(Direction::Replies, Fault::Swallow, When::Next(1));
-    assert_eq!(client.ask("+a\r\n+b\r\n").await, "+b\r\n");
+    client.is_told("+a\r\n+b\r\n", "+b\r\n").await;
 }
 
 #[tokio::test]
@@ -236,18 +256,18 @@ async fn a_reset_message_breaks_in_its_middle() {
 #[tokio::test]
 async fn all_connections_are_cut_and_new_ones_are_well() {
     let (proxy, mut client) = proxied().await;
-    assert_eq!(client.ask("+a\r\n").await, "+a\r\n");
+    client.is_told("+a\r\n", "+a\r\n").await;
     proxy.cut();
     assert_eq!(client.end().await, (String::new(), Ok(())));
     eventually("no connection is open", || proxy.open() == 0).await;
-    assert_eq!(Client::new(&proxy).await.ask("+a\r\n").await, "+a\r\n");
+    Client::new(&proxy).await.is_told("+a\r\n", "+a\r\n").await;
     assert_eq!(proxy.accepted(), 2);
 }
 
 #[tokio::test]
 async fn all_connections_are_reset() {
     let (proxy, mut client) = proxied().await;
-    assert_eq!(client.ask("+a\r\n").await, "+a\r\n");
+    client.is_told("+a\r\n", "+a\r\n").await;
     proxy.reset();
     assert_eq!(client.end().await.1, Err(ErrorKind::ConnectionReset));
 }
@@ -255,7 +275,7 @@ async fn all_connections_are_reset() {
 #[tokio::test]
 async fn a_half_closed_connection_still_takes_what_is_sent() {
     let (proxy, mut client) = proxied().await;
-    assert_eq!(client.ask("+a\r\n").await, "+a\r\n");
+    client.is_told("+a\r\n", "+a\r\n").await;
     proxy.half_close();
     assert_eq!(client.end().await, (String::new(), Ok(())));
     client.send("+b\r\n").await;
@@ -271,7 +291,11 @@ async fn one_in_some_messages_is_harmed_and_a_seed_repeats_which() {
         let (proxy, mut client) = proxied().await;
         proxy.harm(Direction::Replies, Fault::Swallow, When::OneIn(3));
         let messages: Vec<_> = (0..60).map(|n| format!("+{n}\r\n")).collect();
-        rounds.push((client.ask(&messages.concat()).await, proxy.harmed()));
+        client.send(&messages.concat()).await;
+        let came = client
+            .receive_until(|came| came.lines().count() + proxy.harmed() == 60)
+            .await;
+        rounds.push((came, proxy.harmed()));
     }
     assert!((5..40).contains(&rounds[0].1), "{} of 60", rounds[0].1);
     assert_eq!(rounds[0], rounds[1]);
@@ -282,7 +306,7 @@ async fn a_client_that_goes_takes_its_connection_to_the_server_along() {
     let server = RedisServer::builder().start();
     let proxy = FaultProxy::start(server.address(), 1).await;
     let mut client = Client::new(&proxy).await;
-    assert_eq!(client.ask("*1\r\n$4\r\nPING\r\n").await, "+PONG\r\n");
+    client.is_told("*1\r\n$4\r\nPING\r\n", "+PONG\r\n").await;
     drop(client);
     eventually("no connection is open", || proxy.open() == 0).await;
 }
@@ -292,7 +316,7 @@ async fn a_server_that_dies_ends_its_connections_and_the_proxy_outlives_it() {
     let server = RedisServer::builder().start();
     let proxy = FaultProxy::start(server.address(), 1).await;
     let mut client = Client::new(&proxy).await;
-    assert_eq!(client.ask("*1\r\n$4\r\nPING\r\n").await, "+PONG\r\n");
+    client.is_told("*1\r\n$4\r\nPING\r\n", "+PONG\r\n").await;
     server.kill();
     client.end().await.1.unwrap();
     assert_eq!(
@@ -300,10 +324,19 @@ async fn a_server_that_dies_ends_its_connections_and_the_proxy_outlives_it() {
         Err(ErrorKind::ConnectionReset)
     );
     server.start();
-    assert_eq!(
-        Client::new(&proxy).await.ask("*1\r\n$4\r\nPING\r\n").await,
-        "+PONG\r\n"
-    );
+    Client::new(&proxy)
+        .await
+        .is_told("*1\r\n$4\r\nPING\r\n", "+PONG\r\n")
+        .await;
+}
+
+#[tokio::test]
+async fn a_refusing_address_refuses_and_nobody_else_can_have_it() {
+    let refusing = RefusingAddress::new();
+    let attempt = TcpStream::connect(refusing.address()).await;
+    assert_eq!(attempt.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    let other = TcpListener::bind(refusing.address()).await;
+    assert_eq!(other.unwrap_err().kind(), ErrorKind::AddrInUse);
 }
 
 #[tokio::test]

@@ -45,14 +45,7 @@ fn a_flag_for_the_server_counts_before_another_kind_of_place_in_the_file() {
     let (_folder, path) = file(
         "[defaults.redis]\naddress = \"nowhere:1\"\n[caches.products.redis]\nunix_socket = \"/nowhere\"\n",
     );
-    let service = Service::start(&[
-        "--rate",
-        "0",
-        "--config",
-        path.to_str().unwrap(),
-        "--redis-url",
-        &server.url(),
-    ]);
+    let service = Service::start_on(&server, &["--config", path.to_str().unwrap()]);
     let health = service.get("/health");
     assert_eq!(health.status, 200, "{}", health.body);
 }

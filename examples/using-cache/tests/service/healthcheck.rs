@@ -1,6 +1,6 @@
 //! The subcommand by which a container engine learns whether the service is well.
 
-use std::net::TcpListener;
+use cache_testkit::proxy::RefusingAddress;
 
 use crate::support::{Service, command, run};
 
@@ -18,8 +18,12 @@ fn a_service_that_is_well_is_told_by_the_exit_code_alone() {
 
 #[test]
 fn a_service_that_is_not_there_is_unwell_and_one_line_says_so() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ended = run(command(&["--listen", &free.to_string(), "healthcheck"]));
+    let nobody = RefusingAddress::new();
+    let ended = run(command(&[
+        "--listen",
+        &nobody.address().to_string(),
+        "healthcheck",
+    ]));
     assert_eq!(ended.status.code(), Some(1));
     assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
     assert!(

@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
 
+use cache_testkit::proxy::RefusingAddress;
+
 use crate::support::{PATIENCE, Service, command, run};
 
 /// A collector that takes everything and tells what came.
@@ -84,8 +86,8 @@ fn a_place_that_is_none_is_told_on_one_line() {
 
 #[test]
 fn a_collector_that_is_gone_does_not_hold_up_the_service_nor_its_end() {
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let endpoint = format!("http://{gone}");
+    let gone = RefusingAddress::new();
+    let endpoint = format!("http://{}", gone.address());
     let flags = ["--rate", "20", "--log", "info,cache=debug"];
     let service = Service::start_with(&flags, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]);
     assert_eq!(service.get("/products/7").status, 200);

@@ -1,13 +1,13 @@
 //! A real Prometheus scrapes the running service and finds every metric of the table. `scripts/test.sh` installs it.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use cache_metrics::names::{ALL, MetricKind};
-use cache_testkit::servers::RedisServer;
+use cache_testkit::servers::{RedisServer, free_port};
 use serde_json::Value;
 
 use crate::support::{PATIENCE, Service, get};
@@ -29,8 +29,7 @@ impl Prometheus {
             "scrape_configs:\n  - job_name: gofr-cache\n    scrape_interval: 1s\n    static_configs:\n      - targets: [{targets}]\n"
         );
         std::fs::write(&config, scrape).unwrap();
-        // The port is free now, and nobody else on this machine is told of it.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
             .arg(format!(
@@ -166,7 +165,7 @@ fn promtool_has_nothing_to_say_about_the_exposition() {
 #[test]
 fn promtool_has_nothing_to_say_about_the_exposition_on_redis() {
     let server = RedisServer::builder().start();
-    let service = Service::start(&["--rate", "0", "--redis-url", &server.url()]);
+    let service = Service::start_on(&server, &[]);
     service.get("/products/7");
     let exposition = service.get("/metrics").body;
     let stored = "gofr_cache_value_bytes_count{cache_name=\"products\",backend=\"redis\"} 1\n";

@@ -1,21 +1,15 @@
 //! The service on Redis, and what it does while there is none.
 
-use std::net::TcpListener;
-
+use cache_testkit::proxy::RefusingAddress;
 use cache_testkit::servers::RedisServer;
 use serde_json::json;
 
 use crate::support::{Service, command, run};
 
-fn nobody() -> String {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("redis://{}", taken.local_addr().unwrap())
-}
-
 #[test]
 fn one_flag_puts_the_caches_on_redis() {
     let server = RedisServer::builder().start();
-    let service = Service::start(&["--rate", "0", "--redis-url", &server.url()]);
+    let service = Service::start_on(&server, &[]);
     let answers = [(); 2].map(|()| service.get("/products/7").header("x-cache").map(str::to_owned));
     assert_eq!(answers, [Some("miss".to_owned()), Some("hit".to_owned())]);
     let health = service.get("/health").json();
@@ -30,7 +24,7 @@ fn one_flag_puts_the_caches_on_redis() {
 #[test]
 fn the_backend_and_its_server_may_both_be_named() {
     let server = RedisServer::builder().start();
-    let service = Service::start(&["--rate", "0", "--backend", "redis", "--redis-url", &server.url()]);
+    let service = Service::start_on(&server, &["--backend", "redis"]);
     assert_eq!(service.get("/products/7").status, 200);
     assert_eq!(
         service.get("/health").json()["caches"]["searches"]["backend"],
@@ -41,7 +35,9 @@ fn the_backend_and_its_server_may_both_be_named() {
 
 #[test]
 fn without_its_server_it_starts_says_so_and_is_ready() {
-    let service = Service::start(&["--rate", "0", "--redis-url", &nobody()]);
+    let nobody = RefusingAddress::new();
+    let url = format!("redis://{}", nobody.address());
+    let service = Service::start(&["--rate", "0", "--redis-url", &url]);
     for cache in ["products", "searches"] {
         let told = |line: &&String| {
             line.contains(&format!("cache=\"{cache}\"")) || line.contains(&format!("cache={cache}"))
@@ -75,13 +71,14 @@ fn without_its_server_it_starts_says_so_and_is_ready() {
 
 #[test]
 fn required_caches_without_their_server_stop_it_with_one_line() {
+    let nobody = RefusingAddress::new();
     let ended = run(command(&[
         "--listen",
         "127.0.0.1:0",
         "--rate",
         "0",
         "--redis-url",
-        &nobody(),
+        &format!("redis://{}", nobody.address()),
         "--required",
     ]));
     assert_eq!(
@@ -96,7 +93,7 @@ fn required_caches_without_their_server_stop_it_with_one_line() {
 #[test]
 fn a_required_cache_that_goes_down_makes_it_unready_and_comes_back() {
     let server = RedisServer::builder().start();
-    let service = Service::start(&["--rate", "0", "--redis-url", &server.url(), "--required"]);
+    let service = Service::start_on(&server, &["--required"]);
     assert_eq!(service.get("/health/ready").status, 200);
     server.kill();
     server.wait_until("it is unready", |_| service.get("/health/ready").status == 503);

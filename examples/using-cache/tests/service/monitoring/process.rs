@@ -1,8 +1,10 @@
 //! Programs that run beside a test and end with it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use cache_testkit::servers::free_port;
 
 /// A program that is killed when the test ends, however it ends.
 pub(super) struct Process(Child);
@@ -38,7 +40,7 @@ impl Drop for Process {
     }
 }
 
-/// An address that is free now, and that nobody else on this machine is told of.
+/// An address that is free, and that nobody else of these tests is told of.
 pub(super) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    (Ipv4Addr::LOCALHOST, free_port()).into()
 }

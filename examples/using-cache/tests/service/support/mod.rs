@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cache_testkit::servers::RedisServer;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -68,6 +69,18 @@ impl Service {
         let mut child = on_a_free_port(flags, variables).spawn().unwrap();
         let lines = read_lines(child.stdout.take().unwrap());
         Self::ready(child, lines)
+    }
+
+    /// Starts a service without traffic on a server, with budgets for a machine that does something else.
+    pub(crate) fn start_on(server: &RedisServer, flags: &[&str]) -> Self {
+        let budgets = ["READ_BUDGET", "WRITE_BUDGET", "CONNECT_TIMEOUT"];
+        let names = budgets.map(|name| format!("CACHE_EXAMPLE__DEFAULTS__REDIS__{name}"));
+        let variables = names.each_ref().map(|name| (name.as_str(), "10s"));
+        let url = server.url();
+        Self::start_with(
+            &[&["--rate", "0", "--redis-url", &url], flags].concat(),
+            &variables,
+        )
     }
 
     /// Starts a service without waiting for anything. It has no address yet.
