@@ -10,7 +10,7 @@ use deadpool_redis::redis::RedisConnectionInfo;
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
 
 #[cfg(feature = "cluster")]
-use crate::cluster_node::Cluster;
+use crate::cluster::Cluster;
 use crate::config::RedisBuilder;
 use crate::error;
 #[cfg(feature = "sentinel")]

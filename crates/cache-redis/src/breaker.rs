@@ -7,6 +7,7 @@ use std::time::Duration;
 use cache_core::{CacheError, Result};
 use tokio::time::Instant;
 
+use crate::admission::Admission;
 use crate::counters::Counters;
 use crate::error;
 use crate::failure;
@@ -96,6 +97,9 @@ pub(crate) struct Breaker {
     /// Changes of the state are rare, so a lock holds them; `closed` is what every call looks at.
     state: Mutex<State>,
     open: AtomicU32,
+    /// How often it was told to forget what was. What was let through before says nothing of what is since.
+    #[cfg(feature = "cluster")]
+    resets: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -123,6 +127,8 @@ impl Breaker {
                 next_probe: now,
             }),
             open: AtomicU32::new(0),
+            #[cfg(feature = "cluster")]
+            resets: AtomicU32::new(0),
         }
     }
 
@@ -135,8 +141,21 @@ impl Breaker {
     pub(crate) fn reset(&self) {
         let mut state = self.state();
         state.failures = 0;
+        self.resets.fetch_add(1, Relaxed);
         self.in_a_row.store(0, Relaxed);
         self.open.store(0, Relaxed);
+    }
+
+    /// Says how often it was told to forget.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn resets(&self) -> u32 {
+        self.resets.load(Relaxed)
+    }
+
+    #[cfg(not(feature = "cluster"))]
+    #[expect(clippy::unused_self, reason = "that of a Cluster is told to")]
+    pub(crate) fn resets(&self) -> u32 {
+        0
     }
 
     /// Lets a call through.
@@ -164,7 +183,7 @@ impl Breaker {
     }
 
     #[inline]
-    fn succeed(&self, probed: bool) {
+    pub(crate) fn succeed(&self, probed: bool) {
         if self.in_a_row.load(Relaxed) != 0 {
             self.in_a_row.store(0, Relaxed);
         }
@@ -187,7 +206,7 @@ impl Breaker {
     }
 
     #[cold]
-    fn fail(&self, probed: bool, counters: &Counters) {
+    pub(crate) fn fail(&self, probed: bool, counters: &Counters) {
         let in_a_row = self.in_a_row.fetch_add(1, Relaxed).saturating_add(1);
         if !self.settings.enabled {
             return;
@@ -221,63 +240,6 @@ impl Breaker {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A call that was let through. If it is dropped without a word, it counts as neither; a probe that nobody waited for
-/// is repeated after the interval.
-#[derive(Debug)]
-pub(crate) struct Admission<'a> {
-    breaker: &'a Breaker,
-    counters: &'a Counters,
-    is_probe: bool,
-    has_failed: AtomicBool,
-    is_unsure: AtomicBool,
-}
-
-impl<'a> Admission<'a> {
-    fn new(breaker: &'a Breaker, counters: &'a Counters, is_probe: bool) -> Self {
-        Self {
-            breaker,
-            counters,
-            is_probe,
-            has_failed: AtomicBool::new(false),
-            is_unsure: AtomicBool::new(false),
-        }
-    }
-
-    /// Says whether the breaker is open and this call looks whether it may close.
-    pub(crate) fn is_probe(&self) -> bool {
-        self.is_probe
-    }
-
-    /// Notes that a request of the call failed, which is said of the call when it ends. A call with many requests counts
-    /// as one.
-    pub(crate) fn note_failure(&self) {
-        self.has_failed.store(true, Relaxed);
-    }
-
-    /// Notes that a request of the call was not answered in a time too short to speak against the server, nor for it.
-    #[cold]
-    pub(crate) fn note_unsure(&self) {
-        self.is_unsure.store(true, Relaxed);
-    }
-
-    /// Notes that nothing was heard for as long as a call may take, and that nobody is there to end this one.
-    #[cold]
-    pub(crate) fn fail_unheard(&self) {
-        self.breaker.fail(self.is_probe, self.counters);
-        self.counters.note_up(false);
-    }
-
-    /// Ends the call.
-    #[inline]
-    pub(crate) fn end(self) {
-        if self.has_failed.load(Relaxed) {
-            self.breaker.fail(self.is_probe, self.counters);
-        } else if !self.is_unsure.load(Relaxed) {
-            self.breaker.succeed(self.is_probe);
-        }
     }
 }
 
@@ -349,6 +311,30 @@ mod tests {
         assert!(!breaker.is_open());
         call(&breaker, &counters, false);
         assert!(breaker.is_open());
+    }
+
+    #[cfg(feature = "cluster")]
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_began_before_it_forgot_counts_as_neither() {
+        let (breaker, counters) = breaker();
+        let old: Vec<_> = (0..5).map(|_| breaker.admit(&counters).unwrap()).collect();
+        breaker.reset();
+        for admission in old {
+            admission.note_failure();
+            admission.end();
+        }
+        assert!(!breaker.is_open());
+        for _ in 0..4 {
+            call(&breaker, &counters, false);
+        }
+        let old = breaker.admit(&counters).unwrap();
+        breaker.reset();
+        for _ in 0..4 {
+            call(&breaker, &counters, false);
+        }
+        old.end();
+        call(&breaker, &counters, false);
+        assert!(breaker.is_open(), "an old success counted");
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::breaker::Admission;
+use crate::admission::Admission;
 use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::error;

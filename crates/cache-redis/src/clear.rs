@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use cache_core::{CacheError, ErrorKind, Result};
 use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
+#[cfg(feature = "cluster")]
+use deadpool_redis::redis::ErrorKind as Kind;
 use deadpool_redis::redis::{FromRedisValue, RedisError, RedisResult, Value};
 use tokio::time::{Instant, timeout_at};
 
@@ -50,8 +52,12 @@ impl Failed {
     fn damage(&self) -> Damage {
         match self {
             Self::Request(cause) => failure::damage(cause),
+            // Where a node was away the client library has tried again already, and another pass would leave less time to name it.
             #[cfg(feature = "cluster")]
-            Self::Nodes(_, cause) => failure::damage(cause),
+            Self::Nodes(_, cause) => match cause.kind() {
+                Kind::ClusterConnectionNotFound => Damage::Away,
+                _ => failure::damage_to_cluster(cause),
+            },
             #[cfg(feature = "cluster")]
             Self::Restless => Damage::None,
         }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::clear::{Failed, found, removal};
-use crate::cluster_node::ClusterConnection;
+use crate::cluster::ClusterConnection;
 use crate::command;
 use crate::link::within;
 use crate::nodes::{self, Node};
@@ -21,6 +21,16 @@ use crate::reply::removed;
 struct Master {
     node: Node,
     slots: Option<String>,
+}
+
+/// What a pass over the masters has shown.
+enum Pass {
+    /// All keys were seen.
+    Whole,
+    /// Slots have moved meanwhile.
+    Moved,
+    /// Of some masters it is not known whether slots have moved.
+    Unsure,
 }
 
 type Outcome<T> = std::result::Result<T, Failed>;
@@ -35,8 +45,9 @@ impl RedisBackend {
         let mut restless = false;
         loop {
             match timeout_at(deadline, self.clear_once(cluster, deadline)).await {
-                Ok(Ok(true)) => return Ok(()),
-                Ok(Ok(false)) => restless = true,
+                Ok(Ok(Pass::Whole)) => return Ok(()),
+                Ok(Ok(Pass::Moved)) => restless = true,
+                Ok(Ok(Pass::Unsure)) => {}
                 Ok(Err(failed)) if restless && Instant::now() >= deadline && failed.is_timeout() => {
                     return Err(Failed::Restless);
                 }
@@ -48,22 +59,20 @@ impl RedisBackend {
     }
 
     /// Clears all masters and says whether that must have been all keys.
-    async fn clear_once(&self, cluster: &mut ClusterConnection, deadline: Instant) -> Outcome<bool> {
+    async fn clear_once(&self, cluster: &mut ClusterConnection, deadline: Instant) -> Outcome<Pass> {
         let before = self.masters(cluster, deadline).await?;
         self.clear_masters(cluster, &before, deadline).await?;
         if self.check_open().is_err() {
-            return Ok(true);
+            return Ok(Pass::Whole);
         }
-        if self.masters(cluster, deadline).await? != before {
-            return Ok(false);
-        }
-        if !before.iter().any(Master::is_moving_slots) {
-            return Ok(true);
+        let pass = compare(&before, &self.masters(cluster, deadline).await?);
+        if !matches!(pass, Pass::Whole) || !before.iter().any(Master::is_moving_slots) {
+            return Ok(pass);
         }
         // A key of a slot that is moving may have moved between the scans of the two nodes. It moves once, so it has been
         // at one of them for all of this scan or of the one before.
         self.clear_masters(cluster, &before, deadline).await?;
-        Ok(self.masters(cluster, deadline).await? == before)
+        Ok(compare(&before, &self.masters(cluster, deadline).await?))
     }
 
     async fn clear_masters(
@@ -163,6 +172,23 @@ impl Master {
     }
 }
 
+/// Compares the masters before a pass with those after it, in their order. One that says nothing of its slots at either time
+/// has none to tell of; one that did so once was too slow.
+fn compare(before: &[Master], after: &[Master]) -> Pass {
+    if before == after {
+        return Pass::Whole;
+    }
+    let differ = |(before, after): (&Master, &Master)| {
+        let (slots, later) = (&before.slots, &after.slots);
+        before.node != after.node || slots.is_some() && later.is_some() && slots != later
+    };
+    if before.len() != after.len() || before.iter().zip(after).any(differ) {
+        Pass::Moved
+    } else {
+        Pass::Unsure
+    }
+}
+
 /// Finds what a node says of itself in its `CLUSTER NODES`: its slots come after eight other words.
 fn own_slots(nodes: &str) -> Option<String> {
     let own = nodes.lines().find(|line| line.contains("myself"))?;
@@ -185,5 +211,28 @@ mod tests {
         let nodes = "aa 127.0.0.1:1@2 master - 0 0 1 connected 0-5460\n\
                      bb 127.0.0.1:3@4 myself,master - 0 0 2 connected 5461-10922 [93->-aa]\n";
         assert_eq!(own_slots(nodes).unwrap(), "5461-10922 [93->-aa]");
+    }
+
+    fn masters(slots: [Option<&str>; 2]) -> Vec<Master> {
+        let (mut all, ports) = (Vec::new(), [1, 2]);
+        for (port, slots) in ports.into_iter().zip(slots) {
+            let node = Node::new("127.0.0.1", port);
+            let slots = slots.map(str::to_owned);
+            all.push(Master { node, slots });
+        }
+        all
+    }
+
+    #[test]
+    fn slots_have_moved_only_where_two_answers_differ() {
+        let before = masters([Some("0-9"), Some("10-19")]);
+        let pass = |after| compare(&before, &masters(after));
+        assert!(matches!(pass([Some("0-9"), Some("10-19")]), Pass::Whole));
+        assert!(matches!(pass([Some("0-8"), Some("9-19")]), Pass::Moved));
+        assert!(matches!(pass([Some("0-9"), None]), Pass::Unsure));
+        assert!(matches!(pass([Some("0-8"), None]), Pass::Moved));
+        assert!(matches!(compare(&before, &before[..1]), Pass::Moved));
+        let silent = masters([Some("0-9"), None]);
+        assert!(matches!(compare(&silent, &silent), Pass::Whole));
     }
 }

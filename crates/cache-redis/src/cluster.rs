@@ -2,39 +2,29 @@
 //! one; those connections are ours, as to a single server: values that are too long are thrown away as they come, requests of several
 //! callers go out together, one that a silent node leaves without an answer can be ended, and what a node says of a greeting, which
 //! may quote a password, is not logged. The library notices late that a caller has gone: what it has handed over is sent all the same.
-//!
-//! The library makes a connection by a function of a type ([`Connect`]), which is told an address and nothing of the cache that it is
-//! made for. So it is told a number in the place of the user, by which that is found here. Neither user nor password ever reach it.
 
-use std::collections::BTreeMap;
-use std::io;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::ConnectionLike;
+use deadpool_redis::redis::aio::ConnectionLike as _;
 use deadpool_redis::redis::cluster::ClusterClientBuilder;
-use deadpool_redis::redis::cluster_async::{ClusterConnection as Routes, Connect};
+use deadpool_redis::redis::cluster_async::ClusterConnection as Routes;
 use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
-    RedisError, RedisFuture, RedisResult, Value,
+    Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisResult, Value,
 };
 use futures_util::future::join_all;
 
-use crate::cause;
-use crate::link::within;
-use crate::transport::{self, Security};
-use crate::wire::{WeakWire, Wire};
+use crate::cluster_node::{NodeConnection, Registration};
+use crate::transport::Security;
+use crate::wire::Wire;
 
 /// A request is sent so often before its error is reported, as far as its deadline allows.
 const RETRIES: u32 = 4;
 /// The pauses in between, in milliseconds.
 const SHORTEST_PAUSE: u64 = 5;
 const LONGEST_PAUSE: u64 = 50;
-
-/// At rest a connection to a node is held twice: where the client library finds it, and by the task that writes while it runs.
-const AT_REST: usize = 2;
 
 /// A Cluster that can be connected to.
 pub(crate) struct Cluster {
@@ -109,6 +99,11 @@ impl ClusterConnection {
         self.registration.nodes.wires().for_each(|wire| wire.cut());
     }
 
+    /// Ends them for good: the client library, which tries again for callers that are still there, gets no other ones.
+    pub(crate) fn close(&self) {
+        self.registration.nodes.close();
+    }
+
     /// Ends those to the nodes that say nothing. The others may have answers on their way.
     pub(crate) fn cut_silent(&self) {
         self.registration.nodes.cut_silent();
@@ -136,253 +131,5 @@ impl ClusterConnection {
     #[inline]
     pub(crate) fn heard(&self) -> u64 {
         self.registration.nodes.heard.load(Relaxed)
-    }
-}
-
-/// What a connection to a Cluster has of those to its nodes, and the number by which that is found as long as this is there.
-struct Registration {
-    number: u64,
-    nodes: Arc<NodeWires>,
-}
-
-/// What connections to the nodes there are, for one connection to a Cluster.
-struct NodeWires {
-    cluster: Arc<Cluster>,
-    /// How often something has come over any of them.
-    heard: Arc<AtomicU64>,
-    wires: Mutex<Vec<WeakWire>>,
-}
-
-/// Those of this process, and the last number.
-struct Registry {
-    last: u64,
-    all: BTreeMap<u64, Arc<NodeWires>>,
-}
-
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
-    last: 0,
-    all: BTreeMap::new(),
-});
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Returns what has this number.
-fn find(number: Option<&str>) -> Option<Arc<NodeWires>> {
-    let number = number?.parse().ok()?;
-    locked(&REGISTRY).all.get(&number).cloned()
-}
-
-impl Registration {
-    fn of(cluster: Arc<Cluster>) -> Self {
-        let nodes = Arc::new(NodeWires {
-            cluster,
-            heard: Arc::default(),
-            wires: Mutex::default(),
-        });
-        let mut registry = locked(&REGISTRY);
-        registry.last += 1;
-        let number = registry.last;
-        registry.all.insert(number, Arc::clone(&nodes));
-        Self { number, nodes }
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        locked(&REGISTRY).all.remove(&self.number);
-    }
-}
-
-impl NodeWires {
-    /// Returns those that are used.
-    fn wires(&self) -> impl Iterator<Item = Wire> + use<> {
-        let wires: Vec<_> = locked(&self.wires).iter().filter_map(WeakWire::upgrade).collect();
-        wires.into_iter()
-    }
-
-    fn keep(&self, wire: &Wire) {
-        let mut wires = locked(&self.wires);
-        wires.retain(WeakWire::is_there);
-        wires.push(wire.downgrade());
-    }
-
-    fn cut_silent(&self) {
-        let patience = self.cluster.patience;
-        let silent = self.wires().filter(|wire| wire.is_silent(patience));
-        silent.for_each(|wire| wire.cut());
-    }
-
-    async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {
-        let cluster = &self.cluster;
-        let connect = async {
-            let stream = transport::open(address, &cluster.security).await?;
-            Wire::new(
-                stream,
-                &cluster.redis,
-                cluster.longest,
-                AT_REST,
-                Arc::clone(&self.heard),
-            )
-            .await
-        };
-        let wire = within(cluster.connect_limit, Box::pin(connect)).await;
-        let wire = wire.map_err(cause::without_words)?;
-        self.keep(&wire);
-        let limit = cluster.limit;
-        Ok(NodeConnection { wire, limit })
-    }
-}
-
-/// A connection to one node. Clones share it.
-#[derive(Clone)]
-pub(crate) struct NodeConnection {
-    wire: Wire,
-    limit: Duration,
-}
-
-impl Connect for NodeConnection {
-    fn connect_with_config<'a, T>(info: T, _: AsyncConnectionConfig) -> RedisFuture<'a, Self>
-    where
-        T: IntoConnectionInfo + Send + 'a,
-    {
-        Box::pin(async move {
-            let info = info.into_connection_info()?;
-            // The library may still look for nodes when nobody uses the connection any more.
-            let nobody = || RedisError::from(io::Error::from(io::ErrorKind::NotConnected));
-            let nodes = find(info.redis_settings().username()).ok_or_else(nobody)?;
-            nodes.connect(info.addr()).await
-        })
-    }
-}
-
-impl ConnectionLike for NodeConnection {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        Box::pin(self.wire.send(command.get_packed_command(), self.limit))
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        commands: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        Box::pin(async move {
-            let commands = commands.get_packed_pipeline();
-            let mut replies = self.wire.send_all(commands, offset + count, self.limit).await?;
-            replies.drain(..offset);
-            Ok(replies)
-        })
-    }
-
-    fn get_db(&self) -> i64 {
-        0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    fn cluster() -> Arc<Cluster> {
-        Arc::new(Cluster {
-            named: Vec::new(),
-            redis: RedisConnectionInfo::default().set_skip_set_lib_name(),
-            #[cfg(feature = "tls")]
-            security: None,
-            #[cfg(not(feature = "tls"))]
-            security: Security,
-            connect_limit: Duration::from_secs(20),
-            limit: Duration::from_secs(20),
-            patience: Duration::ZERO,
-            longest: 0,
-        })
-    }
-
-    #[test]
-    fn what_was_made_is_found_by_its_number_as_long_as_somebody_uses_it() {
-        let (one, other) = (Registration::of(cluster()), Registration::of(cluster()));
-        let (first, second) = (one.number.to_string(), other.number.to_string());
-        assert!(find(Some(&first)).is_some());
-        drop(one);
-        assert!(find(Some(&first)).is_none());
-        assert!(find(Some(&second)).is_some());
-    }
-
-    #[test]
-    fn what_is_no_number_finds_nothing() {
-        assert!(find(None).is_none() && find(Some("user")).is_none());
-    }
-
-    async fn connected(registration: &Registration) -> (NodeConnection, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let address = ConnectionAddr::Tcp("127.0.0.1".to_owned(), port);
-        let node = registration.nodes.connect(&address).await.unwrap();
-        (node, listener.accept().await.unwrap().0)
-    }
-
-    #[tokio::test]
-    async fn who_waits_for_a_node_that_is_silent_learns_of_its_end_and_another_goes_on() {
-        let registration = Registration::of(cluster());
-        let command = deadpool_redis::redis::cmd("PING");
-        let (mut silent, _peer) = connected(&registration).await;
-        let (mut well, mut other) = connected(&registration).await;
-        let cut = async {
-            tokio::task::yield_now().await;
-            registration.nodes.cut_silent();
-        };
-        let (answer, ()) = tokio::join!(silent.req_packed_command(&command), cut);
-        assert!(answer.unwrap_err().is_connection_dropped());
-        let answers = async {
-            let mut said = [0; 512];
-            assert!(other.read(&mut said).await.unwrap() > 0);
-            other.write_all(b"+PONG\r\n").await.unwrap();
-        };
-        let (answer, ()) = tokio::join!(well.req_packed_command(&command), answers);
-        assert_eq!(answer.unwrap(), Value::SimpleString("PONG".to_owned()));
-    }
-
-    /// Leaves a request without an answer, has it checked what comes, and says whether the connection is used on: the peer says this
-    /// before it answers the check.
-    async fn goes_on(before: &str) -> bool {
-        let registration = Registration::of(cluster());
-        let (node, mut peer) = connected(&registration).await;
-        let ask = || deadpool_redis::redis::cmd("PING").get_packed_command();
-        let lost = node.wire.send(ask(), Duration::from_millis(10)).await;
-        assert!(lost.unwrap_err().is_timeout());
-        node.wire.check_step(Duration::from_secs(20));
-        let mut said = String::new();
-        while said.matches("PING").count() < 3 || !said.ends_with("\r\n") {
-            let mut buffer = [0; 512];
-            let read = peer.read(&mut buffer).await.unwrap();
-            said += std::str::from_utf8(&buffer[..read]).unwrap();
-        }
-        let words: Vec<&str> = said.split("\r\n").collect();
-        let mut answers = before.to_owned();
-        for ping in words.windows(3) {
-            if let ["PING", len, token] = ping
-                && len.starts_with('$')
-            {
-                answers.extend([len, "\r\n", token, "\r\n"]);
-            }
-        }
-        peer.write_all(answers.as_bytes()).await.unwrap();
-        let after = node.wire.send(ask(), Duration::from_millis(200)).await;
-        after.unwrap_err().is_timeout()
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_lost_an_answer_is_ended() {
-        assert!(!goes_on("").await);
-    }
-
-    #[tokio::test]
-    async fn one_whose_answer_was_late_is_not() {
-        assert!(goes_on("+PONG\r\n").await);
     }
 }

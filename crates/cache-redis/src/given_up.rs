@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::breaker::Admission;
+use crate::admission::Admission;
 use crate::held::Leased;
 use crate::lane::Lane;
 

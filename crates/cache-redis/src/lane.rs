@@ -278,8 +278,7 @@ impl Lane {
     /// Gives up the connection and the attempt to make one, and refuses to make others.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
         let mut slot = self.slot();
-        slot.closed = true;
-        slot.discard();
+        slot.close();
         drop(slot);
         let task = self.task().take().map(|(_, task)| task);
         if let Some(task) = &task {

@@ -33,6 +33,7 @@
 //! | `compression` | LZ4 for large values |
 
 mod address;
+mod admission;
 mod attempt;
 mod backend;
 mod breaker;
@@ -43,6 +44,8 @@ mod check;
 mod clear;
 #[cfg(feature = "cluster")]
 mod clear_cluster;
+#[cfg(feature = "cluster")]
+mod cluster;
 #[cfg(feature = "cluster")]
 mod cluster_node;
 mod command;

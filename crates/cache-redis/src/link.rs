@@ -10,7 +10,7 @@ use deadpool_redis::redis::cluster_routing::{Route, RoutingInfo, SingleNodeRouti
 use deadpool_redis::redis::{RedisError, RedisResult, Value};
 
 #[cfg(feature = "cluster")]
-use crate::cluster_node::ClusterConnection;
+use crate::cluster::ClusterConnection;
 use crate::command::{self, Command, Commands};
 use crate::failure::{self, Damage};
 use crate::wire::Wire;
@@ -53,6 +53,15 @@ impl Link {
             Self::Node(node) => node.cut(),
             #[cfg(feature = "cluster")]
             Self::Cluster(cluster) => cluster.cut(),
+        }
+    }
+
+    /// Ends the connection for good, and what may be made in its place.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Node(node) => node.cut(),
+            #[cfg(feature = "cluster")]
+            Self::Cluster(cluster) => cluster.close(),
         }
     }
 

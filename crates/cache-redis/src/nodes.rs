@@ -6,7 +6,7 @@ use std::time::Duration;
 use deadpool_redis::redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use deadpool_redis::redis::{FromRedisValue, RedisResult, Value};
 
-use crate::cluster_node::ClusterConnection;
+use crate::cluster::ClusterConnection;
 use crate::command::{self, Command};
 use crate::link::within;
 
@@ -18,6 +18,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    #[cfg(test)]
+    pub(crate) fn new(host: &str, port: u16) -> Self {
+        let host = host.to_owned();
+        Self { host, port }
+    }
+
     pub(crate) fn route(&self) -> SingleNodeRoutingInfo {
         SingleNodeRoutingInfo::ByAddress {
             host: self.host.clone(),

@@ -15,7 +15,7 @@ use deadpool_redis::redis::{ConnectionInfo, RedisError};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 #[cfg(feature = "cluster")]
-use crate::cluster_node::Cluster;
+use crate::cluster::Cluster;
 use crate::command;
 use crate::counters::Counters;
 use crate::error;

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use crate::breaker::{Breaker, BreakerSettings};
 use crate::call::Way;
 #[cfg(feature = "cluster")]
-use crate::cluster_node::ClusterConnection;
+use crate::cluster::ClusterConnection;
 #[cfg(feature = "cluster")]
 use crate::command;
 #[cfg(feature = "cluster")]
@@ -166,7 +166,8 @@ impl Shards {
     /// Asks so in the background, unless that was done just before.
     pub(crate) fn learn_again(self: &Arc<Self>, mut cluster: ClusterConnection, limit: Duration) {
         let mut known = self.known();
-        if known.closed || known.asked.is_some_and(|before| before.elapsed() < PAUSE) {
+        let is_under_way = known.task.as_ref().is_some_and(|task| !task.is_finished());
+        if known.closed || is_under_way || known.asked.is_some_and(|before| before.elapsed() < PAUSE) {
             return;
         }
         known.asked = Some(Instant::now());

@@ -110,9 +110,7 @@ impl Bench {
 
     /// Stores a key, sooner or later.
     pub(crate) async fn store(&self, key: &str) {
-        while self.cache.set(key, value_of(key)).await.is_err() {
-            sleep(Duration::from_millis(1)).await;
-        }
+        store_on(&self.cache, key).await;
     }
 
     pub(crate) fn proxy(&self) -> &FaultProxy {
@@ -220,6 +218,13 @@ pub(crate) async fn recovers(cache: &Cache, within: Duration) {
     let well = Well::now(within);
     recovers_as(cache, &well, |answer| matches!(answer, Ok(true))).await;
     tags_recover(cache, &well).await;
+}
+
+/// Stores a key, sooner or later.
+pub(crate) async fn store_on(cache: &Cache, key: &str) {
+    while cache.set(key, value_of(key)).await.is_err() {
+        sleep(Duration::from_millis(1)).await;
+    }
 }
 
 /// Loads a value with a tag until it is stored.

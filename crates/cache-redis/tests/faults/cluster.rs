@@ -7,8 +7,10 @@ use std::time::Duration;
 use cache_core::{Cache, ErrorKind, Namespace};
 use cache_testkit::servers::{RedisCluster, RedisServer, Reply};
 
-use crate::bench::{NAMESPACE, cache_of, ends_clean_on, recovers, recovers_among_others, settings, tasks};
-use crate::call::{Call, Column, Outcome, value_of};
+use crate::bench::{
+    NAMESPACE, cache_of, ends_clean_on, recovers, recovers_among_others, settings, store_on, tasks,
+};
+use crate::call::{Call, Column, Outcome};
 
 /// How long it may take after a new primary is there.
 const RECOVERY: Duration = Duration::from_secs(2);
@@ -126,7 +128,7 @@ impl<'a> ClusterBench<'a> {
 
     async fn fill(&self) {
         for key in &self.keys {
-            self.cache.set(key, value_of(key)).await.unwrap();
+            store_on(&self.cache, key).await;
         }
     }
 
@@ -156,7 +158,7 @@ impl<'a> ClusterBench<'a> {
             slot != self.slot() && self.cluster.primary(slot).port() == home
         };
         let key = { keys }.find(is_there).unwrap();
-        self.cache.set(&key, value_of(&key)).await.unwrap();
+        store_on(&self.cache, &key).await;
         key
     }
 
@@ -300,19 +302,11 @@ fn names(outcome: &Outcome, nodes: &[&RedisServer]) {
 
 /// A slot belongs to nobody, and all nodes refuse to serve any.
 async fn cluster_down(column: Column, bench: ClusterBench<'_>) {
-    let (home, slot) = (bench.cluster.primary(bench.slot()), bench.slot().to_string());
+    let slot = bench.slot().to_string();
     for node in bench.cluster.nodes() {
         node.command(["CONFIG", "SET", "cluster-require-full-coverage", "yes"]);
     }
-    // First where it belongs, which tells the others until then.
-    home.command(["CLUSTER", "DELSLOTS", &slot]);
-    for node in bench.cluster.nodes() {
-        node.wait_until("the cluster is still well", |node| {
-            // It is refused where the slot belongs to nobody already.
-            node.command(["CLUSTER", "DELSLOTS", &slot]);
-            matches!(node.command(["GET", &stored("a")]), Reply::Error(error) if error.starts_with("CLUSTERDOWN"))
-        });
-    }
+    let home = take_away(bench.cluster, bench.slot(), &stored("a"));
     for call in column.calls() {
         for _ in 0..3 {
             let outcome = bench.ask(*call).await;
@@ -333,6 +327,21 @@ async fn cluster_down(column: Column, bench: ClusterBench<'_>) {
     bench.ends().await;
 }
 
+/// Takes a slot from its home, which it returns, and waits until no node serves a key.
+fn take_away<'a>(cluster: &'a RedisCluster, slot: u16, key: &str) -> &'a RedisServer {
+    let (home, slot) = (cluster.primary(slot), slot.to_string());
+    // First where it belongs, which tells the others until then.
+    home.command(["CLUSTER", "DELSLOTS", &slot]);
+    for node in cluster.nodes() {
+        node.wait_until("it still serves the key", |node| {
+            // It is refused where the slot belongs to nobody already.
+            node.command(["CLUSTER", "DELSLOTS", &slot]);
+            matches!(node.command(["GET", key]), Reply::Error(error) if error.starts_with("CLUSTERDOWN"))
+        });
+    }
+    home
+}
+
 /// A probe of the whole must not ask for the right to call from slots that cannot succeed.
 #[test]
 fn a_slot_that_nobody_serves_fails_neither_pings_nor_clears_nor_other_slots() {
@@ -340,12 +349,11 @@ fn a_slot_that_nobody_serves_fails_neither_pings_nor_clears_nor_other_slots() {
     crate::cell::run(async {
         let bench = ClusterBench::new(&turn).await;
         let key = bench.other_key_of_the_first().await;
-        bench.cache.delete(&key).await.unwrap();
         let slot = bench.cluster.slot(&stored(&key));
         let home = bench.cluster.primary(slot);
-        for node in bench.cluster.nodes() {
-            node.command(["CLUSTER", "DELSLOTS", &slot.to_string()]);
-        }
+        // A clear would say that it is left.
+        home.command(["DEL", &stored(&key)]);
+        take_away(bench.cluster, slot, &stored(&key));
         for call in [Call::Get, Call::Set] {
             // The first says so for its shard, which it belongs to no more once the cache has learned that.
             for _ in 0..30 {
@@ -408,7 +416,7 @@ fn keys_of_a_slot_that_is_moving_in_parts_fail_for_now_and_other_slots_do_not() 
         let bench = ClusterBench::new(&turn).await;
         let (home, slot) = (bench.cluster.primary(bench.slot()), bench.slot());
         let twin = format!("{}-twin", bench.keys[0]);
-        bench.cache.set(&twin, value_of(&twin)).await.unwrap();
+        store_on(&bench.cache, &twin).await;
         bench.cluster.begin_move(slot, bench.other());
         let port = bench.other().port().to_string();
         home.command(["MIGRATE", "127.0.0.1", &port, &stored(&twin), "0", "5000"]);
@@ -535,7 +543,7 @@ fn a_shard_that_is_down_harms_no_neighbour_slot() {
         let (dead, neighbour) = ("{24}", "{2}");
         let [slot, beside] = [dead, neighbour].map(|key| bench.cluster.slot(&stored(key)));
         assert_eq!((slot, beside), (5_408, 5_649));
-        bench.cache.set(neighbour, value_of(neighbour)).await.unwrap();
+        store_on(&bench.cache, neighbour).await;
         let nodes = [bench.cluster.primary(slot), bench.cluster.replica(slot)];
         for node in nodes {
             node.kill();

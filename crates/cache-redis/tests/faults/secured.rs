@@ -105,6 +105,10 @@ fn a_node_of_a_cluster_with_tls_that_was_killed_and_came_back() {
         let tasks = tasks();
         let cache = cache_of(trusting(on_cluster(&cluster), &files.ca));
         recovers(&cache, 5 * RECOVERY).await;
+        for node in cluster.nodes() {
+            // Its replica must not take its place.
+            node.command(["CONFIG", "SET", "cluster-node-timeout", "15000"]);
+        }
         let slot = cluster.slot("faults:a");
         let node = cluster.primary(slot);
         node.kill();

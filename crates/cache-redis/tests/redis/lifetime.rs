@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cache_core::{Cache, CacheBackend, ErrorKind};
-use cache_redis::{RedisBackend, RedisBuilder};
+use cache_redis::RedisBuilder;
 use cache_testkit::eventually;
 use cache_testkit::proxy::SilentAddress;
 use cache_testkit::servers::{RedisCluster, RedisServer};
@@ -88,11 +88,34 @@ async fn a_close_ends_a_request_that_is_under_way() {
 #[tokio::test]
 async fn a_close_ends_one_to_a_cluster() {
     let cluster = RedisCluster::start();
-    let budget = Duration::from_secs(2);
-    let backend = RedisBackend::builder()
-        .cluster(cluster.urls())
-        .read_budget(budget);
-    ends_what_is_under_way(backend, cluster.nodes()).await;
+    ends_what_is_under_way(patient().cluster(cluster.urls()), cluster.nodes()).await;
+}
+
+/// The client library would send it again, over another connection.
+#[tokio::test]
+async fn after_a_close_a_write_to_a_cluster_is_not_sent_again() {
+    let cluster = RedisCluster::start();
+    let backend = patient().cluster(cluster.urls()).connect().await.unwrap();
+    let cache = Cache::builder(backend).build().unwrap();
+    cache.set("key", 1).await.unwrap();
+    for node in cluster.nodes() {
+        node.reset_calls();
+        node.freeze();
+    }
+    let set = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.set("key", 2).await }
+    });
+    // Time for the request to reach the kernel.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    cache.close().await.unwrap();
+    for node in cluster.nodes() {
+        node.thaw();
+    }
+    assert_eq!(set.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+    let sets = |node: &RedisServer| node.calls().get("set").copied().unwrap_or_default();
+    let primaries = cluster.primaries();
+    assert!(primaries.into_iter().map(sets).sum::<u64>() <= 1);
 }
 
 async fn ends_what_is_under_way(backend: RedisBuilder, nodes: &[RedisServer]) {
@@ -107,7 +130,9 @@ async fn ends_what_is_under_way(backend: RedisBuilder, nodes: &[RedisServer]) {
     });
     tokio::task::yield_now().await;
     cache.close().await.unwrap();
-    assert_eq!(get.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+    // Long before its budget has passed.
+    let ended = tokio::time::timeout(Duration::from_secs(5), get).await.unwrap();
+    assert_eq!(ended.unwrap().unwrap_err().kind(), ErrorKind::Closed);
 }
 
 #[tokio::test]
