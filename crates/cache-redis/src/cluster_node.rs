@@ -106,9 +106,13 @@ impl NodeWires {
     }
 
     pub(crate) fn cut_silent(&self) {
+        self.silent().for_each(|wire| wire.cut());
+    }
+
+    /// Returns those that owe an answer for too long.
+    pub(crate) fn silent(&self) -> impl Iterator<Item = Wire> + use<> {
         let patience = self.cluster.patience;
-        let silent = self.wires().filter(|wire| wire.is_silent(patience));
-        silent.for_each(|wire| wire.cut());
+        self.wires().filter(move |wire| wire.is_silent(patience))
     }
 
     async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {
