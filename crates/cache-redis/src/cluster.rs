@@ -109,11 +109,6 @@ impl ClusterConnection {
         self.registration.nodes.cut_silent();
     }
 
-    /// Says whether a node says nothing that was asked.
-    pub(crate) fn is_owed_an_answer(&self) -> bool {
-        self.registration.nodes.silent().next().is_some()
-    }
-
     /// Waits until all that was sent is answered, for so long, and ends the connections to the nodes that do not answer.
     pub(crate) async fn settle(&self, limit: Duration) {
         let settle = |wire: Wire| async move {

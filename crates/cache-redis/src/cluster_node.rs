@@ -106,13 +106,9 @@ impl NodeWires {
     }
 
     pub(crate) fn cut_silent(&self) {
-        self.silent().for_each(|wire| wire.cut());
-    }
-
-    /// Returns those that owe an answer for too long.
-    pub(crate) fn silent(&self) -> impl Iterator<Item = Wire> + use<> {
         let patience = self.cluster.patience;
-        self.wires().filter(move |wire| wire.is_silent(patience))
+        let silent = self.wires().filter(|wire| wire.is_silent(patience));
+        silent.for_each(|wire| wire.cut());
     }
 
     async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {

@@ -111,11 +111,7 @@ impl Link {
         match self {
             Self::Node(_) => failure::damage(cause),
             #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => match failure::damage_to_cluster(cause) {
-                // The client library has asked nobody for so long: it looks for a node that it cannot reach.
-                Damage::Silent if !cluster.is_owed_an_answer() => Damage::Away,
-                damage => damage,
-            },
+            Self::Cluster(_) => failure::damage_to_cluster(cause),
         }
     }
 }

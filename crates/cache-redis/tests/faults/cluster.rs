@@ -10,7 +10,7 @@ use cache_testkit::servers::{RedisCluster, RedisServer, Reply};
 use crate::bench::{
     NAMESPACE, cache_of, ends_clean_on, recovers, recovers_among_others, settings, store_on, tasks,
 };
-use crate::call::{BUDGET, Call, Column, Outcome};
+use crate::call::{Call, Column, Outcome};
 
 /// How long it may take after a new primary is there.
 const RECOVERY: Duration = Duration::from_secs(2);
@@ -499,26 +499,15 @@ fn a_node_that_is_silent_does_not_keep_the_others_from_being_reached() {
 /// The connections to the other shards are well, and the client library looks for the dead one by itself.
 #[test]
 fn a_shard_that_is_down_costs_no_connection_to_the_others() {
-    costs_no_connection(BUDGET);
-}
-
-/// The budget has passed before the client library says that there is nobody.
-#[test]
-fn a_shard_that_is_down_costs_none_either_where_it_is_noticed_late() {
-    costs_no_connection(BUDGET / 10);
-}
-
-fn costs_no_connection(budget: Duration) {
     let turn = turn();
     crate::cell::run(async {
         let mut bench = ClusterBench::new(&turn).await;
         bench.cache.close().await.unwrap();
         // It would spare the server most of the calls.
         let off = cache_redis::BreakerSettings::off();
-        let short = settings().read_budget(budget).write_budget(budget);
-        bench.cache = cache_of(short.cluster(bench.cluster.urls()).breaker(off));
+        bench.cache = cache_of(settings().cluster(bench.cluster.urls()).breaker(off));
+        recovers(&bench.cache, RECOVERY).await;
         bench.fill().await;
-        while bench.ask(Call::Get).await.errors().next().is_some() {}
         let dead = [
             bench.cluster.primary(bench.slot()),
             bench.cluster.replica(bench.slot()),
@@ -536,8 +525,6 @@ fn costs_no_connection(budget: Duration) {
             bench.ask(Call::Set).await.fails_with(&UNREADY);
         }
         let made = connects() - before;
-        bench.cache.close().await.unwrap();
-        bench.cache = cache_of(settings().cluster(bench.cluster.urls()));
         for node in dead {
             node.start();
         }
