@@ -202,6 +202,7 @@ fn cluster(builder: &RedisBuilder, nodes: &[Secret]) -> Result<Target> {
         limit: builder.longest_budget(),
         patience: builder.shortest_budget() / 2,
         longest: longest_stored(builder.max_value_len),
+        closed: std::sync::atomic::AtomicBool::new(false),
     })))
 }
 

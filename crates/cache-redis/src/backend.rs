@@ -285,7 +285,6 @@ impl CacheBackend for RedisBackend {
 
 impl Drop for RedisBackend {
     fn drop(&mut self) {
-        self.caller.pool.close();
         drop((self.caller.stop(), self.counting.stop()));
     }
 }

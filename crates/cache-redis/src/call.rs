@@ -20,7 +20,7 @@ use crate::link::Ask;
 #[cfg(feature = "cluster")]
 use crate::link::Link;
 use crate::origin::Origin;
-use crate::pool::Pool;
+use crate::pool::{self, Pool};
 use crate::shards::Shards;
 use crate::side::Side;
 
@@ -274,7 +274,6 @@ impl Caller {
 
     /// Ends the connections and returns when the attempts to make some have ended, and a task that was told to end.
     pub(crate) async fn close(&self, other: Option<JoinHandle<()>>) {
-        self.pool.close();
         for task in self.stop().into_iter().chain(other) {
             // It was aborted, and it has nothing to say. If the runtime that it is in is not run, it does not end.
             drop(timeout(STOP_LIMIT, task).await);
@@ -285,7 +284,10 @@ impl Caller {
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
         let lanes = self.sides().flat_map(Side::lanes);
         let tasks = lanes.filter_map(|lane| lane.close());
-        tasks.chain(self.shards.close()).collect()
+        let tasks = tasks.chain(self.shards.close()).collect();
+        // After the lanes: who gets no other connection has to find its own closed.
+        pool::close(&self.pool);
+        tasks
     }
 }
 

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use cache_core::{CacheError, ErrorKind, Result};
+use cache_core::{ErrorKind, Result};
 use deadpool::managed::{Object, PoolError, TimeoutType, Timeouts};
-#[cfg(feature = "cluster")]
-use deadpool_redis::redis::ErrorKind as Kind;
 use deadpool_redis::redis::{FromRedisValue, RedisError, RedisResult, Value};
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
 use crate::budget::Budget;
 use crate::call::{Turn, Way, is_failure};
+use crate::clear_failure::{Failed, Failure};
 use crate::command::{self, Commands};
 use crate::failure::{self, Damage};
 use crate::link::{Ask, Link};
@@ -22,91 +21,6 @@ use crate::shards::WHOLE;
 
 /// A scan tells where it goes on, and what it has found.
 type Page = (u64, Vec<Vec<u8>>);
-
-/// What ended a clear.
-pub(crate) enum Failed {
-    /// A request failed.
-    Request(RedisError),
-    /// Nodes of a Cluster could not be cleared, by these names, and how the first failed.
-    #[cfg(feature = "cluster")]
-    Nodes(Vec<String>, RedisError),
-    /// Slots of a Cluster moved in every pass over its nodes, so that no pass has seen all keys.
-    #[cfg(feature = "cluster")]
-    Restless,
-}
-
-impl Failed {
-    pub(crate) fn from_timeout() -> Self {
-        Self::Request(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
-    }
-
-    /// Says whether the time was not enough.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn is_timeout(&self) -> bool {
-        match self {
-            Self::Request(cause) | Self::Nodes(_, cause) => cause.is_timeout(),
-            Self::Restless => false,
-        }
-    }
-
-    fn damage(&self) -> Damage {
-        match self {
-            Self::Request(cause) => failure::damage(cause),
-            // Where a node was away the client library has tried again already, and another pass would leave less time to name it.
-            #[cfg(feature = "cluster")]
-            Self::Nodes(_, cause) => match cause.kind() {
-                Kind::ClusterConnectionNotFound => Damage::Away,
-                _ => failure::damage_to_cluster(cause),
-            },
-            #[cfg(feature = "cluster")]
-            Self::Restless => Damage::None,
-        }
-    }
-}
-
-/// How a clear failed.
-struct Failure {
-    error: CacheError,
-    /// Whether that speaks against the server. A pool without a free connection does not, nor does a node of a Cluster
-    /// against the others, which the next clear reaches.
-    of_server: bool,
-}
-
-impl From<CacheError> for Failure {
-    fn from(error: CacheError) -> Self {
-        Self {
-            error,
-            of_server: true,
-        }
-    }
-}
-
-impl From<Failed> for Failure {
-    fn from(failed: Failed) -> Self {
-        Self {
-            of_server: matches!(failed, Failed::Request(_)),
-            error: failed.into(),
-        }
-    }
-}
-
-impl From<RedisError> for Failed {
-    fn from(cause: RedisError) -> Self {
-        Self::Request(cause)
-    }
-}
-
-impl From<Failed> for CacheError {
-    fn from(failed: Failed) -> Self {
-        match failed {
-            Failed::Request(cause) => failure::of(&cause),
-            #[cfg(feature = "cluster")]
-            Failed::Nodes(nodes, cause) => failure::not_cleared(&nodes, &cause),
-            #[cfg(feature = "cluster")]
-            Failed::Restless => failure::slots_kept_moving(),
-        }
-    }
-}
 
 /// A connection out of the pool. Unless it is given back it ends, with what it has not sent: a clear that was given up must
 /// not remove what somebody sets after it.
@@ -154,9 +68,12 @@ impl RedisBackend {
     async fn clear_in(&self, turn: &Turn<'_>, budget: Budget) -> std::result::Result<(), Failure> {
         let deadline = Instant::now() + budget.left;
         self.settle_writes(turn).await;
-        let mut retried = false;
+        let mut first: Option<Failed> = None;
         loop {
-            let mut lent = self.checkout(turn, deadline).await?;
+            let mut lent = match self.checkout(turn, deadline).await {
+                Ok(lent) => lent,
+                Err(failure) => return Err(first.filter(Failed::names_nodes).map_or(failure, Failure::from)),
+            };
             let cleared = self.clear_over(&mut lent.link, deadline).await;
             let damage = cleared.as_ref().map_or_else(Failed::damage, |()| Damage::None);
             if damage == Damage::None {
@@ -166,13 +83,18 @@ impl RedisBackend {
             }
             self.check_open()?;
             let Err(failed) = cleared else { return Ok(()) };
-            if damage != Damage::Broken || retried || Instant::now() >= deadline {
+            if let Some(first) = first {
+                // Which nodes it was says more than that there was too little time for another pass.
+                let named = first.names_nodes() && !failed.names_nodes();
+                return Err(if named { first } else { failed }.into());
+            }
+            if damage != Damage::Broken || Instant::now() >= deadline {
                 return Err(failed.into());
             }
             // Those that wait in the pool went the same way, most likely.
             self.caller.pool.retain(|_, _| false);
             self.caller.counters.note_retry();
-            retried = true;
+            first = Some(failed);
         }
     }
 

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend::RedisBackend;
-use crate::clear::{Failed, found, removal};
+use crate::clear::{found, removal};
+use crate::clear_failure::Failed;
 use crate::cluster::ClusterConnection;
 use crate::command;
 use crate::link::within;

@@ -4,7 +4,7 @@
 //! may quote a password, is not logged. The library notices late that a caller has gone: what it has handed over is sent all the same.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::ConnectionLike as _;
@@ -16,7 +16,7 @@ use deadpool_redis::redis::{
 };
 use futures_util::future::join_all;
 
-use crate::cluster_node::{NodeConnection, Registration};
+use crate::cluster_node::{self, NodeConnection, Registration};
 use crate::transport::Security;
 use crate::wire::Wire;
 
@@ -41,6 +41,8 @@ pub(crate) struct Cluster {
     pub(crate) patience: Duration,
     /// How many bytes a stored value has at most.
     pub(crate) longest: usize,
+    /// Whether no node may be connected to any more.
+    pub(crate) closed: AtomicBool,
 }
 
 impl Cluster {
@@ -57,6 +59,13 @@ impl Cluster {
             .build()?;
         let routes = client.get_async_generic_connection().await?;
         Ok(ClusterConnection { routes, registration })
+    }
+
+    /// Ends the connections to the nodes for good, whoever has them: the client library, which tries again for callers that are
+    /// still there, gets no other ones.
+    pub(crate) fn close(self: &Arc<Self>) {
+        self.closed.store(true, Relaxed);
+        cluster_node::cut_all_of(self);
     }
 }
 
@@ -97,11 +106,6 @@ impl ClusterConnection {
     /// are still there the client library tries again, over new ones; for those that have gone it does not.
     pub(crate) fn cut(&self) {
         self.registration.nodes.wires().for_each(|wire| wire.cut());
-    }
-
-    /// Ends them for good: the client library, which tries again for callers that are still there, gets no other ones.
-    pub(crate) fn close(&self) {
-        self.registration.nodes.close();
     }
 
     /// Ends those to the nodes that say nothing. The others may have answers on their way.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -36,8 +36,6 @@ pub(crate) struct NodeWires {
     /// How often something has come over any of them.
     pub(crate) heard: Arc<AtomicU64>,
     wires: Mutex<Vec<WeakWire>>,
-    /// Whether there will never be others. Changed and looked at under the lock of `wires`.
-    closed: AtomicBool,
 }
 
 /// Those of this process, and the last number.
@@ -61,13 +59,19 @@ fn find(number: Option<&str>) -> Option<Arc<NodeWires>> {
     locked(&REGISTRY).all.get(&number).cloned()
 }
 
+/// Ends all connections to nodes of this Cluster.
+pub(crate) fn cut_all_of(cluster: &Arc<Cluster>) {
+    let all: Vec<_> = locked(&REGISTRY).all.values().cloned().collect();
+    let its = all.iter().filter(|nodes| Arc::ptr_eq(&nodes.cluster, cluster));
+    its.flat_map(|nodes| nodes.wires()).for_each(|wire| wire.cut());
+}
+
 impl Registration {
     pub(crate) fn of(cluster: Arc<Cluster>) -> Self {
         let nodes = Arc::new(NodeWires {
             cluster,
             heard: Arc::default(),
             wires: Mutex::default(),
-            closed: AtomicBool::new(false),
         });
         let mut registry = locked(&REGISTRY);
         registry.last += 1;
@@ -90,19 +94,12 @@ impl NodeWires {
         wires.into_iter()
     }
 
-    /// Notes one that was made. Says no if it came too late and must not be used.
+    /// Notes one that was made. Says no if it came after the close: one that came before is among those that are cut.
     fn keep(&self, wire: &Wire) -> bool {
         let mut wires = locked(&self.wires);
         wires.retain(WeakWire::is_there);
         wires.push(wire.downgrade());
-        !self.closed.load(Relaxed)
-    }
-
-    pub(crate) fn close(&self) {
-        let wires = locked(&self.wires);
-        self.closed.store(true, Relaxed);
-        drop(wires);
-        self.wires().for_each(|wire| wire.cut());
+        !self.cluster.closed.load(Relaxed)
     }
 
     pub(crate) fn cut_silent(&self) {
@@ -113,7 +110,7 @@ impl NodeWires {
 
     async fn connect(&self, address: &ConnectionAddr) -> RedisResult<NodeConnection> {
         let closed = || RedisError::from(io::Error::from(io::ErrorKind::NotConnected));
-        if self.closed.load(Relaxed) {
+        if self.cluster.closed.load(Relaxed) {
             return Err(closed());
         }
         let cluster = &self.cluster;
@@ -190,7 +187,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
+    use std::sync::atomic::AtomicBool;
+
     use deadpool_redis::redis::RedisConnectionInfo;
+    use futures_util::future::join_all;
 
     use super::*;
     #[cfg(not(feature = "tls"))]
@@ -208,6 +208,7 @@ mod tests {
             limit: Duration::from_secs(20),
             patience: Duration::ZERO,
             longest: 0,
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -227,10 +228,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_close_ends_the_connections_of_a_cluster_and_of_no_other() {
+        let (closed, other) = (cluster(), cluster());
+        // One in the place of which another one is used may have callers still.
+        let all = [&closed, &closed, &other].map(|cluster| Registration::of(Arc::clone(cluster)));
+        let mut nodes = Vec::new();
+        for registration in &all {
+            nodes.push(connected(registration).await);
+        }
+        let command = deadpool_redis::redis::cmd("PING");
+        let asked = nodes.iter_mut().map(|(node, _)| {
+            let asked = node.req_packed_command(&command);
+            tokio::time::timeout(Duration::from_millis(50), asked)
+        });
+        let close = async {
+            tokio::task::yield_now().await;
+            closed.close();
+        };
+        let (answers, ()) = tokio::join!(join_all(asked), close);
+        let ended: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+        assert_eq!(ended, [true, true, false]);
+    }
+
+    #[tokio::test]
     async fn after_a_close_no_node_is_connected_to() {
-        let registration = Registration::of(cluster());
+        let cluster = cluster();
+        let registration = Registration::of(Arc::clone(&cluster));
         let (mut node, _peer) = connected(&registration).await;
-        registration.nodes.close();
+        cluster.close();
         let sent = node.req_packed_command(&deadpool_redis::redis::cmd("PING")).await;
         assert!(sent.unwrap_err().is_connection_dropped());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

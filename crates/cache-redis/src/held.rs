@@ -105,14 +105,6 @@ impl Slot {
         }
     }
 
-    /// Takes the connection out of the pool for good, and there will never be another one.
-    pub(crate) fn close(&mut self) {
-        self.closed = true;
-        if let Some(pooled) = self.take() {
-            pooled.close();
-        }
-    }
-
     /// Takes the connection out of the pool for the next one.
     fn take(&mut self) -> Option<Link> {
         self.ready.store(None);

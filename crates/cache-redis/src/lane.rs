@@ -278,7 +278,8 @@ impl Lane {
     /// Gives up the connection and the attempt to make one, and refuses to make others.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
         let mut slot = self.slot();
-        slot.close();
+        slot.closed = true;
+        slot.discard();
         drop(slot);
         let task = self.task().take().map(|(_, task)| task);
         if let Some(task) = &task {

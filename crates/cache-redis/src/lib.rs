@@ -44,6 +44,7 @@ mod check;
 mod clear;
 #[cfg(feature = "cluster")]
 mod clear_cluster;
+mod clear_failure;
 #[cfg(feature = "cluster")]
 mod cluster;
 #[cfg(feature = "cluster")]

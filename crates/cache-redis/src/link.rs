@@ -56,15 +56,6 @@ impl Link {
         }
     }
 
-    /// Ends the connection for good, and what may be made in its place.
-    pub(crate) fn close(&self) {
-        match self {
-            Self::Node(node) => node.cut(),
-            #[cfg(feature = "cluster")]
-            Self::Cluster(cluster) => cluster.close(),
-        }
-    }
-
     /// Ends the connection that did not answer, which others use too. On a Cluster those to the nodes that are silent: who waits for
     /// another node gets its answer.
     pub(crate) fn give_up(&self) {

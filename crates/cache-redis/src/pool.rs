@@ -173,6 +173,15 @@ impl fmt::Debug for Connector {
     }
 }
 
+/// Ends the connections that nobody holds, and on a Cluster all, which the client library would make anew for those who still wait.
+pub(crate) fn close(pool: &Pool) {
+    pool.close();
+    #[cfg(feature = "cluster")]
+    if let Target::Cluster(cluster) = &pool.manager().target {
+        cluster.close();
+    }
+}
+
 /// Makes the pool. Nothing is connected yet.
 pub(crate) fn build(connector: Connector, most: usize) -> cache_core::Result<Pool> {
     let mut config = PoolConfig::new(most);

@@ -166,9 +166,14 @@ impl Shards {
     /// Asks so in the background, unless that was done just before.
     pub(crate) fn learn_again(self: &Arc<Self>, mut cluster: ClusterConnection, limit: Duration) {
         let mut known = self.known();
+        // It ends with its limit, unless the runtime that it was begun in is not run.
         let is_under_way = known.task.as_ref().is_some_and(|task| !task.is_finished());
-        if known.closed || is_under_way || known.asked.is_some_and(|before| before.elapsed() < PAUSE) {
+        let pause = if is_under_way { PAUSE.max(limit) } else { PAUSE };
+        if known.closed || known.asked.is_some_and(|before| before.elapsed() < pause) {
             return;
+        }
+        if let Some(task) = known.task.take() {
+            task.abort();
         }
         known.asked = Some(Instant::now());
         let shards = Arc::clone(self);
