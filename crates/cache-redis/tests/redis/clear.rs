@@ -1,6 +1,8 @@
 //! What a clear removes, and what it must not touch.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cache_core::{Cache, CacheBackend, ErrorKind};
 use cache_redis::{RedisBuilder, Tls};
@@ -116,10 +118,19 @@ const OURS: &str = "ours";
 
 /// What a node of a Cluster, or the only server, says that scans so and answers a removal so.
 fn scanned(keys: &[&str], removed: &'static str) -> Peer {
+    let page = page(keys);
+    Peer::start(move |port, words| said(port, words, &page, removed))
+}
+
+/// The last page of a scan.
+fn page(keys: &[&str]) -> String {
     let keys: String = keys.iter().map(|key| string(key)).collect();
-    let page = format!("*2\r\n{}*{}\r\n{keys}", string("0"), keys.matches('$').count());
-    Peer::start(move |port, words| match (words[0].as_str(), words.get(1)) {
-        ("SCAN", _) => page.clone(),
+    format!("*2\r\n{}*{}\r\n{keys}", string("0"), keys.matches('$').count())
+}
+
+fn said(port: u16, words: &[String], page: &str, removed: &str) -> String {
+    match (words[0].as_str(), words.get(1)) {
+        ("SCAN", _) => page.to_owned(),
         ("UNLINK", _) => removed.to_owned(),
         ("CLUSTER", Some(what)) if what == "SLOTS" => {
             let node = format!("*3\r\n{}:{port}\r\n{}", string("127.0.0.1"), string("one"));
@@ -130,7 +141,29 @@ fn scanned(keys: &[&str], removed: &'static str) -> Peer {
         )),
         ("PING", _) => "+PONG\r\n".to_owned(),
         _ => "+OK\r\n".to_owned(),
-    })
+    }
+}
+
+/// It is not to be connected to any more when it has been scanned.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clear_without_time_for_another_pass_names_the_nodes_of_the_first() {
+    let (page, scanned) = (page(&["theirs"]), AtomicBool::new(false));
+    let peer = Peer::start(move |port, words| {
+        scanned.fetch_or(words[0] == "SCAN", Ordering::Relaxed);
+        if words[0] != "SCAN" && scanned.load(Ordering::Relaxed) {
+            return String::new();
+        }
+        said(port, words, &page, ":1\r\n")
+    });
+    let node = format!("127.0.0.1:{}", peer.port);
+    let builder = patient().namespace(OURS).cluster([node.clone()]);
+    let cache = cache(builder.clear_budget(Duration::from_secs(1)));
+    let error = cache.clear().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(
+        error.to_string().contains(&format!("not cleared: {node}")),
+        "{error}"
+    );
 }
 
 /// Returns caches on such a peer, which takes them for what it is.

@@ -15,8 +15,11 @@ impl RefusingAddress {
     #[expect(
         clippy::missing_panics_doc,
         clippy::expect_used,
-        clippy::new_without_default,
         reason = "a test fails by panicking"
+    )]
+    #[expect(
+        clippy::new_without_default,
+        reason = "it takes a port, which a default does not"
     )]
     pub fn new() -> Self {
         let bound = TcpSocket::new_v4().expect("there are sockets");
